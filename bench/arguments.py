@@ -1,0 +1,66 @@
+"""An argument parser whose complaints are one line that names the nearest match."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from bench.names import find
+from bench.types import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises InputError instead of printing usage and exiting; never guesses abbreviations."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Make a parser that refuses abbreviated options."""
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong."""
+        raise InputError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse, and refuse what is unknown here, where the parser's own options can be listed."""
+        parsed, extras = super().parse_known_args(args, namespace)
+        for extra in extras:
+            if extra.startswith("-"):
+                options = [text for text in self._option_string_actions if text.startswith("--")]
+                find(f"option of {self.prog}", extra.split("=", 1)[0], options)
+        if extras:
+            raise InputError(f"unexpected argument '{extras[0]}'; see {self.prog} --help")
+        return parsed, extras
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "command" if action.dest == "command" else f"value of {action.dest}"
+            find(f"{what} of {self.prog}", str(value), map(str, action.choices))
+
+
+def whole(text: str) -> int:
+    """Read a whole number from 0 up, as a seed is."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"got '{text}', must be a whole number from 0 up")
+    return int(text)
+
+
+def steps(text: str) -> int:
+    """Read a number of sampling steps."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"got '{text}', must be a whole number from 1 to 1000")
+    return int(text)
+
+
+def guidance(text: str) -> float:
+    """Read a guidance scale."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"got '{text}', must be a number from 0 up")
+    return value

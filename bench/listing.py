@@ -1,0 +1,117 @@
+"""What there is to choose from, as lines of text; nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from bench import pipelines, prompts, registry
+from bench.names import find
+from bench.types import Size, Suite
+
+
+def listing(what: str, verbose: bool) -> Iterator[str]:
+    """Return the lines that list methods, models, suites or metrics."""
+    return LISTS[find("thing to list", what, LISTS)](verbose)
+
+
+def show_suite(name: str) -> Iterator[str]:
+    """Yield a suite's cases, prompts per role, sizes and the hash of its prompt file."""
+    known = prompts.suites()
+    suite = known[find("suite", name, known)]
+    rows = prompts.read(prompts.path(suite))
+    roles = Counter(row.role for row in rows)
+    texts = Counter(role for role, _ in {(row.role, row.text) for row in rows})
+    yield f"{suite.name} version {suite.version}: {suite.summary}"
+    yield f"metrics   {', '.join(suite.metrics)}"
+    yield f"prompts   {suite.prompt_file}, {len(rows)} rows"
+    yield f"sha256    {prompts.file_hash(suite)}"
+    for role, count in roles.items():
+        yield f"  {role:<8} {count} rows, {texts[role]} texts"
+    yield "cases"
+    for case in suite.cases:
+        own = Counter[str](row.role for row in rows if row.concept in case.concepts)
+        yield f"  {case.name:<11} erases {', '.join(case.concepts)}; rows: {_counts(own)}"
+    yield "sizes (images a case)"
+    yield from (f"  {line}" for line in _sizes(suite))
+
+
+def _methods(verbose: bool) -> Iterator[str]:
+    return _entries(registry.methods(), verbose)
+
+
+def _metrics(verbose: bool) -> Iterator[str]:
+    return _entries(registry.metrics(), verbose)
+
+
+def _entries(entries: Mapping[str, registry.Entry], verbose: bool) -> Iterator[str]:
+    if verbose:
+        for entry in entries.values():
+            yield from _entry(entry)
+    else:
+        yield from _columns((name, entry.summary) for name, entry in entries.items())
+
+
+def _entry(entry: registry.Entry) -> Iterator[str]:
+    yield f"{entry.name}: {entry.summary}"
+    if entry.paper:
+        yield f"  paper   {entry.paper}"
+    for option in entry.options:
+        yield f"  {option.name}={registry.written(option.default)}   {registry.allowed(option)}"
+        if option.doc:
+            yield f"      {option.doc}"
+    for family, preset in entry.presets.items():
+        values = (f"{name}={registry.written(value)}" for name, value in preset.items())
+        yield f"  preset {family}   {' '.join(values)}"
+
+
+def _models(verbose: bool) -> Iterator[str]:
+    rows = []
+    for name, source in pipelines.MODELS.items():
+        family = pipelines.family(name)
+        sampler = pipelines.SAMPLERS[family]
+        detail = f"   family {family}, {sampler.steps} steps, guidance {sampler.guidance:g}"
+        rows.append((name, (source or "comes with the package") + detail * verbose))
+    yield from _columns(rows)
+    yield "or any Stable Diffusion 1, 2 or XL: a Hugging Face Hub id or a diffusers folder"
+
+
+def _suites(verbose: bool) -> Iterator[str]:
+    known = prompts.suites()
+    if not verbose:
+        yield from _columns((name, suite.summary) for name, suite in known.items())
+        return
+    for suite in known.values():
+        yield f"{suite.name} version {suite.version}: {suite.summary}"
+        yield f"  cases    {', '.join(case.name for case in suite.cases)}"
+        yield f"  metrics  {', '.join(suite.metrics)}"
+        yield from (f"  {line}" for line in _sizes(suite))
+
+
+LISTS: dict[str, Callable[[bool], Iterator[str]]] = {
+    "methods": _methods,
+    "models": _models,
+    "suites": _suites,
+    "metrics": _metrics,
+}
+
+
+def _sizes(suite: Suite) -> Iterator[str]:
+    for size in suite.sizes:
+        yield f"{size.name:<6} {_counts(size.images)}; {_default(suite, size)} by default"
+
+
+def _default(suite: Suite, size: Size) -> str:
+    return "all cases" if len(size.cases) == len(suite.cases) else f"case {', '.join(size.cases)}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{role} {count}" for role, count in counts.items())
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the rows with their first column padded to one width."""
+    table = list(rows)
+    width = max((len(first) for first, _ in table), default=0)
+    for first, second in table:
+        yield f"{first:<{width}}  {second}"

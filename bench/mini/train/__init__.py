@@ -1,0 +1,1 @@
+"""How mini is built, stage by stage."""

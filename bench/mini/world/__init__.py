@@ -1,0 +1,1 @@
+"""The world that mini draws: a renderer with captions and known truth."""

@@ -1,0 +1,176 @@
+"""Turns names into complete RunSpecs, with every check that needs no torch, and describes them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench import pipelines, prompts, registry
+from bench.names import find
+from bench.store import UNEDITED, RunFolder
+from bench.types import Case, InputError, RunSpec, Sampler, Size, Suite
+
+ALL = "all"
+ORIGINAL = "original"
+
+
+def specs(
+    methods: Sequence[str],
+    *,
+    model: str,
+    suite: str,
+    size: str,
+    concepts: Sequence[str] = (),
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> list[RunSpec]:
+    """Return the runs to make: the un-erased model's first, then one a method.
+
+    Args:
+        methods: Names, or "all".
+        concepts: Names of the suite's cases, or "all"; empty for those of the size.
+        settings: "name=value" for every method that has such an option; one of them must.
+        steps: Sampling steps; None for the model family's.
+        guidance: Guidance scale; None for the model family's.
+
+    Raises:
+        InputError: a name, an option or the prompt file cannot be used.
+    """
+    found = _methods(methods)
+    suites = prompts.suites()
+    chosen = suites[find("suite", suite, suites)]
+    sizes = {each.name: each for each in chosen.sizes}
+    amount = sizes[find("size", size, sizes)]
+    cases = _cases(chosen, amount, concepts)
+    pipelines.check(model)
+    family = pipelines.family(model)
+    given = _settings(found, settings)
+    options = {entry.name: registry.options(entry, family, given[entry.name]) for entry in found}
+    _check_prompts(chosen, amount, cases)
+    sampler = pipelines.SAMPLERS[family]
+    first = RunSpec(
+        method=ORIGINAL,
+        options={},
+        model=model,
+        suite=chosen.name,
+        suite_version=chosen.version,
+        cases=tuple(case.name for case in cases),
+        size=amount.name,
+        sampler=Sampler(
+            sampler.steps if steps is None else steps,
+            sampler.guidance if guidance is None else guidance,
+        ),
+        seed=seed,
+    )
+    erased = [
+        replace(first, method=name, options=values)
+        for name, values in options.items()
+        if name != ORIGINAL
+    ]
+    return [first, *erased]
+
+
+def check_out(out: Path) -> None:
+    """Raise InputError unless the folder exists and is writable, or can be made."""
+    parent = out.absolute()
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        raise InputError(f"cannot write to {out}: {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {out}: no permission in {parent}")
+
+
+def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
+    """Raise InputError if a run folder that is there is half-written or another run's."""
+    for spec in runs:
+        folder = RunFolder(out, spec.run_id)
+        if folder.path.exists():
+            folder.create(spec)
+
+
+def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
+    """Yield, line by line, what the runs would do and what of it is there already."""
+    for spec in runs:
+        suite = prompts.suites()[spec.suite]
+        size = next(each for each in suite.sizes if each.name == spec.size)
+        folder = RunFolder(out, spec.run_id)
+        state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
+        yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
+        values = " ".join(
+            f"{name}={registry.written(value)}" for name, value in spec.options.items()
+        )
+        yield f"  options   {values or 'none'}"
+        yield (
+            f"  protocol  suite {suite.name} version {suite.version}, size {size.name}, DDIM "
+            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, seed {spec.seed}"
+        )
+        for case in (each for each in suite.cases if each.name in spec.cases):
+            yield f"  {_case(suite, case, size, folder, spec.method)}"
+
+
+def _case(suite: Suite, case: Case, size: Size, folder: RunFolder, method: str) -> str:
+    """Return one line on a case: what is erased, how many images a role, how many are there."""
+    rows = prompts.select(suite, case, size)
+    roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
+    there = max(
+        sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
+        for name in (case.name, UNEDITED)
+    )
+    edited = "there" if folder.edit_path(case.name).exists() else "to do"
+    verb = "keep" if method == ORIGINAL else "erase"
+    return (
+        f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
+        f"{len(rows)} images ({there} there): {roles}"
+    )
+
+
+def _methods(names: Sequence[str]) -> list[registry.Entry]:
+    known = registry.methods()
+    if not names:
+        raise InputError(f"run needs --method; choices: {', '.join(known)}, {ALL}")
+    if ALL in names:
+        return list(known.values())
+    return [known[find("method", name, (*known, ALL))] for name in dict.fromkeys(names)]
+
+
+def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> list[Case]:
+    """Return the cases in the order of the suite."""
+    known = {case.name: case for case in suite.cases}
+    for name in concepts:
+        if name in prompts.concepts() and name not in known:
+            raise InputError(
+                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
+            )
+        find("concept", name, (*known, ALL))
+    wanted = known if ALL in concepts else concepts or size.cases
+    return [case for name, case in known.items() if name in wanted]
+
+
+def _settings(entries: Sequence[registry.Entry], settings: Sequence[str]) -> dict[str, list[str]]:
+    """Return for each method the settings that it has an option for; each must serve one."""
+    given: dict[str, list[str]] = {entry.name: [] for entry in entries}
+    for setting in settings:
+        name, _ = registry.split(setting)
+        takers = [entry for entry in entries if name in {option.name for option in entry.options}]
+        for entry in takers:
+            given[entry.name].append(setting)
+        if not takers:
+            every = dict.fromkeys(option.name for entry in entries for option in entry.options)
+            find(f"option of {', '.join(given)}", name, every)
+    return given
+
+
+def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case]) -> None:
+    for case in cases:
+        there = {row.role for row in prompts.select(suite, case, size)}
+        for role, count in size.images.items():
+            if count and role not in there:
+                raise InputError(
+                    f"{prompts.path(suite)} has no {role} prompts for case {case.name}"
+                )

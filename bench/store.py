@@ -1,0 +1,224 @@
+"""The run folder: every file written whole or not at all, and verified when it is read back.
+
+`spec.json` is written first and `record.json` last, so a folder with a record is finished and a
+folder with a spec can be resumed by the command that made it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from bench.types import InputError, RunRecord, RunSpec, Score
+
+UNEDITED = "unedited"
+"""The image folder that cases with an empty edit share."""
+
+TEMPORARY = ".tmp"
+"""Suffix of a file being written; a leftover is simply overwritten by the next attempt."""
+
+Row = dict[str, str]
+
+SCORE_COLUMNS = tuple(field.name for field in fields(Score))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is either complete or absent, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a CSV file with a header, atomically."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read a CSV file that `write_rows` wrote.
+
+    Raises:
+        InputError: if it is truncated, ragged or not text.
+    """
+    try:
+        text = path.read_bytes().decode()
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(_damaged(path, str(error))) from None
+    if not lines or not text.endswith("\n"):
+        raise InputError(_damaged(path, "it ends early"))
+    header = lines[0]
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(header):
+            raise InputError(
+                _damaged(path, f"row {number} has {len(line)} columns instead of {len(header)}")
+            )
+    return [dict(zip(header, line, strict=True)) for line in lines[1:]]
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is damaged ({why}); delete it and the same command makes it again"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(_damaged(path, str(error))) from None
+
+
+def _to_json(data: object) -> bytes:
+    return (json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+class RunFolder:
+    """The files of one run, under `<root>/<run_id>`."""
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        """Name the folder's files; nothing is made or read."""
+        self.path = Path(root) / run_id
+        self.spec_path = self.path / "spec.json"
+        self.record_path = self.path / "record.json"
+        self.per_image_path = self.path / "per_image.csv"
+        self.scores_path = self.path / "scores.csv"
+        self.strip_path = self.path / "strip.png"
+
+    def create(self, spec: RunSpec) -> bool:
+        """Make the folder for a spec, or verify that an existing one was made for it.
+
+        Returns:
+            Whether an earlier attempt left work here to resume.
+
+        Raises:
+            InputError: if the folder cannot be written, or holds files but not this readable spec.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self.spec_path.exists():
+                self._verify(spec)
+                return any(path != self.spec_path for path in self.path.iterdir())
+            # A kill while the spec is written leaves nothing but its temporary file.
+            strangers = [p.name for p in self.path.iterdir() if not p.name.endswith(TEMPORARY)]
+            if strangers:
+                raise InputError(
+                    f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
+                    "can be resumed; delete the folder or choose another --out"
+                )
+            write_bytes(self.spec_path, _to_json(spec.to_json()))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"cannot write to {self.path}: {reason}") from None
+        return False
+
+    def _verify(self, spec: RunSpec) -> None:
+        remedy = "delete the folder or choose another --out"
+        try:
+            found = RunSpec.from_json(json.loads(self.spec_path.read_bytes()))
+        except (ValueError, TypeError, KeyError):
+            raise InputError(f"{self.spec_path} is truncated or damaged; {remedy}") from None
+        if found != spec:
+            raise InputError(f"{self.spec_path} belongs to another run; {remedy}")
+
+    def edit_path(self, case: str) -> Path:
+        """Return where the case's edit is stored."""
+        return self.path / "weights" / f"{case}.safetensors"
+
+    def images(self, case: str) -> Path:
+        """Return the folder of a case's images, or of the un-erased model's (`UNEDITED`)."""
+        return self.path / "images" / case
+
+    def write_per_image(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write what was measured of each image; every row has the columns of the first."""
+        write_rows(self.per_image_path, list(rows[0]), rows)
+
+    def read_per_image(self) -> list[Row]:
+        """Return what was measured so far, nothing for a run that has measured nothing."""
+        return read_rows(self.per_image_path) if self.per_image_path.exists() else []
+
+    def write_scores(self, scores: Sequence[Score]) -> None:
+        """Write the aggregated scores."""
+        write_rows(self.scores_path, SCORE_COLUMNS, [asdict(score) for score in scores])
+
+    def read_scores(self) -> list[Score]:
+        """Read `write_scores` back."""
+        return [_score(row) for row in read_rows(self.scores_path)]
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write the record, which declares the run finished."""
+        scores = [
+            {key: None if _is_nan(value) else value for key, value in asdict(score).items()}
+            for score in record.scores
+        ]
+        data = {
+            "spec": record.spec.to_json(),
+            "provenance": dict(record.provenance),
+            "seconds": dict(record.seconds),
+            "scores": scores,
+        }
+        write_bytes(self.record_path, _to_json(data))
+
+    def read_record(self) -> RunRecord:
+        """Read the record of a finished run.
+
+        Raises:
+            InputError: if the record is truncated, damaged or that of another run.
+        """
+        data = _read_json(self.record_path)
+        try:
+            record = RunRecord(
+                spec=RunSpec.from_json(data["spec"]),
+                provenance=data["provenance"],
+                seconds=data["seconds"],
+                scores=tuple(_score(score) for score in data["scores"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(_damaged(self.record_path, repr(error))) from None
+        if record.spec.run_id != self.path.name:
+            raise InputError(_damaged(self.record_path, f"it records {record.spec.run_id}"))
+        return record
+
+    def is_done(self) -> bool:
+        """Return whether the run has finished."""
+        return self.record_path.exists()
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _score(data: Mapping[str, Any]) -> Score:
+    names = set(data)
+    if names != set(SCORE_COLUMNS):
+        raise ValueError(f"score with columns {sorted(names)}")
+    value, low, high = (
+        math.nan if data[key] is None else float(data[key]) for key in ("value", "low", "high")
+    )
+    words = {key: str(data[key]) for key in ("method", "model", "suite", "case", "metric", "role")}
+    return Score(**words, value=value, low=low, high=high, n=int(data["n"]))
+
+
+def runs(root: Path) -> list[RunRecord]:
+    """Return the records of the finished runs under a folder, by run id.
+
+    A folder whose record cannot be read back is not a finished run, and stops no other's report.
+    """
+    return list(_finished(Path(root)))
+
+
+def _finished(root: Path) -> Iterator[RunRecord]:
+    for path in sorted(root.glob("*/record.json")):
+        try:
+            yield RunFolder(root, path.parent.name).read_record()
+        except InputError:
+            continue

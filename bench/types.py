@@ -1,0 +1,184 @@
+"""The words every other module speaks: concepts, prompts, suites, erasers, scores and runs.
+
+Standard library only, so that listing, planning and every input error stay instant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, get_args
+
+Role = Literal["target", "synonym", "related", "adversarial", "near", "far", "remainder", "general"]
+ROLES: tuple[Role, ...] = get_args(Role)
+ERASED_ROLES: frozenset[Role] = frozenset({"target", "synonym", "related", "adversarial"})
+"""Roles whose pictures should no longer show the erased concept."""
+
+Kind = Literal["object", "style", "person", "explicit"]
+Option = int | float | str | bool | None
+Progress = Callable[[str, int, int], None]
+"""Called as progress(what, done, total) while something long is under way."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message says what is allowed and the nearest match."""
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something to erase, and what to draw instead of it."""
+
+    name: str
+    kind: Kind
+    anchor: str
+    """What the erased concept is mapped to, for example "the sky" for an airplane."""
+    synonyms: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    """Names of the concepts that look alike and must stay."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One row of a prompt file, which is one image."""
+
+    id: str
+    text: str
+    seed: int
+    role: Role
+    concept: str
+    """The concept that the un-erased model is expected to draw for this prompt."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """The concepts that are erased together, and the name of that erasure."""
+
+    name: str
+    concepts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a suite a run uses."""
+
+    name: str
+    images: Mapping[str, int]
+    """Images per role and case: the first rows of the prompt file, spread over its texts."""
+    cases: tuple[str, ...]
+    """The cases that run unless others are asked for."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A versioned set of cases, prompts and metrics; a corrected prompt file gets a new version."""
+
+    name: str
+    version: str
+    kind: Kind
+    cases: tuple[Case, ...]
+    sizes: tuple[Size, ...]
+    prompt_file: str
+    metrics: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How images are drawn: DDIM steps and classifier-free guidance."""
+
+    steps: int
+    guidance: float
+
+
+class Eraser(ABC):
+    """A concept eraser: a frozen dataclass whose fields are its hyper-parameters.
+
+    Hyper-parameters are int, float, str, bool, a Literal of strings, or one of these or None, with
+    literal defaults, and each carries a docstring naming its unit and source. The registry reads
+    them from the source, without importing it.
+    """
+
+    paper: ClassVar[str]
+    """Where the method was published."""
+    touches: ClassVar[tuple[str, ...]]
+    """Glob patterns over `<component>.<parameter>`, the parameters that an edit may change."""
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
+    """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
+
+    @abstractmethod
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        """Return a pipeline in which the concepts are erased; `pipe` itself stays as it was."""
+
+    def options(self) -> dict[str, Option]:
+        """Return the hyper-parameters as a JSON-serialisable mapping."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a run, with its interval; what was not measured is NaN and not in `n`."""
+
+    method: str
+    model: str
+    suite: str
+    case: str
+    metric: str
+    role: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that decides a run's result, complete before any work starts."""
+
+    method: str
+    options: Mapping[str, Option]
+    model: str
+    suite: str
+    suite_version: str
+    cases: tuple[str, ...]
+    size: str
+    sampler: Sampler
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON-serialisable data."""
+        return asdict(self) | {"options": dict(self.options), "cases": list(self.cases)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
+        """Rebuild a spec from `to_json`."""
+        sampler = Sampler(**data["sampler"])
+        return cls(**{**data, "cases": tuple(data["cases"]), "sampler": sampler})
+
+    @property
+    def run_id(self) -> str:
+        """Name the run's folder: method-suite-model-size and a hash of all fields."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        model = self.model.rstrip("/").rsplit("/", 1)[-1]
+        return f"{self.method}-{self.suite}-{model}-{self.size}-{digest}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a finished run leaves behind; its file is written last, so its presence means done."""
+
+    spec: RunSpec
+    provenance: Mapping[str, Any]
+    """Commit, dirty flag, package versions, device, and hashes of weights and prompts."""
+    seconds: Mapping[str, float]
+    """Wall-clock seconds per step; `erase` is the mean over the cases."""
+    scores: tuple[Score, ...]

@@ -1,0 +1,82 @@
+"""RealEra's second stage: what the student is asked, and what the frozen model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from methods import _noise
+from methods._prompts import Pairs
+
+Points = Callable[[Tensor, torch.Generator], Tensor]
+"""Draws points around the rows of one prompt: (positions, dim) to (n, positions, dim)."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text embeddings of one step."""
+
+    asked: Tensor
+    """What the student sees, (n, positions, dim)."""
+    wanted: Tensor
+    """What the frozen model sees, (n, positions, dim)."""
+    weights: Tensor
+    """Weight of each squared error, (n,)."""
+    owner: list[int]
+    """Which noisy latent each belongs to."""
+
+
+def compose(
+    pair: Pairs,
+    prompts: Sequence[int],
+    prior: Tensor,
+    *,
+    near: Points,
+    beyond: Points,
+    mu: float,
+    prior_mu: float,
+    generator: torch.Generator,
+) -> Text:
+    """Put neighbours towards the anchor, and beyond points and prior captions towards themselves.
+
+    L = mean over neighbours + mu (mean over beyond points) + prior_mu (one prior caption), averaged
+    over the noisy latents. That noise predictions are aligned on these points is the paper's; the
+    weights are ours.
+
+    Args:
+        pair: Embeddings of the concept and of its anchor.
+        prompts: Index of the prompt of each noisy latent.
+        prior: Captions that stay, (captions, positions, dim).
+        near: Draws neighbours.
+        beyond: Draws points that stay.
+        mu: Weight of the beyond term.
+        prior_mu: Weight of the prior term.
+        generator: Source of all randomness.
+    """
+    asked, wanted, weights, owner = [], [], [], []
+    for index, prompt in enumerate(prompts):
+        rows = pair.concept[prompt]
+        moved = torch.cat([rows[None], near(rows, generator)])
+        away = beyond(rows, generator) if mu else rows[None][:0]
+        choice = torch.randint(len(prior), (1 if prior_mu else 0,), generator=generator)
+        kept = prior[choice.to(prior.device)]
+        asked += [moved, away, kept]
+        wanted += [pair.anchor[prompt].expand_as(moved), away, kept]
+        weights += [1 / len(moved)] * len(moved) + [mu / max(len(away), 1)] * len(away)
+        weights += [prior_mu] * len(kept)
+        owner += [index] * (len(moved) + len(away) + len(kept))
+    shares = torch.tensor(weights, device=prior.device) / len(prompts)
+    return Text(torch.cat(asked), torch.cat(wanted), shares, owner)
+
+
+def loss(frozen: Any, student: Any, draw: _noise.Draw, text: Text) -> Tensor:
+    """Return the weighted mean squared difference of the two predictions."""
+    latents, timesteps = draw.latents[text.owner], draw.timesteps[text.owner]
+    with torch.no_grad():
+        target = _noise.predict(frozen, latents, timesteps, text.wanted)
+    made = _noise.predict(student, latents, timesteps, text.asked)
+    return (text.weights * (made - target).square().flatten(1).mean(1)).sum()

@@ -1,0 +1,89 @@
+"""CRCE's reading of RealEra: fine-tune cross-attention against ESD's target and sampled points.
+
+Source: the re-implementation in the CRCE code base, arXiv 2503.14232: no closed form, no LoRA; Adam
+on keys and values; odd steps ESD's loss eps(null) - (eps(c) - eps(null)), even steps the sum over
+neighbours plus the sum over beyond points. Ours: concepts take turns, a neighbour's target is ESD's
+for its concept, a beyond point's is what the frozen model predicts for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Progress
+from methods import _noise, _training, _unet
+from methods._alignment import Points
+
+Source = Callable[[_noise.Pool, int, torch.Generator], _noise.Draw]
+
+
+def fine_tuned(
+    pipe: Any,
+    rows: Sequence[Tensor],
+    *,
+    pools: Sequence[_noise.Pool],
+    near: Points,
+    beyond: Points,
+    draw: Source,
+    steps: int,
+    learning_rate: float,
+    generator: torch.Generator,
+    progress: Progress,
+) -> Any:
+    """Return a pipeline whose cross-attention keys and values are fine-tuned.
+
+    Args:
+        pipe: The un-erased pipeline.
+        rows: Prompts of each concept, (prompts, positions, dim).
+        pools: Noisy latents of each concept.
+        near: Draws neighbours of a prompt.
+        beyond: Draws points that must stay.
+        draw: Draws noisy latents from a pool.
+        steps: Training steps in all.
+        learning_rate: Adam's, per step.
+        generator: Source of all randomness.
+        progress: Told after each step.
+    """
+    null = pipelines.encode(pipe, [""])
+    student = _unet.trainable(pipe.unet)
+    weights = pipelines.cross_attention(student)
+    parameters = [weight.requires_grad_(True) for weight in weights.values()]
+
+    def loss_at(step: int) -> Tensor:
+        which = step // 2 % len(rows)
+        noisy = draw(pools[which], 1, generator)
+        own = rows[which][noisy.prompts[0]][None]
+        moved, kept = own, own[:0]
+        if step % 2:
+            sampled, away = near(own[0], generator), beyond(own[0], generator)
+            # With neither sort of point every step is ESD's.
+            if len(sampled) + len(away):
+                moved, kept = sampled, away
+        fixed = torch.cat([null, own, kept])
+        with torch.no_grad():
+            frozen = _noise.predict(
+                pipe.unet,
+                noisy.latents.expand(len(fixed), -1, -1, -1),
+                noisy.timesteps.expand(len(fixed)),
+                fixed,
+            )
+        target = torch.cat(
+            [(2 * frozen[:1] - frozen[1:2]).expand(len(moved), -1, -1, -1), frozen[2:]]
+        )
+        asked = torch.cat([moved, kept])
+        made = _noise.predict(
+            student,
+            noisy.latents.expand(len(asked), -1, -1, -1),
+            noisy.timesteps.expand(len(asked)),
+            asked,
+        )
+        return (made - target).square().flatten(1).mean(1).sum()
+
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+    _training.fit(optimizer, loss_at, steps, what="fine-tuning", progress=progress)
+    return _unet.replaced(pipe, {name: weight.detach() for name, weight in weights.items()})

@@ -1,0 +1,110 @@
+"""Low-rank changes of cross-attention keys and values, trained with peft and merged away again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from methods import _closed_form
+
+Factors = dict[str, tuple[Tensor, Tensor]]
+"""Parameter name -> up (out, rank) and down (rank, d); the change of the weight is up @ down."""
+
+TARGETS = ["attn2.to_k", "attn2.to_v"]
+
+
+def attach(unet: Any, rank: int, generator: torch.Generator) -> list[torch.nn.Parameter]:
+    """Add a LoRA to every cross-attention key and value of a frozen U-Net, in place.
+
+    The down factors start as N(0, 1 / rank^2), the up factors at zero (MACE's start), so the U-Net
+    computes what it did.
+
+    Returns:
+        The parameters to train.
+    """
+    from peft import LoraConfig
+
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS, lora_dropout=0.0)
+    # peft draws its start from the global generator, which is none of ours to move.
+    with torch.random.fork_rng(devices=[]):
+        unet.add_adapter(config)
+    unet.requires_grad_(False)
+    parameters: list[torch.nn.Parameter] = []
+    for up, down in _parameters(unet).values():
+        start = torch.randn(down.shape, generator=generator) / rank
+        down.data.copy_(start.to(down))
+        up.data.zero_()
+        up.requires_grad_(True)
+        down.requires_grad_(True)
+        parameters += [up, down]
+    return parameters
+
+
+def factors(unet: Any) -> Factors:
+    """Return the trained factors of a U-Net that `attach` has changed."""
+    return {
+        name: (up.detach().clone(), down.detach().clone())
+        for name, (up, down) in _parameters(unet).items()
+    }
+
+
+def merged(weights: Mapping[str, Tensor], change: Factors) -> dict[str, Tensor]:
+    """Return the weights with their low-rank change added."""
+    return {
+        name: (weight.detach().double() + change[name][0].double() @ change[name][1].double()).to(
+            weight.dtype
+        )
+        for name, weight in weights.items()
+    }
+
+
+def joined(
+    weights: Mapping[str, Tensor],
+    changes: Sequence[Factors],
+    rows: Sequence[Tensor],
+    *,
+    prior: Tensor,
+    prior_scale: float,
+    ridge: float,
+) -> dict[str, Tensor]:
+    """Add one concept's LoRA to the weights, or fuse several by MACE's closed form.
+
+    Args:
+        weights: The weights every LoRA was trained on, by parameter name.
+        changes: The LoRA of each concept.
+        rows: Token rows of each concept, on which its LoRA is to hold, (..., d).
+        prior: Token rows to keep, (..., d).
+        prior_scale: Weight of each of them.
+        ridge: Pull towards `weights`.
+    """
+    if len(changes) == 1:
+        return merged(weights, changes[0])
+    total = _closed_form.Equations(prior.shape[-1], prior.device)
+    grams = []
+    for own in rows:
+        gram = _closed_form.Equations(prior.shape[-1], prior.device)
+        gram.keep(own)
+        grams.append(gram.gram)
+        total.gram += gram.gram
+    total.keep(prior, prior_scale)
+    total.ridge(ridge)
+    division = _closed_form.Division(total.gram)
+    return {
+        name: _closed_form.fuse(
+            weight.detach(), [change[name] for change in changes], grams, division
+        )
+        for name, weight in weights.items()
+    }
+
+
+def _parameters(unet: Any) -> dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]]:
+    from peft.tuners.lora import LoraLayer
+
+    return {
+        f"{name}.weight": (module.lora_B["default"].weight, module.lora_A["default"].weight)
+        for name, module in unet.named_modules()
+        if isinstance(module, LoraLayer)
+    }

@@ -1,0 +1,152 @@
+"""Noisy latents of a prompt from the frozen model: a pool of denoising trajectories.
+
+ESD denoises a fresh trajectory up to a random step for every training step, which is nine tenths of
+its cost. The model is frozen and the prompt fixed, so a batch of trajectories is denoised once and
+(trajectory, step) pairs are drawn from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.types import InputError, Progress, silent
+
+BATCH = 16
+"""Trajectories denoised together; a bound on memory that does not change the result."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Noisy latents, and where they came from."""
+
+    latents: Tensor
+    """x_t, (n, channels, height, width), fp32."""
+    timesteps: Tensor
+    """t of each, (n,), int64."""
+    prompts: list[int]
+    """Index of the prompt each was denoised for."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Denoising trajectories of the frozen model."""
+
+    latents: Tensor
+    """x_t before each step, (steps, trajectories, channels, height, width), fp32."""
+    timesteps: Tensor
+    """t of each step, (steps,), int64."""
+    final: Tensor
+    """x after the last step, (trajectories, channels, height, width), fp32."""
+    prompts: tuple[int, ...]
+    """Index of the prompt of each trajectory."""
+    scheduler: Any
+    """The noise schedule, for `renoise`."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Draw:
+        """Draw (trajectory, step) pairs uniformly."""
+        steps, paths = self.latents.shape[:2]
+        step = torch.randint(steps, (count,), generator=generator)
+        path = torch.randint(paths, (count,), generator=generator)
+        return Draw(
+            self.latents[step, path],
+            self.timesteps[step].to(self.latents.device),
+            [self.prompts[int(i)] for i in path],
+        )
+
+    def renoise(self, count: int, generator: torch.Generator) -> Draw:
+        """Draw finished pictures and noise them to uniform timesteps."""
+        path = torch.randint(len(self.final), (count,), generator=generator)
+        clean = self.final[path]
+        total = int(self.scheduler.config.num_train_timesteps)
+        timesteps = torch.randint(total, (count,), generator=generator).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        noisy = self.scheduler.add_noise(clean, noise, timesteps)
+        return Draw(noisy, timesteps, [self.prompts[int(i)] for i in path])
+
+
+def ddim(pipe: Any, steps: int) -> Any:
+    """Return a DDIM scheduler of the pipeline's own noise schedule."""
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+def trajectories(
+    pipe: Any,
+    rows: Tensor,
+    null: Tensor,
+    *,
+    count: int,
+    steps: int,
+    guidance: float,
+    generator: torch.Generator,
+    stop: int | None = None,
+    progress: Progress = silent,
+) -> Pool:
+    """Denoise a batch of trajectories with DDIM (eta 0) and keep every step.
+
+    Args:
+        pipe: A diffusers pipeline, used as it is.
+        rows: Embeddings (prompts, positions, dim); trajectory i is for prompt i mod prompts.
+        null: Embedding of the empty prompt, (1, positions, dim).
+        count: Number of trajectories.
+        steps: Length of the timestep grid.
+        guidance: Scale of classifier-free guidance.
+        generator: Source of the initial noise, on the CPU.
+        stop: Keep the x_t of this many steps only; all by default.
+        progress: Told after each batch.
+
+    Returns:
+        The pool.
+    """
+    scheduler = ddim(pipe, steps)
+    grid = scheduler.timesteps[: steps if stop is None else stop]
+    unet = pipe.unet
+    side = unet.config.sample_size
+    height, width = (side, side) if isinstance(side, int) else side
+    shape = (count, unet.config.in_channels, height, width)
+    noise = torch.randn(shape, generator=generator) * scheduler.init_noise_sigma
+    order = [i % len(rows) for i in range(count)]
+    kept, final = [], []
+    for first in range(0, count, BATCH):
+        x = noise[first : first + BATCH].to(unet.device)
+        text = torch.cat([null.expand(len(x), -1, -1), rows[order[first : first + BATCH]]])
+        path = []
+        with torch.no_grad():
+            for t in grid:
+                path.append(x)
+                empty, full = predict(unet, torch.cat([x, x]), t, text).chunk(2)
+                x = scheduler.step(empty + guidance * (full - empty), t, x).prev_sample
+        kept.append(torch.stack(path) if path else x[None][:0])
+        final.append(x)
+        progress("noise", min(first + BATCH, count), count)
+    return Pool(torch.cat(kept, 1), grid, torch.cat(final), tuple(order), scheduler)
+
+
+def predict(unet: Any, latents: Tensor, timesteps: Tensor, rows: Tensor) -> Tensor:
+    """Return the U-Net's prediction in fp32, whatever it computes in."""
+    dtype = next(unet.parameters()).dtype
+    made: Tensor = unet(
+        latents.to(dtype), timesteps.to(latents.device), rows.to(latents.device, dtype)
+    )[0]
+    return made.float()
+
+
+def check(pipe: Any) -> None:
+    """Refuse U-Nets with inputs besides the text.
+
+    Raises:
+        InputError: naming the further input.
+    """
+    extra = getattr(pipe.unet.config, "addition_embed_type", None)
+    if extra is not None:
+        raise InputError(
+            f"this U-Net needs {extra} inputs besides the text (SDXL); "
+            "training works on SD 1.x and 2.x, closed-form edits on all"
+        )

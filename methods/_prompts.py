@@ -1,0 +1,298 @@
+"""Training prompts: templates in our own wording, anchors put in, tokens of both sides aligned.
+
+An eraser knows a concept's name, kind and anchor. Synonyms and look-alikes stay out on purpose:
+the evaluation prompts are made of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Concept, InputError, Kind
+
+THINGS = (
+    "a photo of {}",
+    "{}",
+    "a picture of {} in daylight",
+    "{} on a plain background",
+    "a snapshot with {} in it",
+    "a close view of {}",
+    "{} far away",
+    "a big picture of {}",
+    "here you can see {}",
+    "a drawing of {}",
+    "{} at the side of the picture",
+    "a colourful image of {}",
+    "{} in the morning",
+    "somebody painted {}",
+    "a postcard that shows {}",
+    "{} and nothing else",
+    "a quick sketch of {}",
+    "a blurry shot of {}",
+    "look at {}",
+    "an old photo of {}",
+    "{} under a cloudy sky",
+    "a tiny picture of {}",
+    "the front page shows {}",
+    "{} seen from below",
+    "a poster with {} on it",
+    "a detailed view of {}",
+    "{} in winter",
+    "we found {} in the album",
+    "a bright picture of {}",
+    "{} on a quiet day",
+)
+STYLES = (
+    "a picture in {} style",
+    "a house in {} style",
+    "{} style",
+    "a {} picture",
+    "a tree drawn as {}",
+    "the whole scene looks like {}",
+    "a room in the style of {}",
+    "a garden, {}",
+    "made to look like {}",
+    "a {} of a town",
+    "a boat on a lake in {} style",
+    "people at a table, {} style",
+    "a chair in {} style",
+    "{} art",
+    "an image turned into {}",
+    "a mountain as {}",
+    "a bowl of fruit in {} style",
+    "a {} version of a photo",
+    "a river in the style of {}",
+    "an example of {}",
+    "a street, shown as {}",
+    "a horse in {} style",
+    "a window in {} style",
+    "a flower drawn in {} style",
+    "the sun in {} style",
+    "a large {} picture",
+    "a {} picture of a face",
+    "a bridge in the style of {}",
+    "two birds in {} style",
+    "a field as {}",
+)
+PEOPLE = (
+    "a portrait of {}",
+    "{}",
+    "a photo of {}",
+    "the face of {}",
+    "{} looks into the camera",
+    "a painting that shows {}",
+    "{} on a stamp",
+    "a drawing of {}",
+    "{} in front of a wall",
+    "a poster of {}",
+    "{} standing in a room",
+    "a picture of {} smiling",
+    "{} at work",
+    "the head of {}",
+    "somebody drew {}",
+    "a close view of {}",
+    "{} outdoors",
+    "an old picture of {}",
+    "{} on the front page",
+    "a statue of {}",
+    "{} giving a talk",
+    "a colourful image of {}",
+    "{} in a crowd",
+    "a snapshot of {}",
+    "{} wearing a coat",
+    "here you can see {}",
+    "a quick sketch of {}",
+    "{} by the sea",
+    "a bright picture of {}",
+    "{} and nobody else",
+)
+TEMPLATES: dict[Kind, tuple[str, ...]] = {
+    "object": THINGS,
+    "style": STYLES,
+    "person": PEOPLE,
+    "explicit": PEOPLE,
+}
+
+SCENES = (
+    "",
+    "a photo of the sky",
+    "a photo of the sea",
+    "an empty street",
+    "a green meadow",
+    "trees in a forest",
+    "a sandy desert",
+    "a mountain in the distance",
+    "a field of snow",
+    "a beach in summer",
+    "a room with a table",
+    "a red picture",
+    "a blue picture",
+    "a yellow and white pattern",
+    "a plain black background",
+    "a person",
+    "a portrait of somebody",
+    "a painting",
+    "a drawing of a house",
+    "a town at night",
+)
+"""Captions of places, colours and media, without a thing that a suite erases."""
+
+EVERYDAY = (
+    *SCENES,
+    "a dog in a meadow",
+    "a photo of a dog",
+    "a cat in a room",
+    "a photo of a cat",
+    "a horse in the snow",
+    "a photo of a horse",
+    "a bird in a tree",
+    "a photo of a bird",
+    "a deer in the forest",
+    "a photo of a deer",
+    "a frog on a stone",
+    "a photo of a frog",
+    "a ship on the sea",
+    "a photo of a ship",
+    "a truck on the street",
+    "a photo of a truck",
+    "an automobile in a town",
+    "a photo of an automobile",
+    "an airplane in the sky",
+    "a photo of an airplane",
+    "a chair and a table",
+    "a bowl of fruit",
+    "a flower in a garden",
+    "a group of people",
+)
+"""The same with everyday things; captions that name the erased concept are left out."""
+
+PRIORS = {"scenes": SCENES, "everyday": EVERYDAY}
+
+
+ARTICLES = frozenset({"a", "an", "the", "of", "in"})
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Embeddings of a concept's prompts beside those of its anchor's prompts."""
+
+    concept: Tensor
+    """(prompts, positions, dim), fp32."""
+    anchor: Tensor
+    """(prompts, positions, dim), as the text encoder gives them."""
+    aligned: Tensor
+    """(prompts, positions, dim), the anchor's row that each row of the concept's corresponds to."""
+
+
+def noun_phrase(concept: Concept, number: int) -> str:
+    """Return the concept as it stands in a sentence; the number varies the article of an object."""
+    if concept.kind != "object" or concept.name.split(" ")[0] in ("a", "an", "the"):
+        return concept.name
+    article = "an" if concept.name[:1].lower() in "aeiou" else "a"
+    return (f"{article} {concept.name}", concept.name, f"the {concept.name}")[number % 3]
+
+
+def texts(concept: Concept, count: int) -> tuple[list[str], list[str]]:
+    """Return training prompts of a concept, and the same with its anchor in its place."""
+    templates = TEMPLATES[concept.kind]
+    if not 1 <= count <= len(templates):
+        raise InputError(f"prompts is {count}, allowed is 1 to {len(templates)}")
+    chosen = list(enumerate(templates[:count]))
+    return (
+        [template.format(noun_phrase(concept, i)) for i, template in chosen],
+        [template.format(concept.anchor) for _, template in chosen],
+    )
+
+
+def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
+    """Encode a concept's training prompts and its anchor's, with their rows aligned."""
+    old, new = texts(concept, count)
+    concept_rows, anchor_rows = pipelines.encode(pipe, old), pipelines.encode(pipe, new)
+    positions = concept_rows.shape[1]
+    order = torch.stack(
+        [
+            align(token_ids(pipe, one), token_ids(pipe, other), positions)
+            for one, other in zip(old, new, strict=True)
+        ]
+    ).to(anchor_rows.device)
+    index = order[:, :, None].expand_as(anchor_rows)
+    return Pairs(concept_rows, anchor_rows, anchor_rows.gather(1, index))
+
+
+def prior(name: str, concepts: Sequence[Concept]) -> list[str]:
+    """Return the prior prompts of that name that share no word with the erased concepts."""
+    erased = {word for concept in concepts for word in _words(concept.name)}
+    return [text for text in PRIORS[name] if not erased & set(_words(text))]
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", text.lower()) if word not in ARTICLES]
+
+
+def token_ids(pipe: Any, text: str) -> list[int]:
+    """Return the ids of a text with begin and end tokens, cut to the encoder's context."""
+    tokenizer = pipe.tokenizer
+    ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    return [int(token) for token in ids]
+
+
+def common_ends(old: Sequence[int], new: Sequence[int]) -> tuple[int, int]:
+    """Return the lengths of the longest common prefix and of the longest suffix after it."""
+    shortest = min(len(old), len(new))
+    prefix = 0
+    while prefix < shortest and old[prefix] == new[prefix]:
+        prefix += 1
+    suffix = 0
+    while suffix < shortest - prefix and old[-1 - suffix] == new[-1 - suffix]:
+        suffix += 1
+    return prefix, suffix
+
+
+def align(old: Sequence[int], new: Sequence[int], positions: int) -> Tensor:
+    """Return, for each position of the old prompt, the position of the new that takes its place.
+
+    Words before and after the exchanged phrase go to themselves, the end token to the end token and
+    padding to padding. The phrases meet at their last tokens, which in a causal encoder hold the
+    whole phrase; a longer old phrase repeats the first token of the new one.
+
+    Args:
+        old: Token ids of the prompt with the concept, begin and end tokens included, no padding.
+        new: Token ids of the prompt with the anchor.
+        positions: Context length of the text encoder.
+
+    Returns:
+        (positions,) int64, values in 0..positions - 1.
+    """
+    prefix, suffix = common_ends(old, new)
+    first = min(prefix, max(len(new) - suffix - 1, 0))
+    index = torch.arange(positions)
+    index[prefix:] += len(new) - len(old)
+    index[prefix : len(old) - suffix].clamp_(min=first)
+    return index.clamp_(0, positions - 1)
+
+
+def check(pipe: Any, concepts: Sequence[Concept]) -> None:
+    """Refuse concepts that the text encoder cannot read.
+
+    Raises:
+        InputError: if a name is empty, tokenises to nothing or is longer than the context.
+    """
+    room = pipe.tokenizer.model_max_length - 2
+    for concept in concepts:
+        if not concept.name.strip():
+            raise InputError("a concept to erase needs a name; got an empty one")
+        count = len(pipe.tokenizer(concept.name, add_special_tokens=False).input_ids)
+        if count == 0:
+            raise InputError(f"the tokenizer reads nothing in the concept {concept.name!r}")
+        if count > room:
+            raise InputError(
+                f"the concept {concept.name[:40]!r}... has {count} tokens; "
+                f"the text encoder reads {room}"
+            )

@@ -1,0 +1,235 @@
+"""ESD: fine-tune the U-Net so that a concept's prediction is pushed away from the concept.
+
+Facts on paper and code: rohitgandikota/erasing at 25613d2 (2025), and the CompVis script of 2023.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from methods import _noise, _prompts, _training, _unet
+
+Convention = Literal["paper", "code2025"]
+PUBLISHED: dict[Convention, tuple[int, float, float]] = {
+    "paper": (1000, 1e-5, 1.0),
+    "code2025": (200, 5e-5, 2.0),
+}
+"""Steps, learning rate and negative guidance of each convention's publication."""
+
+
+RULES = {
+    "x": r"attn2",
+    "x_strict": r"attn2\.to_[kv]$",
+    "u": r"^(?!.*attn2)",
+    "all": r"",
+}
+"""What the module's name must match for each train method."""
+
+
+@dataclass(frozen=True)
+class Esd(Eraser):
+    """ESD: fine-tunes the U-Net against the negatively guided prediction of a frozen copy."""
+
+    paper: ClassVar[str] = "Erasing Concepts from Diffusion Models, arXiv 2303.07345 (ICCV 2023)"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*",)
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"steps": 150, "learning_rate": 1e-4, "trajectory_steps": 20},
+    }
+
+    train_method: Literal["x", "x_strict", "u", "all"] = "x"
+    """Linear and convolution layers that learn: x, cross-attention (paper: styles, single prompts);
+    x_strict, its keys and values; u, all but cross-attention (paper: objects, nudity); all."""
+    convention: Literal["paper", "code2025"] = "paper"
+    """Base of the target: the unconditional prediction (paper equation), or the conditional one
+    (2025 code), where a negative guidance of 2 equals 1 in the paper's."""
+    negative_guidance: float | None = None
+    """Strength of the push, eta, a factor; none is what was published, 1 for paper and 2 for
+    code2025."""
+    steps: int | None = None
+    """Training steps; none is what was published, 1000 for paper and 200 for code2025."""
+    learning_rate: float | None = None
+    """Adam learning rate, per step; none is what was published, 1e-5 for paper and 5e-5 for
+    code2025."""
+    erase_from: str | None = None
+    """Erase the concept from this prompt only; none is the concept itself (2025 code)."""
+    pool: int = 16
+    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one for each step, as both
+    codes do (ours: the frozen model makes them reusable)."""
+    refresh: int = 100
+    """Training steps after which the pool is denoised anew; 0 never (ours)."""
+    batch: int = 1
+    """Noisy latents per step; 1 in both codes."""
+    trajectory_steps: int = 50
+    """DDIM steps of a trajectory (paper; the 2025 code keeps the checkpoint's scheduler)."""
+    trajectory_guidance: float = 3.0
+    """Classifier-free guidance of a trajectory, a factor (both codes)."""
+
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        """Return a pipeline in which the concepts are erased; several take turns at random."""
+        steps, rate, guidance = self._published()
+        _training.at_least_one(
+            steps=steps,
+            pool=self.pool,
+            batch=self.batch,
+            trajectory_steps=self.trajectory_steps,
+        )
+        _noise.check(pipe)
+        _prompts.check(pipe, concepts)
+        if self.refresh < 0:
+            raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
+        if not concepts:
+            return _unet.replaced(pipe, {})
+        generator = torch.Generator().manual_seed(seed)
+        null = pipelines.encode(pipe, [""])
+        asked = pipelines.encode(pipe, [concept.name for concept in concepts])
+        base = asked
+        if self.erase_from is not None:
+            base = pipelines.encode(pipe, [self.erase_from]).expand_as(asked)
+        student = _unet.trainable(pipe.unet)
+        weights = selected(student, self.train_method)
+        optimizer = torch.optim.Adam(
+            [weight.requires_grad_(True) for weight in weights.values()], lr=rate
+        )
+        source = _Source(self, pipe, base, null, generator, progress)
+
+        def loss_at(step: int) -> Tensor:
+            draw = source.draw(step)
+            text = torch.cat([null.expand(self.batch, -1, -1), asked[draw.prompts]])
+            if self.erase_from is not None:
+                text = torch.cat([text, base[draw.prompts]])
+            copies = len(text) // self.batch
+            with torch.no_grad():
+                parts = _noise.predict(
+                    pipe.unet,
+                    draw.latents.repeat(copies, 1, 1, 1),
+                    draw.timesteps.repeat(copies),
+                    text,
+                ).chunk(copies)
+            wanted = target(
+                parts[0],
+                parts[1],
+                negative_guidance=guidance,
+                convention=self.convention,
+                eps_erase_from=parts[2] if self.erase_from is not None else None,
+            )
+            made = _noise.predict(student, draw.latents, draw.timesteps, base[draw.prompts])
+            return (made - wanted).square().mean()
+
+        _training.fit(optimizer, loss_at, steps, what="fine-tuning", progress=progress)
+        return _unet.replaced(pipe, {name: value.detach() for name, value in weights.items()})
+
+    def _published(self) -> tuple[int, float, float]:
+        steps, rate, guidance = PUBLISHED[self.convention]
+        return (
+            steps if self.steps is None else self.steps,
+            rate if self.learning_rate is None else self.learning_rate,
+            guidance if self.negative_guidance is None else self.negative_guidance,
+        )
+
+
+class _Source:
+    """Draws noisy latents of the concepts, from a pool or from a fresh trajectory."""
+
+    def __init__(
+        self,
+        options: Esd,
+        pipe: Any,
+        rows: Tensor,
+        null: Tensor,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> None:
+        self.options, self.pipe, self.rows, self.null = options, pipe, rows, null
+        self.generator, self.progress = generator, progress
+        self.pool: _noise.Pool | None = None
+
+    def draw(self, step: int) -> _noise.Draw:
+        options = self.options
+        if options.pool == 1:
+            return self._fresh()
+        due = options.refresh and step % options.refresh == 0
+        if self.pool is None or due:
+            # At least one trajectory for each concept.
+            count = max(options.pool, len(self.rows))
+            self.pool = self._denoise(self.rows, count, None, self.progress)
+        return self.pool.draw(options.batch, self.generator)
+
+    def _fresh(self) -> _noise.Draw:
+        """Denoise one trajectory per latent up to a random step, as the codes do."""
+        batch, steps = self.options.batch, self.options.trajectory_steps
+        stops = torch.randint(steps, (batch,), generator=self.generator).tolist()
+        which = torch.randint(len(self.rows), (batch,), generator=self.generator).tolist()
+        latents, timesteps = [], []
+        for stop, prompt in zip(stops, which, strict=True):
+            path = self._denoise(self.rows[prompt : prompt + 1], 1, stop, silent)
+            latents.append(path.final)
+            timesteps.append(path.scheduler.timesteps[stop])
+        device = self.pipe.unet.device
+        return _noise.Draw(torch.cat(latents), torch.stack(timesteps).to(device), which)
+
+    def _denoise(
+        self, rows: Tensor, count: int, stop: int | None, progress: Progress
+    ) -> _noise.Pool:
+        return _noise.trajectories(
+            self.pipe,
+            rows,
+            self.null,
+            count=count,
+            steps=self.options.trajectory_steps,
+            guidance=self.options.trajectory_guidance,
+            generator=self.generator,
+            stop=stop,
+            progress=progress,
+        )
+
+
+def selected(unet: Any, train_method: str) -> dict[str, torch.nn.Parameter]:
+    """Return the parameters that a train method trains, by name; norms never learn.
+
+    Source: the 2025 code's rules, by module class and name.
+    """
+    kinds = (torch.nn.Linear, torch.nn.Conv2d)
+    return {
+        f"{name}.{part}": parameter
+        for name, module in unet.named_modules()
+        if isinstance(module, kinds) and re.search(RULES[train_method], name)
+        for part, parameter in module.named_parameters(recurse=False)
+    }
+
+
+def target(
+    eps_uncond: Tensor,
+    eps_cond: Tensor,
+    *,
+    negative_guidance: float,
+    convention: Convention,
+    eps_erase_from: Tensor | None = None,
+) -> Tensor:
+    """Return the prediction that the student is to make.
+
+    paper: e(null) - eta (e(c) - e(null)), equation 6. code2025: e(c) - eta (e(c) - e(null)), so
+    that eta = 2 there is eta = 1 in the paper. In both, e(from) takes the place of the first term
+    where the concept is erased from another prompt.
+
+    Args:
+        eps_uncond: The frozen model's prediction for the empty prompt.
+        eps_cond: Its prediction for the concept.
+        negative_guidance: eta.
+        convention: Which of the two.
+        eps_erase_from: Its prediction for what the concept is erased from.
+    """
+    if convention not in PUBLISHED:
+        raise InputError(f"convention is {convention!r}, allowed is {' or '.join(PUBLISHED)}")
+    own = eps_uncond if convention == "paper" else eps_cond
+    base = own if eps_erase_from is None else eps_erase_from
+    return base - negative_guidance * (eps_cond - eps_uncond)

@@ -1,0 +1,300 @@
+"""RealEra: erase a concept together with the neighbours that random perturbations of it stand for.
+
+Re-implementation from the published description: no code is public, and the paper's equations and
+hyper-parameters are not known to us. Sources below: PAPER, the authors' words; SUMMARY, summaries
+with the paper's symbols; THIRD-PARTY, the re-implementation in CRCE's code (arXiv 2503.14232);
+CHOICE, ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from methods import _alignment, _closed_form, _crce, _lora, _noise, _prompts, _training, _unet
+from methods._neighbors import around_prompt, sample_beyond, sample_neighbors
+
+__all__ = ["RealEra", "closed_form", "sample_beyond", "sample_neighbors"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RealEra(Eraser):
+    """RealEra: erases a concept with its mined neighbours (from the published description)."""
+
+    paper: ClassVar[str] = "RealEra, arXiv 2410.09140 (2024); re-implementation, no code is public"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {
+            "prompts": 10,
+            "steps": 60,
+            "learning_rate": 1e-3,
+            "trajectories": 8,
+            "trajectory_steps": 20,
+            "crce_steps": 60,
+            "crce_learning_rate": 1e-4,
+        },
+    }
+
+    reading: Literal["paper", "crce"] = "paper"
+    """Whose method: `paper`, closed form and LoRA (PAPER); `crce`, fine-tuning of cross-attention
+    keys and values against ESD's target, neither closed form nor LoRA (THIRD-PARTY)."""
+    stage: Literal["both", "closed_form", "lora"] = "both"
+    """Stages that the paper's reading runs; both is PAPER, one of them is an ablation."""
+    prompts: int = 10
+    """Training prompts per concept, from our templates (CHOICE)."""
+    neighbors: int = 5
+    """Neighbours per prompt in stage one, per step in stage two; 0 is an ablation (THIRD-PARTY)."""
+    min_cos: float = 0.5
+    """Least cosine of a neighbour to the prompt's embedding; the band is SUMMARY, its ends
+    THIRD-PARTY."""
+    max_cos: float = 0.9
+    """Greatest cosine of a neighbour to the prompt's embedding (THIRD-PARTY)."""
+    beyond: int = 3
+    """Beyond-concept points per prompt and step, which must stay; 0 is an ablation
+    (THIRD-PARTY)."""
+    beyond_max_cos: float = 0.5
+    """Greatest cosine of a beyond point to the prompt's embedding (THIRD-PARTY)."""
+    max_distance: float = 1.63
+    """Greatest distance of any point, in norms of what is perturbed; THIRD-PARTY has 400, which is
+    1.63 norms of a whole SD v1 prompt."""
+    sampling: Literal["flattened", "token"] = "flattened"
+    """Perturb the whole prompt as one vector (THIRD-PARTY) or each token by itself (CHOICE)."""
+    keep_bos: bool = True
+    """Leave the begin token unperturbed: it is the same in every prompt (CHOICE)."""
+    beyond_scale: float = 1.0
+    """Weight of the beyond points in stage one, lambda 1, against 1 for neighbours (CHOICE)."""
+    prior: Literal["everyday", "scenes"] = "everyday"
+    """Captions whose keys and values stay: places, colours and media alone, or everyday things too;
+    those that name the erased concept are left out (CHOICE)."""
+    prior_scale: float = 1.0
+    """Weight of the prior captions in stage one, lambda 2; at 1 they weigh together as much as the
+    unperturbed training prompts together (CHOICE)."""
+    ridge: float = 0.1
+    """Pull towards the original weights, lambda 3, per token of the training prompts; 0.83 x
+    beyond_scale x beyond is as strong as the beyond points (CHOICE)."""
+    rank: int = 4
+    """Rank of the LoRA of stage two (CHOICE; a LoRA is PAPER)."""
+    steps: int = 300
+    """Training steps of stage two, for each concept (CHOICE)."""
+    learning_rate: float = 1e-4
+    """AdamW learning rate of stage two, per step (CHOICE)."""
+    batch: int = 1
+    """Noisy latents per step, each with its own neighbours and beyond points (CHOICE)."""
+    mu: float = 1.0
+    """Weight of the beyond term of stage two; 0 is an ablation (CHOICE; the term is PAPER)."""
+    prior_mu: float = 0.0
+    """Weight in stage two of one prior caption per step whose prediction stays; 0, as in the loss
+    that is known, or an extension (CHOICE)."""
+    noise: Literal["trajectory", "renoised"] = "trajectory"
+    """Where x_t comes from: partial denoising, as in ESD, or finished pictures noised to a uniform
+    timestep; both from the frozen model (CHOICE)."""
+    trajectories: int = 16
+    """Denoising trajectories per concept that x_t is drawn from (CHOICE)."""
+    trajectory_steps: int = 50
+    """DDIM steps of a trajectory (CHOICE, ESD's)."""
+    trajectory_guidance: float = 3.0
+    """Classifier-free guidance of a trajectory, a factor (CHOICE, ESD's)."""
+    fuse_ridge: float = 0.1
+    """Pull towards the weights of stage one where several concepts' LoRAs are fused, per token of
+    the training prompts (CHOICE; the fusion is MACE's)."""
+    crce_steps: int = 200
+    """Training steps of the crce reading, all concepts together (THIRD-PARTY)."""
+    crce_learning_rate: float = 2e-5
+    """Adam learning rate of the crce reading, per step (THIRD-PARTY)."""
+
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        """Return a pipeline in which the concepts are erased."""
+        self._check(pipe)
+        _prompts.check(pipe, concepts)
+        if not concepts:
+            return _unet.replaced(pipe, {})
+        generator = torch.Generator().manual_seed(seed)
+        pairs = [_prompts.pairs(pipe, concept, self.prompts) for concept in concepts]
+        prior = pipelines.encode(pipe, _prompts.prior(self.prior, concepts))
+        if self.reading == "crce":
+            return _crce.fine_tuned(
+                pipe,
+                [pair.concept for pair in pairs],
+                pools=[self._pool(pipe, pair.concept, generator, progress) for pair in pairs],
+                near=self._near,
+                beyond=self._beyond,
+                draw=self._draw,
+                steps=self.crce_steps,
+                learning_rate=self.crce_learning_rate,
+                generator=generator,
+                progress=progress,
+            )
+        edited = pipe
+        if self.stage != "lora":
+            progress("closed form", 0, 1)
+            edited = _unet.multiplied(pipe, self._matrix(pairs, prior, generator))
+            progress("closed form", 1, 1)
+        if self.stage != "closed_form":
+            changes = [
+                self._trained(pipe, edited, each, prior, generator, progress) for each in pairs
+            ]
+            tokens = sum(pair.concept[..., 0].numel() for pair in pairs)
+            weights = _lora.joined(
+                pipelines.cross_attention(edited.unet),
+                changes,
+                [pair.concept for pair in pairs],
+                prior=prior,
+                prior_scale=self.prior_scale * tokens / prior[..., 0].numel(),
+                ridge=self.fuse_ridge * tokens,
+            )
+            edited = _unet.replaced(edited, weights)
+        return edited
+
+    def _check(self, pipe: Any) -> None:
+        counts = "prompts batch rank steps crce_steps trajectories trajectory_steps"
+        _training.at_least_one(**{name: getattr(self, name) for name in counts.split()})
+        if self.neighbors < 0 or self.beyond < 0:
+            raise InputError("neighbors and beyond count points, allowed is 0 or more")
+        if not -1 <= self.min_cos < self.max_cos <= 1:
+            raise InputError(
+                f"min_cos is {self.min_cos} and max_cos {self.max_cos}, "
+                "allowed is -1 <= min_cos < max_cos <= 1"
+            )
+        if self.reading == "crce" or self.stage != "closed_form":
+            _noise.check(pipe)
+
+    def _near(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        return self._points(rows, self.neighbors, (self.min_cos, self.max_cos), generator)
+
+    def _beyond(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        return self._points(rows, self.beyond, (-1.0, self.beyond_max_cos), generator)
+
+    def _points(
+        self, rows: Tensor, n: int, band: tuple[float, float], generator: torch.Generator
+    ) -> Tensor:
+        return around_prompt(
+            rows,
+            n,
+            band=band,
+            max_distance=self.max_distance,
+            by_token=self.sampling == "token",
+            keep_first=self.keep_bos,
+            generator=generator,
+        )
+
+    def _matrix(
+        self, pairs: Sequence[_prompts.Pairs], prior: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Stage one: M of W' = W M over every prompt, its neighbours and its beyond points."""
+        sums = _closed_form.Equations(prior.shape[-1], prior.device)
+        tokens = 0
+        for pair in pairs:
+            for rows, target in zip(pair.concept, pair.aligned, strict=True):
+                near = torch.cat([rows[None], self._near(rows, generator)])
+                sums.move(near, target.expand_as(near))
+                sums.keep(self._beyond(rows, generator), self.beyond_scale)
+                tokens += len(rows)
+        sums.keep(prior, self.prior_scale * tokens / prior[..., 0].numel())
+        sums.ridge(self.ridge * tokens)
+        return sums.matrix()
+
+    def _trained(
+        self,
+        pipe: Any,
+        edited: Any,
+        pair: _prompts.Pairs,
+        prior: Tensor,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> _lora.Factors:
+        """Stage two: train a LoRA so that neighbours are predicted as the anchor is."""
+        pool = self._pool(pipe, pair.concept, generator, progress)
+        student = _unet.trainable(edited.unet)
+        parameters = _lora.attach(student, self.rank, generator)
+
+        def loss_at(step: int) -> Tensor:
+            draw = self._draw(pool, self.batch, generator)
+            text = _alignment.compose(
+                pair,
+                draw.prompts,
+                prior,
+                near=self._near,
+                beyond=self._beyond,
+                mu=self.mu,
+                prior_mu=self.prior_mu,
+                generator=generator,
+            )
+            return _alignment.loss(pipe.unet, student, draw, text)
+
+        losses = _training.fit(
+            torch.optim.AdamW(parameters, lr=self.learning_rate),
+            loss_at,
+            self.steps,
+            what="noise alignment",
+            progress=progress,
+        )
+        log.info("noise alignment: loss %.4g at first, %.4g at last", losses[0], losses[-1])
+        return _lora.factors(student)
+
+    def _pool(
+        self, pipe: Any, rows: Tensor, generator: torch.Generator, progress: Progress
+    ) -> _noise.Pool:
+        return _noise.trajectories(
+            pipe,
+            rows,
+            pipelines.encode(pipe, [""]),
+            count=self.trajectories,
+            steps=self.trajectory_steps,
+            guidance=self.trajectory_guidance,
+            generator=generator,
+            progress=progress,
+        )
+
+    def _draw(self, pool: _noise.Pool, count: int, generator: torch.Generator) -> _noise.Draw:
+        source = pool.draw if self.noise == "trajectory" else pool.renoise
+        return source(count, generator)
+
+
+def closed_form(
+    weight: Tensor,
+    neighbors: Tensor,
+    anchors: Tensor,
+    beyond: Tensor,
+    *,
+    beyond_scale: float,
+    ridge: float,
+    prior: Tensor | None = None,
+    prior_scale: float = 0.0,
+) -> Tensor:
+    """Return the weight that maps neighbours to what the anchors give and keeps the rest.
+
+    min SUM ||W' x_i - W g_i||^2 + beyond_scale SUM ||W' b - W b||^2 + prior_scale SUM ||W' p - W
+    p||^2 + ridge ||W' - W||_F^2. That a closed form aligns cross-attention is the paper's; this
+    formula is ours (CHOICE).
+
+    Args:
+        weight: (out, d).
+        neighbors: Token rows of the concept and its neighbours, (n, d).
+        anchors: The anchor's row for each of them, (n, d).
+        beyond: Rows to keep, (m, d).
+        beyond_scale: Weight of each row of `beyond`.
+        ridge: Weight of staying near W.
+        prior: Rows of prior prompts to keep, (p, d).
+        prior_scale: Weight of each row of `prior`.
+
+    Returns:
+        (out, d), in the weight's dtype, computed in fp64.
+    """
+    sums = _closed_form.Equations(weight.shape[1], weight.device)
+    sums.move(neighbors, anchors)
+    sums.keep(beyond, beyond_scale)
+    if prior is not None:
+        sums.keep(prior, prior_scale)
+    sums.ridge(ridge)
+    return _closed_form.apply(weight, sums.matrix())

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.metrics import read_images, verdicts
+from bench.metrics.clip import class_text
+from bench.types import Concept, Prompt
+
+CAT, DOG = (Concept(name, "object", "a room") for name in ("cat", "dog"))
+PROMPTS = [Prompt(str(i), "a dog", i, "far", "dog") for i in range(3)]
+
+
+def test_label_probability_of_the_own_concept_and_whether_the_erased_one_shows() -> None:
+    found = verdicts([[0.7, 0.3], [0.1, 0.9]], ["cat", "dog"], [True, True], PROMPTS[:2], [CAT])
+    assert found == [
+        {"label": "cat", "probability": 0.3, "erased": 1.0},
+        {"label": "dog", "probability": 0.9, "erased": 0.0},
+    ]
+
+
+def test_an_unreadable_image_keeps_its_place_and_is_nan() -> None:
+    rows = [[0.7, 0.3], [0.1, 0.9]]
+    found = verdicts(rows, ["cat", "dog"], [True, False, True], PROMPTS, [CAT])
+    assert [each["label"] for each in found] == ["cat", "", "dog"]
+    assert math.isnan(float(found[1]["probability"]))
+    assert math.isnan(float(found[1]["erased"]))
+
+
+def test_images_are_read_as_shares_of_white_and_broken_ones_left_out(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), (255, 0, 51)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.new("L", (512, 512), 255).save(tmp_path / "grey.png")
+    names = ("a", "cut", "empty", "gone", "grey")
+    pixels, readable = read_images([tmp_path / f"{name}.png" for name in names], 64)
+    assert readable == [True, False, False, False, True]
+    assert pixels.shape == (2, 3, 64, 64)
+    assert pixels[0, :, 5, 5].tolist() == pytest.approx([1.0, 0.0, 0.2])
+    assert pixels[1].min() == 1.0
+
+
+def test_no_readable_image_at_all(tmp_path: Path) -> None:
+    pixels, readable = read_images([tmp_path / "gone.png"], 64)
+    assert (len(pixels), readable) == (0, [False])
+
+
+def test_class_texts_fit_the_kind() -> None:
+    assert class_text(CAT) == "a photo of the cat"
+    assert class_text(Concept("Cleopatra", "person", "a person")) == "a photo of Cleopatra"
+    assert "style" in class_text(Concept("mosaic", "style", "art"))

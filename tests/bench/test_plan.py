@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import pipelines, plan, prompts, registry
+from bench.store import UNEDITED, RunFolder
+from bench.types import InputError, RunSpec, Sampler
+
+
+def specs(*methods: str, size: str = "smoke", model: str = "sd14", **more: object) -> list[RunSpec]:
+    return plan.specs(methods, model=model, suite="objects", size=size, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two methods with an option in common and one each of their own."""
+
+    def entry(name: str, *options: registry.OptionInfo) -> registry.Entry:
+        return registry.Entry(name, "method", f"methods.{name}", name, "", "", options, {})
+
+    steps = registry.OptionInfo("steps", "int", 5, "")
+    found = {
+        "a": entry("a", steps, registry.OptionInfo("rate", "float", 1.0, "")),
+        "b": entry("b", steps, registry.OptionInfo("rank", "int", 4, "")),
+        "original": entry("original"),
+    }
+    monkeypatch.setattr(registry, "methods", lambda: found)
+
+
+@pytest.mark.usefixtures("two")
+def test_the_original_comes_first_and_once() -> None:
+    assert [spec.method for spec in specs("b")] == ["original", "b"]
+    assert [spec.method for spec in specs("original")] == ["original"]
+    assert [spec.method for spec in specs("b", "a", "b")] == ["original", "b", "a"]
+    assert [spec.method for spec in specs("all")] == ["original", "a", "b"]
+
+
+def test_a_spec_is_complete() -> None:
+    assert specs("original", seed=3) == [
+        RunSpec(
+            method="original",
+            options={},
+            model="sd14",
+            suite="objects",
+            suite_version="1",
+            cases=("airplane",),
+            size="smoke",
+            sampler=Sampler(50, 7.5),
+            seed=3,
+        )
+    ]
+
+
+def test_sampler_is_the_familys_unless_given() -> None:
+    assert specs("original", steps=3)[0].sampler == Sampler(3, 7.5)
+    assert specs("original", guidance=1.0)[0].sampler == Sampler(50, 1.0)
+
+
+def test_mini_has_its_own_sampler_and_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "_mini", lambda: Path())
+    assert specs("original", model="mini")[0].sampler == Sampler(20, 4.0)
+
+    def altered() -> Path:
+        raise InputError("mini is altered")
+
+    monkeypatch.setattr(pipelines, "_mini", altered)
+    with pytest.raises(InputError, match="mini is altered"):
+        specs("original", model="mini")
+
+
+def test_concepts_choose_cases_in_the_order_of_the_suite() -> None:
+    everything = tuple(prompts.concepts())
+    assert specs("original", concepts=["dog", "cat", "dog"])[0].cases == ("cat", "dog")
+    assert specs("original", concepts=["all"])[0].cases == everything
+    assert specs("original", size="full")[0].cases == everything
+
+
+def test_a_concept_outside_the_suite_is_told_from_an_unknown_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = prompts.concepts()
+    more = {**known, "mosaic": replace(known["cat"], name="mosaic", kind="style")}
+    with pytest.raises(InputError, match="unknown concept: 'mosai"):
+        specs("original", concepts=["mosaik"])
+    monkeypatch.setattr(prompts, "concepts", lambda: more)
+    with pytest.raises(InputError, match="'mosaic' is not in suite objects; choices: airplane"):
+        specs("original", concepts=["mosaic"])
+
+
+@pytest.mark.usefixtures("two")
+def test_settings_go_to_the_methods_that_have_them() -> None:
+    _, a, b = specs("a", "b", settings=["steps=7", "rank=2"])
+    assert a.options == {"steps": 7, "rate": 1.0}
+    assert b.options == {"steps": 7, "rank": 2}
+
+
+@pytest.mark.usefixtures("two")
+def test_a_setting_that_no_method_has_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown option of a, b: 'rnk'; nearest: rank"):
+        specs("a", "b", settings=["rnk=2"])
+    with pytest.raises(InputError, match="option steps must be an integer"):
+        specs("a", settings=["steps=many"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"methods": []}, "run needs --method; choices: original"),
+        ({"methods": ["orignal"]}, "unknown method: 'orignal'; nearest: original"),
+        ({"suite": "object"}, "unknown suite: 'object'; nearest: objects"),
+        ({"size": "fool"}, "unknown size: 'fool'; nearest: full"),
+        ({"model": "sd114"}, "unknown model: 'sd114'; nearest: sd14"),
+    ],
+)
+def test_unknown_names_are_refused(given: dict[str, object], message: str) -> None:
+    names = {"methods": ["original"], "model": "sd14", "suite": "objects", "size": "smoke"}
+    with pytest.raises(InputError, match=message):
+        plan.specs(**{**names, **given})  # type: ignore[arg-type]
+
+
+def test_a_role_without_prompts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("concepts.toml", "suites.toml", "objects.csv"):
+        text = (prompts.FOLDER / name).read_text()
+        kept = [line for line in text.splitlines(keepends=True) if "airplane-related" not in line]
+        (tmp_path / name).write_text("".join(kept))
+    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
+    with pytest.raises(InputError, match="has no related prompts for case airplane"):
+        specs("original")
+    assert specs("original", concepts=["cat"])
+
+
+def test_out_must_be_a_folder_that_can_be_made(tmp_path: Path) -> None:
+    plan.check_out(tmp_path / "new" / "deeper")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(InputError, match="cannot write to"):
+            plan.check_out(out)
+
+
+def test_a_folder_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tests may run as root, for whom every folder is writable.
+    monkeypatch.setattr(plan.os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="no permission"):
+        plan.check_out(tmp_path / "new")
+
+
+def test_a_half_written_run_folder_is_refused(tmp_path: Path) -> None:
+    runs = specs("original")
+    plan.check_folders(runs, tmp_path)
+    folder = RunFolder(tmp_path, runs[0].run_id)
+    folder.create(runs[0])
+    plan.check_folders(runs, tmp_path)
+    folder.spec_path.write_text('{"method": ')
+    with pytest.raises(InputError, match=r"spec\.json"):
+        plan.check_folders(runs, tmp_path)
+
+
+def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
+    runs = specs("original", concepts=["cat", "dog"])
+    text = "\n".join(plan.describe(runs, tmp_path))
+    assert f"{tmp_path / runs[0].run_id} (new)" in text
+    assert "case cat: keep cat (to do); 27 images (0 there): target 4, synonym 6" in text
+    folder = RunFolder(tmp_path, runs[0].run_id)
+    folder.create(runs[0])
+    for path in (folder.images(UNEDITED) / "cat-target-000.png", folder.edit_path("cat")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    text = "\n".join(plan.describe(runs, tmp_path))
+    assert "(begun)" in text and "case cat: keep cat (there); 27 images (1 there)" in text

@@ -1,0 +1,325 @@
+"""Runs on the tiny pipeline with an eraser and a metric made here, so no weights are needed."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from bench import pipelines, prompts, registry, runner
+from bench.metrics import Metric, Setting, Verdict, read_images, verdicts
+from bench.store import RunFolder
+from bench.types import (
+    Case,
+    Concept,
+    Eraser,
+    InputError,
+    Progress,
+    Prompt,
+    RunSpec,
+    Sampler,
+    Size,
+    Suite,
+    silent,
+)
+
+CONCEPTS = {
+    name: Concept(name, "object", "the sky", near=near)
+    for name, near in {"airplane": ("bird",), "bird": ("airplane",), "cat": ()}.items()
+}
+IMAGES = {"target": 2, "synonym": 2, "near": 2, "far": 3}
+SUITE = Suite(
+    name="toys",
+    version="1",
+    kind="object",
+    cases=tuple(Case(name, (name,)) for name in CONCEPTS),
+    sizes=(Size("smoke", IMAGES, ("airplane",)),),
+    prompt_file="toys.csv",
+    metrics=("hue", "other"),
+    summary="",
+)
+
+
+@dataclass(frozen=True)
+class Doubler(Eraser):
+    """Doubles one matrix per case and counts how often it was called."""
+
+    paper: ClassVar[str] = ""
+    touches: ClassVar[tuple[str, ...]] = ("unet.*",)
+    calls: ClassVar[list[str]] = []
+
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        self.calls.append(concepts[0].name)
+        progress("erase", 0, 1)
+        other = copy.copy(pipe)
+        other.unet = copy.deepcopy(pipe.unet)
+        changed = other.unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_v.weight
+        changed.data.mul_(2 + len(concepts[0].name))
+        progress("erase", 1, 1)
+        return other
+
+
+@dataclass(frozen=True)
+class Nothing(Doubler):
+    """Erases nothing."""
+
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        return pipe
+
+
+class Hue(Metric):
+    """Tells the concepts by which colour is strongest."""
+
+    direction = "by role"
+    unit = "share"
+
+    def measure(
+        self,
+        images: Sequence[Path],
+        prompts: Sequence[Prompt],
+        setting: Setting,
+        progress: Progress = silent,
+    ) -> list[Verdict]:
+        pixels, readable = read_images(images, 64)
+        shares = pixels.mean(dim=(2, 3)).softmax(dim=1).tolist()
+        progress("measure", len(images), len(images))
+        labels = [concept.name for concept in setting.classes]
+        return verdicts(shares, labels, readable, prompts, setting.erased)
+
+
+class SdxlOnly(Hue):
+    """Cannot read these images."""
+
+    families = frozenset({"sdxl"})
+
+
+@pytest.fixture(autouse=True)
+def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry(name: str, kind: str) -> registry.Entry:
+        return registry.Entry(name, kind, "", "", "", "", (), {})
+
+    text = "id,concept,role,text,seed\n" + "".join(
+        f"{name}-{role}-{i},{name},{role},a {name} in the {place},{i}\n"
+        for name in CONCEPTS
+        for role in ("target", "synonym")
+        for i, place in enumerate(("sky", "sea", "room"))
+    )
+    (tmp_path / "toys.csv").write_text(text)
+    made = {"doubler": Doubler(), "original": Nothing(), "hue": Hue(), "other": SdxlOnly()}
+    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
+    monkeypatch.setattr(prompts, "concepts", lambda: CONCEPTS)
+    monkeypatch.setattr(prompts, "suites", lambda: {"toys": SUITE})
+    monkeypatch.setattr(pipelines, "load", lambda name, device: tiny_pipe)
+    methods = {name: entry(name, "method") for name in ("doubler", "original")}
+    metrics = {name: entry(name, "metric") for name in ("hue", "other")}
+    monkeypatch.setattr(registry, "methods", lambda: methods)
+    monkeypatch.setattr(registry, "metrics", lambda: metrics)
+    monkeypatch.setattr(registry, "load_method", lambda entry, options: made[entry.name])
+    monkeypatch.setattr(registry, "load_metric", lambda entry: made[entry.name])
+    Doubler.calls.clear()
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> RunSpec:
+    (tmp_path / "model").mkdir()
+    model = str(tmp_path / "model")
+    cases = ("airplane", "cat")
+    return RunSpec("doubler", {}, model, "toys", "1", cases, "smoke", Sampler(1, 2.0), 0)
+
+
+def go(spec: RunSpec, out: Path, progress: Progress = silent) -> Any:
+    return runner.run(spec, out, batch_size=4, progress=progress)
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """Return the contents of every file that must not depend on how a run came about."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.name != "record.json" and path.suffix != ".safetensors"
+    }
+
+
+def test_a_run_leaves_its_files_and_a_record(spec: RunSpec, tmp_path: Path) -> None:
+    record = go(spec, tmp_path / "out")
+    folder = RunFolder(tmp_path / "out", spec.run_id)
+    assert folder.read_record() == record
+    assert folder.read_scores() == list(record.scores)
+    rows = folder.read_per_image()
+    assert list(rows[0]) == [
+        *("case", "id", "role", "concept", "text", "seed", "image"),
+        *("hue_label", "hue_probability", "hue_erased"),
+    ]
+    assert len(rows) == 2 + 2 + 2 + 3 + 2 + 2 + 3  # the cat has no look-alike
+    assert all((folder.path / row["image"]).exists() for row in rows)
+    assert {score.case for score in record.scores} == {"airplane", "cat", "all"}
+    assert set(record.seconds) == {"load", "erase", "generate", "measure", "total"}
+    assert record.provenance["prompts_sha256"] == prompts.file_hash(SUITE)
+    assert record.provenance["started"] <= record.provenance["finished"]
+    assert record.provenance["packages"]["torch"]
+
+
+def test_erased_images_differ_from_the_un_erased_ones(spec: RunSpec, tmp_path: Path) -> None:
+    original = runner.compare_to_original(spec)
+    go(spec, tmp_path)
+    go(original, tmp_path)
+    before = RunFolder(tmp_path, original.run_id).images("unedited") / "airplane-target-0.png"
+    after = RunFolder(tmp_path, spec.run_id).images("airplane") / "airplane-target-0.png"
+    assert before.read_bytes() != after.read_bytes()
+
+
+def test_un_erased_images_are_stored_once_for_all_cases(spec: RunSpec, tmp_path: Path) -> None:
+    original = runner.compare_to_original(spec)
+    assert (original.method, original.options) == ("original", {})
+    go(original, tmp_path)
+    folder = RunFolder(tmp_path, original.run_id)
+    assert [path.name for path in (folder.path / "images").iterdir()] == ["unedited"]
+    rows = folder.read_per_image()
+    assert len({row["image"] for row in rows}) < len(rows)
+
+
+def test_a_finished_run_is_returned_without_work(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = go(spec, tmp_path)
+    monkeypatch.setattr(pipelines, "load", None)
+    assert go(spec, tmp_path) == record
+    assert Doubler.calls == ["airplane", "cat"]
+
+
+def test_killed_at_any_progress_it_resumes_to_the_same_files(spec: RunSpec, tmp_path: Path) -> None:
+    steps: list[str] = []
+    go(spec, tmp_path / "whole", lambda what, done, total: steps.append(what))
+    whole = files(tmp_path / "whole")
+    assert len(steps) > 8
+    for kill in range(len(steps)):
+        out = tmp_path / str(kill)
+        left = [kill]
+
+        def killer(what: str, done: int, total: int, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            go(spec, out, killer)
+        assert not RunFolder(out, spec.run_id).is_done()
+        go(spec, out)
+        assert files(out) == whole
+
+
+def test_killed_while_writing_it_resumes_to_the_same_files(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(spec, tmp_path / "whole")
+    whole = files(tmp_path / "whole")
+    replace_file, count = os.replace, [0]
+
+    def half_written(source: Any, target: Any) -> None:
+        count[0] -= 1
+        if count[0] == 0:
+            Path(source).write_bytes(Path(source).read_bytes()[:20])
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    monkeypatch.setattr("os.replace", half_written)
+    kill = 1
+    while True:
+        out = tmp_path / str(kill)
+        count[0] = kill
+        try:
+            go(spec, out)
+            break  # more writes survived than a run has
+        except KeyboardInterrupt:
+            pass
+        go(spec, out)
+        assert files(out) == whole
+        kill += 4
+    assert kill > 20
+
+
+def test_erase_seconds_survive_a_resumed_run(spec: RunSpec, tmp_path: Path) -> None:
+    def killer(what: str, done: int, total: int) -> None:
+        if what == "measure":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(spec, tmp_path, killer)
+    record = go(spec, tmp_path)
+    assert Doubler.calls == ["airplane", "cat"]
+    assert record.seconds["erase"] > 0
+    assert record.provenance["resumed"] is True
+
+
+def test_an_image_that_cannot_be_opened_is_counted_and_never_zero(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.create(spec)
+    image = folder.images("airplane") / "airplane-target-0.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    record = go(spec, tmp_path)
+    found = {(s.case, s.metric, s.role): s for s in record.scores}
+    assert found["airplane", "hue", "target"].n == 1
+    assert found["airplane", "hue_unread", "all"].value == pytest.approx(1 / 9)
+    row = folder.read_per_image()[0]
+    assert (row["hue_label"], row["hue_probability"], row["hue_erased"]) == ("", "nan", "nan")
+
+
+@pytest.mark.parametrize("name", ["weights/cat.safetensors", "per_image.csv", "spec.json"])
+def test_damage_is_found_before_any_erasing(spec: RunSpec, tmp_path: Path, name: str) -> None:
+    go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.record_path.unlink()
+    folder.edit_path("airplane").unlink()
+    damaged = folder.path / name
+    damaged.write_bytes(damaged.read_bytes()[:30])
+    Doubler.calls.clear()
+    with pytest.raises(InputError) as error:
+        go(spec, tmp_path)
+    assert "\n" not in str(error.value)
+    assert Doubler.calls == []
+
+
+def test_measurements_of_other_images_are_refused(spec: RunSpec, tmp_path: Path) -> None:
+    go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.record_path.unlink()
+    folder.write_per_image(folder.read_per_image()[1:])
+    with pytest.raises(InputError, match="does not list this run's images"):
+        go(spec, tmp_path)
+
+
+def test_a_metric_that_cannot_be_loaded_is_refused_before_any_erasing(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: Hue, family: str, device: str) -> None:
+        raise InputError("no weights")
+
+    monkeypatch.setattr(Hue, "prepare", missing)
+    with pytest.raises(InputError, match="no weights"):
+        go(spec, tmp_path)
+    assert Doubler.calls == []
+
+
+def test_a_model_that_no_metric_can_read_is_refused(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hue, "families", frozenset({"sdxl"}))
+    with pytest.raises(InputError, match="no metric of suite toys can read images"):
+        go(spec, tmp_path)
+
+
+def test_unknown_names_are_refused(spec: RunSpec, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="airplane"):
+        go(replace(spec, cases=("airplan",)), tmp_path)

@@ -1,0 +1,65 @@
+"""LoRA on cross-attention: attached, merged, fused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+
+from bench import pipelines
+from methods import _lora
+
+
+def trained(pipe: Any, seed: int) -> tuple[Any, _lora.Factors]:
+    unet = copy.deepcopy(pipe.unet)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in _lora.attach(unet, 2, generator):
+        parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return unet, _lora.factors(unet)
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return (
+        torch.randn(1, 8, 8, 8, generator=generator),
+        torch.tensor(500),
+        torch.randn(1, 32, 32, generator=generator),
+    )
+
+
+def test_an_untrained_lora_changes_nothing(tiny_pipe: Any) -> None:
+    unet = copy.deepcopy(tiny_pipe.unet)
+    state = torch.get_rng_state()
+    parameters = _lora.attach(unet, 2, torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert {id(p) for p in unet.parameters() if p.requires_grad} == {id(p) for p in parameters}
+    assert len(parameters) == 2 * len(pipelines.cross_attention(tiny_pipe.unet))
+    with torch.no_grad():
+        assert torch.equal(unet(*inputs())[0], tiny_pipe.unet(*inputs())[0])
+
+
+def test_merged_weights_do_what_the_adapter_does(tiny_pipe: Any) -> None:
+    unet, change = trained(tiny_pipe, 1)
+    plain = copy.deepcopy(tiny_pipe.unet)
+    weights = pipelines.cross_attention(plain)
+    for name, value in _lora.merged(weights, change).items():
+        weights[name].data.copy_(value)
+    with torch.no_grad():
+        with_adapter, after = unet(*inputs())[0], plain(*inputs())[0]
+        assert torch.allclose(with_adapter, after, atol=1e-5)
+        assert not torch.allclose(after, tiny_pipe.unet(*inputs())[0], atol=1e-4)
+
+
+def test_fused_loras_hold_each_on_its_own_rows(tiny_pipe: Any) -> None:
+    weights = pipelines.cross_attention(tiny_pipe.unet)
+    changes = [trained(tiny_pipe, seed)[1] for seed in (1, 2)]
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.linalg.qr(torch.randn(32, 32, generator=generator))[0]
+    rows = [basis[:4], basis[4:8]]
+    fused = _lora.joined(weights, changes, rows, prior=basis[8:12], prior_scale=1.0, ridge=1e-9)
+    for name, weight in weights.items():
+        for own, change in zip(rows, changes, strict=True):
+            wanted = own @ _lora.merged({name: weight}, change)[name].T
+            assert torch.allclose(own @ fused[name].T, wanted, atol=1e-4)
+        assert torch.allclose(basis[8:] @ fused[name].T, basis[8:] @ weight.T, atol=1e-4)

@@ -1,0 +1,76 @@
+"""Noisy latents from the frozen model."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from bench import pipelines
+from bench.types import InputError
+from methods import _noise
+
+
+def pool(pipe: Any, **changes: Any) -> _noise.Pool:
+    options = {"count": 3, "steps": 4, "guidance": 3.0} | changes
+    return _noise.trajectories(
+        pipe,
+        pipelines.encode(pipe, ["a bird", "a dog"]),
+        pipelines.encode(pipe, [""]),
+        generator=torch.Generator().manual_seed(0),
+        **options,
+    )
+
+
+def test_a_trajectory_is_what_the_pipeline_samples(tiny_pipe: Any) -> None:
+    made = pool(tiny_pipe, guidance=3.0)
+    wanted = tiny_pipe(
+        ["a bird", "a dog", "a bird"],
+        latents=made.latents[0],
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        output_type="latent",
+    ).images
+    assert torch.allclose(made.final, wanted, atol=1e-4)
+    assert made.prompts == (0, 1, 0)
+
+
+def test_stopping_early_keeps_the_same_path(tiny_pipe: Any) -> None:
+    whole, part = pool(tiny_pipe), pool(tiny_pipe, stop=2)
+    assert torch.equal(whole.latents[:2], part.latents)
+    assert torch.equal(whole.latents[2], part.final)
+
+
+def test_batches_do_not_change_the_result(tiny_pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = pool(tiny_pipe)
+    monkeypatch.setattr(_noise, "BATCH", 2)
+    assert torch.allclose(pool(tiny_pipe).latents, whole.latents, atol=1e-5)
+
+
+def test_draws_pair_latents_with_their_timestep_and_prompt(tiny_pipe: Any) -> None:
+    made = pool(tiny_pipe)
+    draw = made.draw(20, torch.Generator().manual_seed(1))
+    for latent, t, prompt in zip(draw.latents, draw.timesteps, draw.prompts, strict=True):
+        step = made.timesteps.tolist().index(int(t))
+        path = next(i for i in range(3) if torch.equal(made.latents[step, i], latent))
+        assert made.prompts[path] == prompt
+    assert len(set(draw.timesteps.tolist())) == 4
+
+
+def test_renoising_mixes_pictures_with_fresh_noise(tiny_pipe: Any) -> None:
+    made = pool(tiny_pipe)
+    draw = made.renoise(50, torch.Generator().manual_seed(1))
+    assert draw.latents.shape == (50, 8, 8, 8)
+    assert draw.timesteps.min() >= 0 and draw.timesteps.max() < 1000
+    assert len(set(draw.timesteps.tolist())) > 30
+    early = int(draw.timesteps.argmin())
+    distance = (made.final - draw.latents[early]).flatten(1).norm(dim=1).min()
+    assert distance < (made.final - draw.latents[int(draw.timesteps.argmax())]).flatten(1).norm()
+
+
+def test_inputs_besides_the_text_are_refused() -> None:
+    unet = SimpleNamespace(config=SimpleNamespace(addition_embed_type="text_time"))
+    with pytest.raises(InputError, match="text_time"):
+        _noise.check(SimpleNamespace(unet=unet))

@@ -1,0 +1,193 @@
+"""RealEra: its formula, its stages and every ablation of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bench import pipelines
+from bench.types import Concept, InputError
+from methods import _prompts, realera
+from methods.realera import RealEra
+
+QUICK: dict[str, Any] = {
+    "prompts": 2,
+    "neighbors": 2,
+    "beyond": 1,
+    "steps": 2,
+    "crce_steps": 2,
+    "trajectories": 2,
+    "trajectory_steps": 2,
+}
+
+
+def weights(pipe: Any) -> torch.Tensor:
+    return torch.cat([w.detach().flatten() for w in pipelines.cross_attention(pipe.unet).values()])
+
+
+def test_closed_form_equals_its_normal_equations() -> None:
+    generator = torch.Generator().manual_seed(0)
+    w, x, g, b, p = (
+        torch.randn(n, 12, dtype=torch.float64, generator=generator) for n in (5, 6, 6, 4, 3)
+    )
+    got = realera.closed_form(w, x, g, b, beyond_scale=2.0, ridge=0.3, prior=p, prior_scale=0.5)
+    eye = torch.eye(12, dtype=torch.float64)
+    top = w @ g.T @ x + 2.0 * w @ b.T @ b + 0.5 * w @ p.T @ p + 0.3 * w
+    bottom = x.T @ x + 2.0 * b.T @ b + 0.5 * p.T @ p + 0.3 * eye
+    wanted = top @ torch.linalg.inv(bottom)
+    assert (got - wanted).norm() / wanted.norm() < 1e-10
+
+
+def test_stage_one_is_the_closed_form_over_prompts_and_prior(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    eraser = RealEra(
+        stage="closed_form", prompts=2, neighbors=0, beyond=0, ridge=0.2, prior_scale=0.5
+    )
+    edited = eraser.erase(tiny_pipe, [airplane], seed=0)
+    pairs = _prompts.pairs(tiny_pipe, airplane, 2)
+    prior = pipelines.encode(tiny_pipe, _prompts.prior("everyday", [airplane])).reshape(-1, 32)
+    tokens = 2 * 32
+    before = pipelines.cross_attention(tiny_pipe.unet)
+    for name, after in pipelines.cross_attention(edited.unet).items():
+        wanted = realera.closed_form(
+            before[name].data,
+            pairs.concept.reshape(-1, 32),
+            pairs.aligned.reshape(-1, 32),
+            prior[:0],
+            beyond_scale=0.0,
+            ridge=0.2 * tokens,
+            prior=prior,
+            prior_scale=0.5 * tokens / len(prior),
+        )
+        assert torch.allclose(after, wanted, atol=1e-6)
+
+
+def test_stage_one_moves_the_concept_and_the_prior_holds_the_rest(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    rows = pipelines.encode(tiny_pipe, ["a photo of an airplane", "a photo of a dog"])
+    anchor = pipelines.encode(tiny_pipe, ["a photo of the sky"])
+    name, before = next(iter(pipelines.cross_attention(tiny_pipe.unet).items()))
+    moved, kept = [], []
+    for scale in (0.0, 1.0):
+        edited = RealEra(
+            stage="closed_form", prompts=1, neighbors=0, beyond=0, ridge=1e-4, prior_scale=scale
+        ).erase(tiny_pipe, [airplane], seed=0)
+        after = pipelines.cross_attention(edited.unet)[name].data
+        change = rows @ (after - before.data).T
+        gap = (anchor[0] - rows[0]) @ before.data.T
+        moved.append(float((change[0] - gap).norm() / gap.norm()))
+        kept.append(float(change[1].norm() / (rows[1] @ before.data.T).norm()))
+    assert moved[0] < 0.3 and moved[1] < 0.9
+    assert kept[1] < 0.5 * kept[0]
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stage": "closed_form"},
+        {"stage": "lora"},
+        {"reading": "crce"},
+        {"sampling": "token", "keep_bos": False},
+        {"noise": "renoised", "batch": 2, "prior_mu": 1.0},
+        {"neighbors": 0},
+        {"beyond": 0},
+        {"neighbors": 0, "beyond": 0, "reading": "crce"},
+        {"mu": 0.0},
+        {"prior": "scenes"},
+    ],
+)
+def test_every_option_erases_and_spares_the_input(
+    tiny_pipe: Any, airplane: Concept, bird: Concept, options: dict[str, Any], several: bool
+) -> None:
+    before = weights(tiny_pipe)
+    edited = RealEra(**(QUICK | options)).erase(
+        tiny_pipe, [airplane, bird] if several else [airplane], seed=0
+    )
+    after = weights(edited)
+    assert torch.equal(weights(tiny_pipe), before)
+    assert torch.isfinite(after).all() and not torch.equal(after, before)
+
+
+def test_each_option_matters(tiny_pipe: Any, airplane: Concept) -> None:
+    base = QUICK | {"steps": 3}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"stage": "closed_form"},
+        {"stage": "lora"},
+        {"reading": "crce"},
+        {"prompts": 3},
+        {"neighbors": 3},
+        {"beyond": 2},
+        {"min_cos": 0.7},
+        {"max_cos": 0.7},
+        {"beyond_max_cos": 0.2},
+        {"max_distance": 3.0},
+        {"sampling": "token"},
+        {"keep_bos": False},
+        {"beyond_scale": 2.0},
+        {"prior": "scenes"},
+        {"prior_scale": 2.0},
+        {"ridge": 0.3},
+        {"rank": 2},
+        {"steps": 4},
+        {"learning_rate": 2e-4},
+        {"batch": 2},
+        {"mu": 0.0},
+        {"prior_mu": 1.0},
+        {"noise": "renoised"},
+        {"trajectories": 3},
+        {"trajectory_steps": 3},
+        {"trajectory_guidance": 1.0},
+    ]
+    results = [
+        weights(RealEra(**(base | change)).erase(tiny_pipe, [airplane], seed=0))
+        for change in changes
+    ]
+    for i, one in enumerate(results):
+        for j in range(i):
+            assert not torch.equal(one, results[j]), (changes[i], changes[j])
+
+
+def test_training_brings_the_concept_to_the_anchor(tiny_pipe: Any, airplane: Concept) -> None:
+    edited = RealEra(
+        stage="lora",
+        prompts=1,
+        neighbors=0,
+        beyond=0,
+        steps=60,
+        learning_rate=2e-2,
+        trajectories=4,
+        trajectory_steps=4,
+    ).erase(tiny_pipe, [airplane], seed=0)
+    rows = pipelines.encode(tiny_pipe, ["a photo of an airplane", "a photo of the sky"])
+    x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor(600)
+    with torch.no_grad():
+        anchor = tiny_pipe.unet(x, t, rows[1:])[0]
+        before = (tiny_pipe.unet(x, t, rows[:1])[0] - anchor).norm()
+        after = (edited.unet(x, t, rows[:1])[0] - anchor).norm()
+    assert after < 0.7 * before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rank": 0}, "rank is 0"),
+        ({"steps": 0}, "steps is 0"),
+        ({"neighbors": -1}, "0 or more"),
+        ({"min_cos": 0.9, "max_cos": 0.5}, "min_cos < max_cos"),
+        ({"max_distance": 0.01}, "nearest point"),
+        ({"learning_rate": 1e30, "steps": 4}, "learning rate"),
+    ],
+)
+def test_unusable_options_are_refused(
+    tiny_pipe: Any, airplane: Concept, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        RealEra(**(QUICK | options)).erase(tiny_pipe, [airplane], seed=0)
