@@ -110,8 +110,15 @@ def _least_norm_inverse(gram: Tensor) -> Tensor:
 
 
 def apply(weight: Tensor, matrix: Tensor) -> Tensor:
-    """Return W M, computed in fp64 and given back in the weight's own dtype."""
-    return (weight.to(torch.float64) @ matrix.to(weight.device)).to(weight.dtype)
+    """Return W M in the weight's own dtype; the product is taken in fp32 or better.
+
+    Added to W as W (M - I), so that what is not edited is not rounded either.
+    """
+    exact = torch.promote_types(weight.dtype, torch.float32)
+    eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    change = (matrix - eye).to(weight.device, exact)
+    edited: Tensor = (weight.to(exact) + weight.to(exact) @ change).to(weight.dtype)
+    return edited
 
 
 def fuse(

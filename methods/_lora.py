@@ -61,6 +61,47 @@ def merged(weights: Mapping[str, Tensor], change: Factors) -> dict[str, Tensor]:
     }
 
 
+def fused(
+    weights: Mapping[str, Tensor],
+    changes: Sequence[Factors],
+    rows: Sequence[Tensor],
+    *,
+    kept: Tensor,
+    ridge: float,
+    pulls: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Fuse the LoRAs of several concepts by MACE's closed form.
+
+    Args:
+        weights: The weights every LoRA was trained on, by parameter name.
+        changes: The LoRA of each concept.
+        rows: Token rows of each concept, on which its LoRA is to hold, (..., d).
+        kept: SUM s p p^T over rows that are preserved, (d, d).
+        ridge: Pull towards `weights`.
+        pulls: SUM s (v - W p) p^T of preserved rows that are to give v, not W p, by parameter name.
+    """
+    total = _closed_form.Equations(len(kept), kept.device)
+    grams = []
+    for own in rows:
+        gram = _closed_form.Equations(len(kept), kept.device)
+        gram.keep(own)
+        grams.append(gram.gram)
+        total.gram += gram.gram
+    total.gram += kept
+    total.ridge(ridge)
+    division = _closed_form.Division(total.gram)
+    return {
+        name: _closed_form.fuse(
+            weight.detach(),
+            [change[name] for change in changes],
+            grams,
+            division,
+            None if pulls is None else pulls[name],
+        )
+        for name, weight in weights.items()
+    }
+
+
 def joined(
     weights: Mapping[str, Tensor],
     changes: Sequence[Factors],
@@ -70,34 +111,22 @@ def joined(
     prior_scale: float,
     ridge: float,
 ) -> dict[str, Tensor]:
-    """Add one concept's LoRA to the weights, or fuse several by MACE's closed form.
+    """Add one concept's LoRA to the weights, or fuse those of several.
 
     Args:
         weights: The weights every LoRA was trained on, by parameter name.
         changes: The LoRA of each concept.
-        rows: Token rows of each concept, on which its LoRA is to hold, (..., d).
+        rows: Token rows of each concept, (..., d).
         prior: Token rows to keep, (..., d).
-        prior_scale: Weight of each of them.
-        ridge: Pull towards `weights`.
+        prior_scale: Weight of the prior; at 1 it weighs as much as all of `rows`.
+        ridge: Pull towards `weights`, for each of `rows`.
     """
     if len(changes) == 1:
         return merged(weights, changes[0])
-    total = _closed_form.Equations(prior.shape[-1], prior.device)
-    grams = []
-    for own in rows:
-        gram = _closed_form.Equations(prior.shape[-1], prior.device)
-        gram.keep(own)
-        grams.append(gram.gram)
-        total.gram += gram.gram
-    total.keep(prior, prior_scale)
-    total.ridge(ridge)
-    division = _closed_form.Division(total.gram)
-    return {
-        name: _closed_form.fuse(
-            weight.detach(), [change[name] for change in changes], grams, division
-        )
-        for name, weight in weights.items()
-    }
+    count = sum(own[..., 0].numel() for own in rows)
+    sums = _closed_form.Equations(prior.shape[-1], prior.device)
+    sums.keep(prior, prior_scale * count / prior[..., 0].numel())
+    return fused(weights, changes, rows, kept=sums.gram, ridge=ridge * count)
 
 
 def _parameters(unet: Any) -> dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]]:

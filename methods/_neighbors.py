@@ -81,6 +81,18 @@ def sample_beyond(
     )
 
 
+def check_band(min_cos: float, max_cos: float) -> None:
+    """Refuse a band of cosines that is empty or holds what no cosine can be.
+
+    Raises:
+        InputError: naming both ends.
+    """
+    if not -1.0 <= min_cos < max_cos <= 1.0:
+        raise InputError(
+            f"min_cos is {min_cos} and max_cos {max_cos}, allowed is -1 <= min_cos < max_cos <= 1"
+        )
+
+
 def around(
     rows: Tensor,
     n: int,
@@ -103,10 +115,7 @@ def around(
     Returns:
         (n, m, d).
     """
-    if not -1.0 <= min_cos < max_cos <= 1.0:
-        raise InputError(
-            f"the cosine band is [{min_cos}, {max_cos}], allowed is -1 <= min_cos < max_cos <= 1"
-        )
+    check_band(min_cos, max_cos)
     count, dim = rows.shape
     if n == 0:
         return rows.new_zeros(0, count, dim)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bench import pipelines
 from bench.types import Concept, InputError, Kind
+from methods import _tokens
 
 THINGS = (
     "a photo of {}",
@@ -218,7 +219,7 @@ def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
     positions = concept_rows.shape[1]
     order = torch.stack(
         [
-            align(token_ids(pipe, one), token_ids(pipe, other), positions)
+            _tokens.align(_tokens.ids(pipe, one), _tokens.ids(pipe, other), positions)
             for one, other in zip(old, new, strict=True)
         ]
     ).to(anchor_rows.device)
@@ -234,65 +235,3 @@ def prior(name: str, concepts: Sequence[Concept]) -> list[str]:
 
 def _words(text: str) -> list[str]:
     return [word for word in re.findall(r"\w+", text.lower()) if word not in ARTICLES]
-
-
-def token_ids(pipe: Any, text: str) -> list[int]:
-    """Return the ids of a text with begin and end tokens, cut to the encoder's context."""
-    tokenizer = pipe.tokenizer
-    ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
-    return [int(token) for token in ids]
-
-
-def common_ends(old: Sequence[int], new: Sequence[int]) -> tuple[int, int]:
-    """Return the lengths of the longest common prefix and of the longest suffix after it."""
-    shortest = min(len(old), len(new))
-    prefix = 0
-    while prefix < shortest and old[prefix] == new[prefix]:
-        prefix += 1
-    suffix = 0
-    while suffix < shortest - prefix and old[-1 - suffix] == new[-1 - suffix]:
-        suffix += 1
-    return prefix, suffix
-
-
-def align(old: Sequence[int], new: Sequence[int], positions: int) -> Tensor:
-    """Return, for each position of the old prompt, the position of the new that takes its place.
-
-    Words before and after the exchanged phrase go to themselves, the end token to the end token and
-    padding to padding. The phrases meet at their last tokens, which in a causal encoder hold the
-    whole phrase; a longer old phrase repeats the first token of the new one.
-
-    Args:
-        old: Token ids of the prompt with the concept, begin and end tokens included, no padding.
-        new: Token ids of the prompt with the anchor.
-        positions: Context length of the text encoder.
-
-    Returns:
-        (positions,) int64, values in 0..positions - 1.
-    """
-    prefix, suffix = common_ends(old, new)
-    first = min(prefix, max(len(new) - suffix - 1, 0))
-    index = torch.arange(positions)
-    index[prefix:] += len(new) - len(old)
-    index[prefix : len(old) - suffix].clamp_(min=first)
-    return index.clamp_(0, positions - 1)
-
-
-def check(pipe: Any, concepts: Sequence[Concept]) -> None:
-    """Refuse concepts that the text encoder cannot read.
-
-    Raises:
-        InputError: if a name is empty, tokenises to nothing or is longer than the context.
-    """
-    room = pipe.tokenizer.model_max_length - 2
-    for concept in concepts:
-        if not concept.name.strip():
-            raise InputError("a concept to erase needs a name; got an empty one")
-        count = len(pipe.tokenizer(concept.name, add_special_tokens=False).input_ids)
-        if count == 0:
-            raise InputError(f"the tokenizer reads nothing in the concept {concept.name!r}")
-        if count > room:
-            raise InputError(
-                f"the concept {concept.name[:40]!r}... has {count} tokens; "
-                f"the text encoder reads {room}"
-            )

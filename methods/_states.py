@@ -119,9 +119,7 @@ def _json(path: Path) -> Any:
 
 
 def _alphas(folder: Path) -> float | None:
-    """Return the scale of a peft adapter, alpha over rank, where it is stored beside the
-    weights.
-    """
+    """Return the scale of a peft adapter, alpha over rank, where a file beside it says so."""
     config = folder / "adapter_config.json"
     if not config.is_file():
         return None

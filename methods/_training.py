@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.types import InputError, Progress
+
+log = logging.getLogger(__name__)
 
 
 def at_least_one(**counts: int) -> None:
@@ -63,4 +66,5 @@ def fit(
         optimizer.step()
         losses.append(value)
         progress(what, step + 1, steps)
+    log.info("%s: loss %.4g at first, %.4g at last", what, losses[0], losses[-1])
     return losses

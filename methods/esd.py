@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
-from methods import _noise, _prompts, _training, _unet
+from methods import _noise, _tokens, _training, _unet
 
 Convention = Literal["paper", "code2025"]
 PUBLISHED: dict[Convention, tuple[int, float, float]] = {
@@ -84,7 +84,7 @@ class Esd(Eraser):
             trajectory_steps=self.trajectory_steps,
         )
         _noise.check(pipe)
-        _prompts.check(pipe, concepts)
+        _tokens.check(pipe, concepts)
         if self.refresh < 0:
             raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
         if not concepts:

@@ -1,14 +1,12 @@
 """RealEra: erase a concept together with the neighbours that random perturbations of it stand for.
 
-Re-implementation from the published description: no code is public, and the paper's equations and
-hyper-parameters are not known to us. Sources below: PAPER, the authors' words; SUMMARY, summaries
-with the paper's symbols; THIRD-PARTY, the re-implementation in CRCE's code (arXiv 2503.14232);
-CHOICE, ours.
+Re-implementation from the published description; equations and hyper-parameters are not public.
+Sources: PAPER, the authors' words; SUMMARY, summaries with the paper's symbols; THIRD-PARTY, the
+re-implementation in CRCE's code (arXiv 2503.14232); CHOICE, ours.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -18,12 +16,21 @@ from torch import Tensor
 
 from bench import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
-from methods import _alignment, _closed_form, _crce, _lora, _noise, _prompts, _training, _unet
-from methods._neighbors import around_prompt, sample_beyond, sample_neighbors
+from methods import (
+    _alignment,
+    _closed_form,
+    _crce,
+    _lora,
+    _neighbors,
+    _noise,
+    _prompts,
+    _tokens,
+    _training,
+    _unet,
+)
+from methods._neighbors import sample_beyond, sample_neighbors
 
 __all__ = ["RealEra", "closed_form", "sample_beyond", "sample_neighbors"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class RealEra(Eraser):
     ) -> Any:
         """Return a pipeline in which the concepts are erased."""
         self._check(pipe)
-        _prompts.check(pipe, concepts)
+        _tokens.check(pipe, concepts)
         if not concepts:
             return _unet.replaced(pipe, {})
         generator = torch.Generator().manual_seed(seed)
@@ -144,14 +151,13 @@ class RealEra(Eraser):
             changes = [
                 self._trained(pipe, edited, each, prior, generator, progress) for each in pairs
             ]
-            tokens = sum(pair.concept[..., 0].numel() for pair in pairs)
             weights = _lora.joined(
                 pipelines.cross_attention(edited.unet),
                 changes,
                 [pair.concept for pair in pairs],
                 prior=prior,
-                prior_scale=self.prior_scale * tokens / prior[..., 0].numel(),
-                ridge=self.fuse_ridge * tokens,
+                prior_scale=self.prior_scale,
+                ridge=self.fuse_ridge,
             )
             edited = _unet.replaced(edited, weights)
         return edited
@@ -161,11 +167,7 @@ class RealEra(Eraser):
         _training.at_least_one(**{name: getattr(self, name) for name in counts.split()})
         if self.neighbors < 0 or self.beyond < 0:
             raise InputError("neighbors and beyond count points, allowed is 0 or more")
-        if not -1 <= self.min_cos < self.max_cos <= 1:
-            raise InputError(
-                f"min_cos is {self.min_cos} and max_cos {self.max_cos}, "
-                "allowed is -1 <= min_cos < max_cos <= 1"
-            )
+        _neighbors.check_band(self.min_cos, self.max_cos)
         if self.reading == "crce" or self.stage != "closed_form":
             _noise.check(pipe)
 
@@ -178,7 +180,7 @@ class RealEra(Eraser):
     def _points(
         self, rows: Tensor, n: int, band: tuple[float, float], generator: torch.Generator
     ) -> Tensor:
-        return around_prompt(
+        return _neighbors.around_prompt(
             rows,
             n,
             band=band,
@@ -232,14 +234,13 @@ class RealEra(Eraser):
             )
             return _alignment.loss(pipe.unet, student, draw, text)
 
-        losses = _training.fit(
+        _training.fit(
             torch.optim.AdamW(parameters, lr=self.learning_rate),
             loss_at,
             self.steps,
             what="noise alignment",
             progress=progress,
         )
-        log.info("noise alignment: loss %.4g at first, %.4g at last", losses[0], losses[-1])
         return _lora.factors(student)
 
     def _pool(
@@ -257,8 +258,7 @@ class RealEra(Eraser):
         )
 
     def _draw(self, pool: _noise.Pool, count: int, generator: torch.Generator) -> _noise.Draw:
-        source = pool.draw if self.noise == "trajectory" else pool.renoise
-        return source(count, generator)
+        return (pool.draw if self.noise == "trajectory" else pool.renoise)(count, generator)
 
 
 def closed_form(
@@ -289,7 +289,7 @@ def closed_form(
         prior_scale: Weight of each row of `prior`.
 
     Returns:
-        (out, d), in the weight's dtype, computed in fp64.
+        (out, d), in the weight's dtype; solved in fp64.
     """
     sums = _closed_form.Equations(weight.shape[1], weight.device)
     sums.move(neighbors, anchors)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
-from methods import _closed_form, _prompts, _unet
+from methods import _closed_form, _tokens, _unet
 
 EXPANSIONS = {
     "style": ("a work in the style of {}", "{} art", "made in the manner of {}", "a piece by {}"),
@@ -57,7 +57,7 @@ class Uce(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return a pipeline in which the concepts are erased; the seed has nothing to decide."""
-        _prompts.check(pipe, concepts)
+        _tokens.check(pipe, concepts)
         guides = self._guides(concepts)
         preserved = self._preserved(concepts)
         if self.technique == "tensor" and self.variant == "2025":
@@ -214,7 +214,7 @@ def closed_form(
         lamb: Weight of staying near W.
 
     Returns:
-        (out, d), in the weight's dtype, computed in fp64.
+        (out, d), in the weight's dtype; solved in fp64.
     """
     sums = _closed_form.Equations(weight.shape[1], weight.device)
     sums.move(erase, guide, erase_scale)

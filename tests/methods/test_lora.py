@@ -55,11 +55,12 @@ def test_fused_loras_hold_each_on_its_own_rows(tiny_pipe: Any) -> None:
     weights = pipelines.cross_attention(tiny_pipe.unet)
     changes = [trained(tiny_pipe, seed)[1] for seed in (1, 2)]
     generator = torch.Generator().manual_seed(3)
-    basis = torch.linalg.qr(torch.randn(32, 32, generator=generator))[0]
+    basis = torch.linalg.qr(torch.randn(32, 32, dtype=torch.float64, generator=generator))[0]
     rows = [basis[:4], basis[4:8]]
-    fused = _lora.joined(weights, changes, rows, prior=basis[8:12], prior_scale=1.0, ridge=1e-9)
+    fused = _lora.fused(weights, changes, rows, kept=basis[8:12].T @ basis[8:12], ridge=1e-6)
+    zero = torch.zeros((), dtype=torch.float64)
     for name, weight in weights.items():
         for own, change in zip(rows, changes, strict=True):
-            wanted = own @ _lora.merged({name: weight}, change)[name].T
-            assert torch.allclose(own @ fused[name].T, wanted, atol=1e-4)
-        assert torch.allclose(basis[8:] @ fused[name].T, basis[8:] @ weight.T, atol=1e-4)
+            wanted = own @ _lora.merged({name: weight}, change)[name].double().T
+            assert torch.allclose(own @ fused[name].double().T, wanted, atol=1e-4)
+        assert torch.allclose(basis[8:] @ (fused[name] - weight).double().T, zero, atol=1e-4)

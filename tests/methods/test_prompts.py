@@ -9,26 +9,26 @@ import pytest
 import torch
 
 from bench.types import Concept, InputError
-from methods import _prompts
+from methods import _prompts, _tokens
 
 
 def test_align_moves_words_end_and_padding_together() -> None:
     #       begin a photo of CAT now end            begin a photo of the sky now end
     old, new = [90, 1, 2, 3, 50, 7, 91], [90, 1, 2, 3, 60, 61, 7, 91]
-    assert _prompts.align(old, new, 10).tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9, 9]
-    assert _prompts.align(new, old, 10).tolist() == [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
+    assert _tokens.align(old, new, 10).tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9, 9]
+    assert _tokens.align(new, old, 10).tolist() == [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
 
 
 def test_align_of_equal_prompts_is_the_identity() -> None:
-    assert _prompts.align([90, 1, 91], [90, 1, 91], 6).tolist() == list(range(6))
+    assert _tokens.align([90, 1, 91], [90, 1, 91], 6).tolist() == list(range(6))
 
 
 def test_align_takes_the_word_before_where_the_anchor_is_empty() -> None:
-    assert _prompts.align([90, 1, 50, 51, 91], [90, 1, 91], 6).tolist() == [0, 1, 1, 1, 2, 3]
+    assert _tokens.align([90, 1, 50, 51, 91], [90, 1, 91], 6).tolist() == [0, 1, 1, 1, 2, 3]
 
 
 def test_align_counts_a_shared_word_as_context_once() -> None:
-    assert _prompts.common_ends([90, 5, 5, 91], [90, 5, 91]) == (2, 1)
+    assert _tokens.common_ends([90, 5, 5, 91], [90, 5, 91]) == (2, 1)
 
 
 @pytest.mark.parametrize("kind", ["object", "style", "person", "explicit"])
@@ -73,7 +73,7 @@ def test_prior_leaves_out_what_names_the_concept(name: str, airplane: Concept) -
 )
 def test_unreadable_concepts_are_refused(tiny_pipe: Any, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        _prompts.check(tiny_pipe, [Concept(name, "object", "the sky")])
+        _tokens.check(tiny_pipe, [Concept(name, "object", "the sky")])
 
 
 def test_too_many_prompts_are_refused(airplane: Concept) -> None:

@@ -12,11 +12,12 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionMod
 from open_clip.model import CLIP
 from transformers import CLIPTokenizer
 
+from bench.mini import sha256
 from bench.mini.judge import Judge
 from bench.mini.train import autoencoder, judge, text, unet
 from bench.mini.train.data import HELD_OUT_SEED_OFFSET, Pictures, render_pictures
 from bench.mini.train.export import assemble, export
-from bench.mini.train.fit import Recipe
+from bench.mini.train.fit import Recipe, save_atomically
 from bench.mini.train.tokenizer import train_tokenizer
 from bench.mini.world.sample import caption_of, truth_of
 from bench.mini.world.truth import Truth
@@ -113,8 +114,16 @@ class Workshop:
 
     @cached_property
     def latents(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Means and standard deviations of every training picture's latents."""
-        return unet.encode_pictures(self.autoencoder, self.training_pictures)
+        """Means and standard deviations of every training picture's latents, kept on disk."""
+        vae = self.autoencoder
+        made_by = sha256(self.folder / "autoencoder.pt")[:12]
+        kept = self.folder / f"latents-{made_by}-{self.seed}-{self.pictures}.pt"
+        if kept.exists():
+            means, deviations = torch.load(kept, weights_only=True)
+            return means, deviations
+        latents = unet.encode_pictures(vae, self.training_pictures)
+        save_atomically(latents, kept)
+        return latents
 
     @cached_property
     def unet(self) -> UNet2DConditionModel:

@@ -18,8 +18,8 @@ from bench.mini.train.text import WIDTH
 from bench.mini.train.tokenizer import POSITIONS
 from bench.types import Progress, silent
 
-CHANNELS = (128, 192)
-RECIPE = Recipe(steps=7000, batch=64, learning_rate=1e-3, ema=0.999)
+CHANNELS = (128, 176)
+RECIPE = Recipe(steps=4400, batch=64, learning_rate=1e-3, ema=0.999)
 CAPTION_DROPOUT = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 

@@ -1,0 +1,109 @@
+"""Tokens of two prompts that differ in one phrase: which position answers to which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Concept, InputError
+
+
+def ids(pipe: Any, text: str) -> list[int]:
+    """Return the ids of a text with begin and end tokens, cut to the encoder's context."""
+    tokenizer = pipe.tokenizer
+    found = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    return [int(token) for token in found]
+
+
+def common_ends(old: Sequence[int], new: Sequence[int]) -> tuple[int, int]:
+    """Return the lengths of the longest common prefix and of the longest suffix after it."""
+    shortest = min(len(old), len(new))
+    prefix = 0
+    while prefix < shortest and old[prefix] == new[prefix]:
+        prefix += 1
+    suffix = 0
+    while suffix < shortest - prefix and old[-1 - suffix] == new[-1 - suffix]:
+        suffix += 1
+    return prefix, suffix
+
+
+def align(old: Sequence[int], new: Sequence[int], positions: int) -> Tensor:
+    """Return, for each position of the old prompt, the position of the new that takes its place.
+
+    Words before and after the exchanged phrase go to themselves, the end token to the end token and
+    padding to padding. The phrases meet at their last tokens, which in a causal encoder hold the
+    whole phrase; a longer old phrase repeats the first token of the new one.
+
+    Args:
+        old: Token ids of the prompt with the concept, begin and end tokens included, no padding.
+        new: Token ids of the prompt with the anchor.
+        positions: Context length of the text encoder.
+
+    Returns:
+        (positions,) int64, values in 0..positions - 1.
+    """
+    prefix, suffix = common_ends(old, new)
+    first = min(prefix, max(len(new) - suffix - 1, 0))
+    index = torch.arange(positions)
+    index[prefix:] += len(new) - len(old)
+    index[prefix : len(old) - suffix].clamp_(min=first)
+    return index.clamp_(0, positions - 1)
+
+
+def context(old: Sequence[int], new: Sequence[int], positions: int) -> tuple[list[int], list[int]]:
+    """Return the positions of the words that both prompts share, end token and padding included.
+
+    Longest common prefix and suffix, then padding, cut to the shorter. Source: the official code.
+
+    Args:
+        old: Token ids of the concept's prompt, begin and end included, without padding.
+        new: Token ids of the anchor's prompt.
+        positions: Context length of the text encoder.
+    """
+    prefix, suffix = common_ends(old, new)
+    here = [*range(prefix), *range(len(old) - suffix, positions)]
+    there = [*range(prefix), *range(len(new) - suffix, positions)]
+    length = min(len(here), len(there))
+    return here[:length], there[:length]
+
+
+def of_concept(pipe: Any, text: str, name: str, *, pooler: bool) -> list[int]:
+    """Return the positions of a concept's tokens in a prompt; of the end token if it has none.
+
+    Args:
+        pipe: A diffusers pipeline.
+        text: The prompt.
+        name: The concept, as it stands there.
+        pooler: Count the end token as well, and padding where it is the same token.
+    """
+    found = pipelines.token_positions(pipe, text, name)
+    if found and not pooler:
+        return found
+    end = pipelines.last_token(pipe, text) + 1
+    tokenizer = pipe.tokenizer
+    padded = pooler and tokenizer.pad_token_id == tokenizer.eos_token_id
+    return found + list(range(end, tokenizer.model_max_length if padded else end + 1))
+
+
+def check(pipe: Any, concepts: Sequence[Concept]) -> None:
+    """Refuse concepts that the text encoder cannot read.
+
+    Raises:
+        InputError: if a name is empty, tokenises to nothing or is longer than the context.
+    """
+    room = pipe.tokenizer.model_max_length - 2
+    for concept in concepts:
+        if not concept.name.strip():
+            raise InputError("a concept to erase needs a name; got an empty one")
+        count = len(pipe.tokenizer(concept.name, add_special_tokens=False).input_ids)
+        if count == 0:
+            raise InputError(f"the tokenizer reads nothing in the concept {concept.name!r}")
+        if count > room:
+            raise InputError(
+                f"the concept {concept.name[:40]!r}... has {count} tokens; "
+                f"the text encoder reads {room}"
+            )

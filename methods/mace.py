@@ -1,0 +1,300 @@
+"""MACE: refine cross-attention in closed form, train one LoRA a concept, fuse them in closed form.
+
+Facts on paper and code: arXiv 2403.06135 (CVPR 2024), Shilin-LU/MACE at 057e7a6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import pipelines
+from bench.types import Concept, Eraser, InputError, Kind, Option, Progress, silent
+from methods import (
+    _attention,
+    _closed_form,
+    _lora,
+    _masks,
+    _noise,
+    _prompts,
+    _tokens,
+    _training,
+    _unet,
+)
+from methods._published import COCO, PUBLISHED, Published
+
+
+@dataclass(frozen=True)
+class Mace(Eraser):
+    """MACE: refines cross-attention in closed form, trains a LoRA per concept and fuses them."""
+
+    paper: ClassVar[str] = "Mass Concept Erasure, arXiv 2403.06135 (CVPR 2024)"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"learning_rate": 1e-3, "lamb": 10.0, "image_steps": 20, "image_guidance": 4.0},
+    }
+
+    stage: Literal["all", "refine", "lora"] = "all"
+    """Stages that run: all three; the closed-form refinement alone; LoRA and fusion without it."""
+    prompts: int = 30
+    """Training prompts per concept, from our templates (code: 30 of its own)."""
+    prior: Literal["everyday", "scenes"] = "everyday"
+    """Captions whose keys and values stay (code: MS-COCO's, as downloaded sums)."""
+    domain: str = ""
+    """Names to preserve besides, `;`-separated, such as other people or styles (code: downloaded
+    sums of celebrities or artists)."""
+    preserve_scale: float | None = None
+    """Weight of prior and domain together, for each row; none is what was published for the kind:
+    object 0, person and style 1e-4, explicit 7e-7."""
+    preserve_weight: float | None = None
+    """Weight of the domain against the prior; none is what was published: person 8e3 (of one; up to
+    2e5 of 100), style 8e4, else 0."""
+    double_scaling: bool = False
+    """Apply preserve_scale twice in the refinement, as the code does by mistake."""
+    lamb: float | None = None
+    """Pull towards the weights as they are, lambda; none is 100 for objects (published: 10 to 1000)
+    and 10 for the others (published: 0, which only the downloaded sums make solvable)."""
+    rank: int = 1
+    """Rank of each LoRA (code)."""
+    steps: int | None = None
+    """Training steps per concept; none is what was published: 50, explicit 120."""
+    learning_rate: float | None = None
+    """AdamW learning rate, per step; none is what was published: object and explicit 1e-5, person
+    and style 1e-4."""
+    loss: Literal["code", "paper"] = "code"
+    """Norm of the attention inside the mask, summed over layers: as it is (code) or squared
+    (paper)."""
+    use_pooler: bool = True
+    """Count the end token, and padding where it is the same token, among the concept's (code)."""
+    importance_sampling: bool | None = None
+    """Draw timesteps mostly from 200 to 400; none is what was published: all but explicit."""
+    segmenter: Literal["attention", "grounded_sam", "none"] = "attention"
+    """Masks of the object: its own attention maps (ours, needs no download), GroundingDINO and SAM
+    (code), or none, every pixel (code, for styles)."""
+    images: int = 8
+    """Pictures of each concept that attention is trained on (code)."""
+    image_steps: int = 30
+    """DDIM steps of these pictures (code: 30 of DPM-Solver++)."""
+    image_guidance: float = 7.5
+    """Classifier-free guidance of these pictures, a factor (code)."""
+
+    def erase(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Any:
+        """Return a pipeline in which the concepts are erased."""
+        _tokens.check(pipe, concepts)
+        if not concepts:
+            return _unet.replaced(pipe, {})
+        plan = self._published(concepts[0].kind)
+        _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
+        _training.at_least_one(images=self.images, image_steps=self.image_steps)
+        if plan.lamb < 0:
+            raise InputError(f"lamb is {plan.lamb}, allowed is 0 or more")
+        if self.stage != "refine":
+            _noise.check(pipe)
+        generator = torch.Generator().manual_seed(seed)
+        preserved = self._preserved(pipe, concepts, plan)
+        edited = pipe
+        if self.stage != "lora":
+            progress("refinement", 0, 1)
+            edited = _unet.multiplied(pipe, self._refinement(pipe, concepts, preserved, plan))
+            progress("refinement", 1, 1)
+        if self.stage == "refine":
+            return edited
+        changes = [
+            self._trained(pipe, edited, each, plan, generator, progress) for each in concepts
+        ]
+        weights = self._fused(pipe, edited, concepts, changes, preserved, plan)
+        return _unet.replaced(edited, weights)
+
+    def _published(self, kind: Kind) -> Published:
+        """Fill in what the options leave open; the first concept's kind decides."""
+        base = PUBLISHED[kind]
+        names = tuple(Published.__dataclass_fields__)
+        given = {name: getattr(self, name) for name in names}
+        return Published(**{n: getattr(base, n) if v is None else v for n, v in given.items()})
+
+    def _preserved(self, pipe: Any, concepts: Sequence[Concept], plan: Published) -> Tensor:
+        """Return the gram of preserved rows, prior + preserve_weight x domain, (d, d), unscaled."""
+        captions = _prompts.prior(self.prior, concepts)
+        rows = pipelines.encode(pipe, captions)
+        sums = _closed_form.Equations(rows.shape[-1], rows.device)
+        sums.keep(rows, COCO / len(captions))
+        names = [part.strip() for part in self.domain.split(";") if part.strip()]
+        erased = {concept.name.casefold() for concept in concepts}
+        both = [name for name in names if name.casefold() in erased]
+        if both:
+            raise InputError(f"{both[0]!r} is both erased and preserved as domain")
+        for name in names:
+            other = Concept(name, concepts[0].kind, concepts[0].anchor)
+            texts, _ = _prompts.texts(other, self.prompts)
+            sums.keep(pipelines.encode(pipe, texts), plan.preserve_weight)
+        return sums.gram
+
+    def _refinement(
+        self, pipe: Any, concepts: Sequence[Concept], preserved: Tensor, plan: Published
+    ) -> Tensor:
+        """Stage one: M of W' = W M, which takes the concept out of the words around it."""
+        sums = _closed_form.Equations(len(preserved), preserved.device)
+        for concept in concepts:
+            old, new = _prompts.texts(concept, self.prompts)
+            rows, targets = pipelines.encode(pipe, old), pipelines.encode(pipe, new)
+            for i, (one, other) in enumerate(zip(old, new, strict=True)):
+                ids = _tokens.ids(pipe, one), _tokens.ids(pipe, other)
+                here, there = _tokens.context(*ids, rows.shape[1])
+                sums.move(rows[i, here], targets[i, there])
+        scale = plan.preserve_scale
+        sums.gram += (scale**2 if self.double_scaling else scale) * preserved
+        sums.ridge(plan.lamb)
+        return sums.matrix()
+
+    def _trained(
+        self,
+        pipe: Any,
+        edited: Any,
+        concept: Concept,
+        plan: Published,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> _lora.Factors:
+        """Stage two: train a LoRA until the object's pixels attend to the concept no more."""
+        texts, _ = _prompts.texts(concept, self.prompts)
+        rows = pipelines.encode(pipe, texts)
+        positions = [
+            _tokens.of_concept(pipe, text, concept.name, pooler=self.use_pooler) for text in texts
+        ]
+        pool = _noise.trajectories(
+            pipe,
+            rows[:1],
+            pipelines.encode(pipe, [""]),
+            count=self.images,
+            steps=self.image_steps,
+            guidance=self.image_guidance,
+            generator=generator,
+            progress=progress,
+        )
+        own = _tokens.of_concept(pipe, texts[0], concept.name, pooler=False)
+        masks = _masks.MAKERS[self.segmenter](
+            _masks.Scene(pipe, pool.final, rows[:1], own, concept.name, generator)
+        )
+        student = _unet.trainable(edited.unet)
+        parameters = _lora.attach(student, self.rank, generator)
+        odds = _noise.importance(int(pool.scheduler.config.num_train_timesteps))
+        _training.fit(
+            torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.01),
+            lambda step: _attention.step_loss(
+                student,
+                pool,
+                rows,
+                masks,
+                positions,
+                odds=odds if plan.importance_sampling else torch.ones_like(odds),
+                squared=self.loss == "paper",
+                generator=generator,
+            ),
+            plan.steps,
+            what="attention",
+            progress=progress,
+            clip=1.0,
+        )
+        return _lora.factors(student)
+
+    def _fused(
+        self,
+        pipe: Any,
+        edited: Any,
+        concepts: Sequence[Concept],
+        changes: Sequence[_lora.Factors],
+        preserved: Tensor,
+        plan: Published,
+    ) -> dict[str, Tensor]:
+        """Stage three; what is preserved is what the un-erased weights make of it."""
+        rows = [
+            pipelines.encode(pipe, _prompts.texts(concept, self.prompts)[0]) for concept in concepts
+        ]
+        kept = plan.preserve_scale * preserved
+        original = pipelines.cross_attention(pipe.unet)
+        weights = pipelines.cross_attention(edited.unet)
+        pulls = {
+            name: (original[name].data.double() - weight.data.double()) @ kept
+            for name, weight in weights.items()
+        }
+        return _lora.fused(weights, changes, rows, kept=kept, ridge=plan.lamb, pulls=pulls)
+
+
+def refine(
+    weight: Tensor,
+    old: Tensor,
+    new: Tensor,
+    *,
+    lamb: float,
+    prior_outer: Tensor | None = None,
+    prior_gram: Tensor | None = None,
+    prior_scale: float = 0.0,
+) -> Tensor:
+    """Return the weight that reads the concept's context rows as the anchor's.
+
+    W' = (lamb W + SUM W n o^T + a P1) (lamb I + SUM o o^T + a P2)^-1. Source: MACE, first stage.
+
+    Args:
+        weight: W (out, d).
+        old: Rows o of the concept's prompts, (n, d).
+        new: Rows n of the anchor's prompts, (n, d).
+        lamb: Weight of staying near W.
+        prior_outer: P1 = SUM (W p) p^T over preserved rows, (out, d).
+        prior_gram: P2 = SUM p p^T, (d, d).
+        prior_scale: a.
+
+    Returns:
+        (out, d), in the weight's dtype; solved in fp64.
+    """
+    sums = _closed_form.Equations(weight.shape[1], weight.device)
+    sums.move(old, new)
+    sums.ridge(lamb)
+    pull = weight.double() @ sums.shift
+    if prior_gram is not None and prior_outer is not None:
+        sums.gram += prior_scale * prior_gram.to(sums.gram)
+        pull += prior_scale * (prior_outer.double() - weight.double() @ prior_gram.double())
+    return (weight.double() + _closed_form.Division(sums.gram)(pull)).to(weight.dtype)
+
+
+def fuse(
+    weight: Tensor,
+    loras: Sequence[tuple[Tensor, Tensor]],
+    rows: Sequence[Tensor],
+    *,
+    lamb: float,
+    prior_outer: Tensor | None = None,
+    prior_gram: Tensor | None = None,
+    prior_scale: float = 0.0,
+) -> Tensor:
+    """Return the weight that does on each concept's rows what its LoRA does.
+
+    W' = (lamb W + SUM_i SUM_c (W + up_i down_i) c c^T + a P1) (lamb I + SUM_i SUM_c c c^T + a
+    P2)^-1. Source: MACE, third stage.
+
+    Args:
+        weight: W (out, d).
+        loras: up (out, r) and down (r, d) of each concept.
+        rows: Rows c of each concept's prompts, (n_i, d).
+        lamb: Weight of staying near W.
+        prior_outer: P1 = SUM (W p) p^T over preserved rows, (out, d).
+        prior_gram: P2 = SUM p p^T, (d, d).
+        prior_scale: a.
+
+    Returns:
+        (out, d), in the weight's dtype; solved in fp64.
+    """
+    grams = [own.double().T @ own.double() for own in rows]
+    total = lamb * torch.eye(weight.shape[1], dtype=torch.float64, device=weight.device)
+    for gram in grams:
+        total = total + gram
+    pull = None
+    if prior_gram is not None and prior_outer is not None:
+        total = total + prior_scale * prior_gram.double()
+        pull = prior_scale * (prior_outer.double() - weight.double() @ prior_gram.double())
+    return _closed_form.fuse(weight, loras, grams, _closed_form.Division(total), pull)
