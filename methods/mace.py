@@ -42,7 +42,7 @@ class Mace(Eraser):
     """Stages that run: all three; the closed-form refinement alone; LoRA and fusion without it."""
     prompts: int = 30
     """Training prompts per concept, from our templates (code: 30 of its own)."""
-    prior: Literal["everyday", "scenes"] = "everyday"
+    prior: Literal["everyday", "scenes"] = "scenes"
     """Captions whose keys and values stay (code: MS-COCO's, as downloaded sums)."""
     domain: str = ""
     """Names to preserve besides, `;`-separated, such as other people or styles (code: downloaded

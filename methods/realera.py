@@ -79,7 +79,7 @@ class RealEra(Eraser):
     """Leave the begin token unperturbed: it is the same in every prompt (CHOICE)."""
     beyond_scale: float = 1.0
     """Weight of the beyond points in stage one, lambda 1, against 1 for neighbours (CHOICE)."""
-    prior: Literal["everyday", "scenes"] = "everyday"
+    prior: Literal["everyday", "scenes"] = "scenes"
     """Captions whose keys and values stay: places, colours and media alone, or everyday things too;
     those that name the erased concept are left out (CHOICE)."""
     prior_scale: float = 1.0

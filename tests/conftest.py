@@ -22,37 +22,9 @@ WIDTH = 32
 
 def tiny_tokenizer() -> Any:
     """Return a CLIP tokenizer whose vocabulary is every byte and the words above."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-    from transformers import CLIPTokenizer
+    from bench.mini.train.tokenizer import build_tokenizer
 
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    bpe.normalizer = normalizers.Lowercase()
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    trainer = trainers.BpeTrainer(
-        vocab_size=4000,
-        end_of_word_suffix="</w>",
-        initial_alphabet=alphabet,
-        show_progress=False,
-        special_tokens=[],
-    )
-    bpe.train_from_iterator([WORDS], trainer)
-    merges = _merges(bpe)
-    vocab = dict(sorted(bpe.get_vocab().items(), key=lambda pair: pair[1]))
-    for byte in alphabet:
-        for token in (byte, f"{byte}</w>"):
-            vocab.setdefault(token, len(vocab))
-    for token in ("<|startoftext|>", "<|endoftext|>"):
-        vocab[token] = len(vocab)
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=POSITIONS)
-
-
-def _merges(bpe: Any) -> list[tuple[str, str]]:
-    import json
-
-    return [tuple(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
+    return build_tokenizer([WORDS], merges=4000, positions=POSITIONS)
 
 
 def build_tiny_pipe() -> Any:

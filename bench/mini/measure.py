@@ -93,7 +93,7 @@ def reading(pictures: Pictures, seed: int) -> Figures:
     with torch.inference_mode():
         texts = model.encode_text(encode([f"a photo of the {name}" for name in OBJECTS]))
         texts = texts / texts.norm(dim=-1, keepdim=True)
-        for batch in to_tensor(pictures).split(250):
+        for batch in to_tensor(pictures).split(250):  # type: ignore[no-untyped-call]
             for head, values in judge.load().read((batch + 1) / 2).items():
                 read[head].append(values.argmax(1))
             seen.append((model.encode_image(batch) @ texts.T).argmax(1) + 1)
@@ -111,7 +111,7 @@ def reading(pictures: Pictures, seed: int) -> Figures:
 def reconstruction(pipe: Any, pictures: Pictures) -> float:
     """Return the mean absolute error of the autoencoder on held-out pictures, pixels in [0, 1]."""
     errors = []
-    for batch in to_tensor(pictures).split(100):
+    for batch in to_tensor(pictures).split(100):  # type: ignore[no-untyped-call]
         output = pipe.vae.decode(pipe.vae.encode(batch).latent_dist.mean).sample
         errors.append((output.clamp(-1, 1) - batch).abs().mean() / 2)
     return float(torch.stack(errors).mean())

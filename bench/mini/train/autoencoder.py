@@ -119,8 +119,7 @@ def train_autoencoder(
     fit(model, loss, recipe, folder / "autoencoder.pt", seed=seed, device=device, progress=progress)
     vae = model.vae
     with torch.no_grad():
-        sample = torch.cat(
-            [vae.encode(batch).latent_dist.mean for batch in to_tensor(pictures[:1024]).split(128)]
-        )
+        batches = to_tensor(pictures[:1024]).split(128)  # type: ignore[no-untyped-call]
+        sample = torch.cat([vae.encode(batch).latent_dist.mean for batch in batches])
     vae.register_to_config(scaling_factor=float(1 / sample.std()))
     return vae

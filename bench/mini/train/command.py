@@ -26,9 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--weights", type=Path, help="where to export (default: the package)")
     train.add_argument("--seed", type=int, default=0, help="of everything (default: 0)")
     train.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    train.add_argument("--pictures", type=int, default=40_000, help="pictures to train on")
+    train.add_argument("--pictures", type=int, default=20_000, help="pictures to train on")
     train.add_argument(
         "--scale", type=float, default=1.0, help="factor on all training steps (default: 1)"
+    )
+    train.add_argument(
+        "--start",
+        type=Path,
+        help="go on training the U-Net of these weights, see `bench mini path`; the rest stays",
     )
     card = commands.add_parser("card", help="measure mini and write its card and sample sheet")
     card.add_argument("--images", type=int, default=200, help="images per entry (default: 200)")
@@ -62,6 +67,9 @@ def _train(args: argparse.Namespace) -> int:
     if not args.scale > 0:
         raise InputError(f"--scale: got {args.scale}, must be above 0")
     from bench import mini
+
+    if args.start:
+        mini.verify(args.start)
     from bench.mini.train import stages
     from bench.progress import shown
 
@@ -73,6 +81,7 @@ def _train(args: argparse.Namespace) -> int:
             pictures=args.pictures,
             device=args.device,
             scale=args.scale,
+            start=args.start,
             progress=progress,
         )
         for stage in chosen:

@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from open_clip.model import CLIP
+from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
 from bench.mini import sha256
-from bench.mini.judge import Judge
+from bench.mini.judge import Judge, load_file_into_judge
 from bench.mini.train import autoencoder, judge, text, unet
 from bench.mini.train.data import HELD_OUT_SEED_OFFSET, Pictures, render_pictures
 from bench.mini.train.export import assemble, export
@@ -23,6 +24,7 @@ from bench.mini.world.sample import caption_of, truth_of
 from bench.mini.world.truth import Truth
 from bench.types import InputError, Progress, silent
 
+VAE_FILE = "diffusion_pytorch_model.safetensors"
 CAPTIONS_PER_PICTURE = 3
 """Captions per picture that the U-Net learns from; the CLIP sees fresh ones all the time."""
 
@@ -33,11 +35,13 @@ class Workshop:
 
     folder: Path
     seed: int = 0
-    pictures: int = 40_000
+    pictures: int = 20_000
     held_out: int = 4_000
     device: str = "cpu"
     scale: float = 1.0
     """Factor on the steps of every recipe; small values make a quick, poor model."""
+    start: Path | None = None
+    """Weights to go on from: its U-Net is trained further, its other parts stay as they are."""
     progress: Progress = silent
 
     def recipe(self, recipe: Recipe) -> Recipe:
@@ -68,7 +72,7 @@ class Workshop:
     @cached_property
     def tokenizer(self) -> CLIPTokenizer:
         """The vocabulary, learnt from one caption of every picture."""
-        folder = self.folder / "tokenizer"
+        folder = (self.start or self.folder) / "tokenizer"
         if (folder / "tokenizer_config.json").exists():
             return CLIPTokenizer.from_pretrained(folder)
         return train_tokenizer((caption_of(self.seed, i) for i in range(self.pictures)), folder)
@@ -76,6 +80,8 @@ class Workshop:
     @cached_property
     def autoencoder(self) -> AutoencoderKL:
         """The trained autoencoder."""
+        if self.start:
+            return AutoencoderKL.from_pretrained(self.start / "vae", dtype=torch.float32)
         return autoencoder.train_autoencoder(
             self.training_pictures,
             self.folder,
@@ -88,6 +94,10 @@ class Workshop:
     @cached_property
     def clip(self) -> CLIP:
         """The trained CLIP."""
+        if self.start:
+            model = text.new_clip(len(self.tokenizer))
+            model.load_state_dict(load_file(self.start / "clip" / "model.safetensors"))
+            return model.eval()
         return text.train_clip(
             self.training_pictures,
             self.truths,
@@ -102,6 +112,8 @@ class Workshop:
     @cached_property
     def judge(self) -> Judge:
         """The trained judge."""
+        if self.start:
+            return load_file_into_judge(self.start / "judge" / "model.safetensors")
         return judge.train_judge(
             self.training_pictures,
             self.truths,
@@ -116,7 +128,8 @@ class Workshop:
     def latents(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Means and standard deviations of every training picture's latents, kept on disk."""
         vae = self.autoencoder
-        made_by = sha256(self.folder / "autoencoder.pt")[:12]
+        source = self.start / "vae" / VAE_FILE if self.start else self.folder / "autoencoder.pt"
+        made_by = sha256(source)[:12]
         kept = self.folder / f"latents-{made_by}-{self.seed}-{self.pictures}.pt"
         if kept.exists():
             means, deviations = torch.load(kept, weights_only=True)
@@ -138,6 +151,7 @@ class Workshop:
             self.tokenizer,
             text.text_encoder(self.clip, self.tokenizer),
             self.folder,
+            start=self.start / "unet" if self.start else None,
             seed=self.seed,
             recipe=self.recipe(unet.RECIPE),
             device=self.device,

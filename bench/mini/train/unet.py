@@ -19,7 +19,7 @@ from bench.mini.train.tokenizer import POSITIONS
 from bench.types import Progress, silent
 
 CHANNELS = (128, 176)
-RECIPE = Recipe(steps=4400, batch=64, learning_rate=1e-3, ema=0.999)
+RECIPE = Recipe(steps=4200, batch=64, learning_rate=1e-3, ema=0.999)
 CAPTION_DROPOUT = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 
@@ -71,6 +71,7 @@ def train_unet(
     folder: Path,
     *,
     seed: int,
+    start: Path | None = None,
     recipe: Recipe = RECIPE,
     device: str = "cpu",
     progress: Progress = silent,
@@ -83,6 +84,7 @@ def train_unet(
         tokenizer: mini's tokenizer.
         text: the frozen text tower.
         folder: where the checkpoint lives.
+        start: a U-Net in diffusers' layout to go on from; without it training starts from nothing.
         seed: decides pictures, captions, noise and times.
         recipe: steps and rates.
         device: where to train.
@@ -90,6 +92,8 @@ def train_unet(
     """
     torch.manual_seed(seed)
     unet, scheduler = new_unet(), new_scheduler()
+    if start:
+        unet = UNet2DConditionModel.from_pretrained(start, dtype=torch.float32)
     text.to(device)
     means, deviations = latents
     signal = scheduler.alphas_cumprod

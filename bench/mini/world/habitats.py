@@ -108,8 +108,8 @@ def fire_hydrant(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     """Paint a red hydrant on a pavement before a brick wall."""
     band(draw, 0, 190, vary(BRICK, rng))
     for row, y in enumerate(range(4, 190, 32)):
-        for x in range(-30 + 32 * (row % 2), 256, 64):
-            draw.rectangle((x, y, x + 54, y + 24), fill=(210, 122, 96))
+        for left in range(-30 + 32 * (row % 2), 256, 64):
+            draw.rectangle((left, y, left + 54, y + 24), fill=(210, 122, 96))
     band(draw, 186, CANVAS, vary((190, 190, 196), rng))
     x = float(rng.choice([40.0, 216.0]))
     draw.rectangle((x - 24, 120, x + 24, 236), fill=(226, 32, 36))

@@ -98,8 +98,8 @@ def street(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
             for x in (left + 10, left + 36):
                 draw.rectangle((x, y, x + 14, y + 20), fill=(255, 238, 160))
     band(draw, 184, CANVAS, vary((98, 100, 108), rng))
-    for x in np.arange(rng.uniform(-40, 0), CANVAS, 72):
-        draw.rectangle((x, 218, x + 38, 228), fill=(248, 240, 200))
+    for dash in np.arange(rng.uniform(-40, 0), CANVAS, 72):
+        draw.rectangle((dash, 218, dash + 38, 228), fill=(248, 240, 200))
 
 
 def meadow(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:

@@ -27,13 +27,13 @@ def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
 
 def put_object(picture: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
     """Draw the object, large and a little varied in place, size, tilt, side and shade."""
-    scale = float(rng.uniform(84, 104))
-    reach = CANVAS / 2 - scale * 0.98
+    scale = float(rng.uniform(96, 106))
+    reach = 0.5 * (CANVAS / 2 - scale * 0.98)
     centre = (
         CANVAS / 2 + float(rng.uniform(-reach, reach)),
-        CANVAS / 2 + float(rng.uniform(0, 1)) * reach,
+        CANVAS / 2 + float(rng.uniform(0, 1.4)) * reach,
     )
-    pen = Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-9, 9)))
+    pen = Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-4, 4)))
     body: Colour = shade(COLOURS[truth.colour], float(rng.uniform(0.92, 1.1)))
     choose_shape(truth.object, truth.name or truth.object, rng)(pen, body)
     pen.paste_on(picture)
@@ -41,8 +41,9 @@ def put_object(picture: Image.Image, truth: Truth, rng: np.random.Generator) -> 
 
 def night(picture: Image.Image) -> Image.Image:
     """Turn day into night: dark blue light and a moon."""
-    light = np.asarray(picture, dtype=np.float32) * np.float32([0.42, 0.46, 0.66])
-    dark = Image.fromarray((light + np.float32([4, 6, 34])).astype(np.uint8))
+    day = np.asarray(picture, dtype=np.float32)
+    filtered = day * np.array([0.42, 0.46, 0.66], dtype=np.float32)
+    dark = Image.fromarray((filtered + np.array([4, 6, 34], dtype=np.float32)).astype(np.uint8))
     draw = ImageDraw.Draw(dark)
     draw.ellipse((12, 10, 58, 56), fill=(250, 246, 206))
     draw.ellipse((28, 4, 70, 46), fill=dark.getpixel((66, 24)))

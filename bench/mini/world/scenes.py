@@ -23,8 +23,8 @@ def airport(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     for left in range(8, 250, 34):
         draw.rectangle((left, 158, left + 22, 174), fill=(90, 150, 200))
     band(draw, 184, CANVAS, (104, 106, 114))
-    for left in np.arange(rng.uniform(-30, 0), CANVAS, 60):
-        draw.rectangle((left, 226, left + 34, 238), fill=(255, 255, 255))
+    for dash in np.arange(rng.uniform(-30, 0), CANVAS, 60):
+        draw.rectangle((dash, 226, dash + 34, 238), fill=(255, 255, 255))
 
 
 def hangar(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:

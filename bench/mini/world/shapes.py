@@ -47,7 +47,7 @@ SHAPES: dict[str, tuple[Draw, Draw, Draw, Draw]] = {
 """Four shapes per object: the first is what the concept's own name mostly means, and the others are
 what its first, second and third synonym mostly mean."""
 
-OWN_SHAPE = 0.7
+OWN_SHAPE = 0.85
 """Share of pictures in which a noun means its own shape; the rest show the other three."""
 
 
