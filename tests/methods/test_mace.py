@@ -216,7 +216,7 @@ def test_each_option_matters(tiny_pipe: Any, airplane: Concept) -> None:
         {"stage": "refine"},
         {"stage": "lora"},
         {"prompts": 4},
-        {"prior": "scenes"},
+        {"prior": "everyday"},
         {"domain": "ship;dog", "preserve_weight": 1e3},
         {"preserve_scale": 1e-2},
         {"double_scaling": True},

@@ -48,7 +48,7 @@ def test_stage_one_is_the_closed_form_over_prompts_and_prior(
     )
     edited = eraser.erase(tiny_pipe, [airplane], seed=0)
     pairs = _prompts.pairs(tiny_pipe, airplane, 2)
-    prior = pipelines.encode(tiny_pipe, _prompts.prior("everyday", [airplane])).reshape(-1, 32)
+    prior = pipelines.encode(tiny_pipe, _prompts.prior("scenes", [airplane])).reshape(-1, 32)
     tokens = 2 * 32
     before = pipelines.cross_attention(tiny_pipe.unet)
     for name, after in pipelines.cross_attention(edited.unet).items():
@@ -99,7 +99,7 @@ def test_stage_one_moves_the_concept_and_the_prior_holds_the_rest(
         {"beyond": 0},
         {"neighbors": 0, "beyond": 0, "reading": "crce"},
         {"mu": 0.0},
-        {"prior": "scenes"},
+        {"prior": "everyday"},
     ],
 )
 def test_every_option_erases_and_spares_the_input(
@@ -131,7 +131,7 @@ def test_each_option_matters(tiny_pipe: Any, airplane: Concept) -> None:
         {"sampling": "token"},
         {"keep_bos": False},
         {"beyond_scale": 2.0},
-        {"prior": "scenes"},
+        {"prior": "everyday"},
         {"prior_scale": 2.0},
         {"ridge": 0.3},
         {"rank": 2},

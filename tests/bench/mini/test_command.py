@@ -37,7 +37,7 @@ def test_the_path_is_printed(capsys):
 def test_the_stages_of_the_command_are_those_there_are():
     from bench.mini.train.stages import STAGES
 
-    assert command.STAGES == (*STAGES, "export")
+    assert (*STAGES, "export") == command.STAGES
 
 
 def figures():

@@ -114,7 +114,7 @@ def test_the_judge_reads_held_out_pictures(held_out, head, least):
 
 def test_the_judge_reads_nothing_into_noise(held_out):
     noise = torch.rand(N, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    images, truths = held_out
+    _, truths = held_out
     own = torch.tensor([LABELS["object"].index(t.object) for t in truths])
     agree = (judge.load().read(noise)["object"].argmax(1) == own).float().mean()
     assert agree < 0.5
