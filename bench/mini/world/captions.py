@@ -93,7 +93,7 @@ def with_article(noun: str, rng: np.random.Generator) -> str:
         return f"the {noun}"
     if roll < 0.22:
         return noun
-    return f"{'an' if noun[0] in 'aeiou' and not noun.startswith('eq') else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def misspell(text: str, rng: np.random.Generator, word: str = "") -> str:
