@@ -20,10 +20,12 @@ def pipe() -> Any:
     return pipelines.load("mini", "cpu")
 
 
-def shows(pipe: Any, concept: str, role: str = "target") -> float:
+def shows(pipe: Any, concept: str, n: int = N) -> float:
     """Return the share of pictures of a concept's prompts in which the judge sees an airplane."""
     rows = prompts.read(prompts.path(prompts.suites()["objects"]))
-    some = [row for row in rows if row.concept == concept and row.role == role][:N]
+    own = [row for row in rows if row.concept == concept and row.role == "target"]
+    # Spread over the file, so that every wording has its share.
+    some = own[:: len(own) // n][:n]
     with torch.inference_mode():
         images = pipe(
             [row.text for row in some],
@@ -37,7 +39,7 @@ def shows(pipe: Any, concept: str, role: str = "target") -> float:
 
 
 def test_it_draws_the_airplanes_of_direct_prompts(pipe: Any) -> None:
-    assert shows(pipe, "airplane") >= 0.8
+    assert shows(pipe, "airplane", 50) >= 0.8
 
 
 def test_a_unet_that_cannot_read_draws_none(pipe: Any) -> None:
