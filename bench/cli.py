@@ -19,8 +19,10 @@ examples:
   bench run --method realera                        erase an airplane from mini and score it
   bench run --method realera --size smoke --plan    say what that would do
   bench list methods -v                             methods with their options
+  bench new-method my_eraser                        start an eraser of your own
 """
 SHOWN = ("suite",)
+METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +63,17 @@ def _parser(words: Sequence[str]) -> Parser:
     shown.add_argument("what", help="suite")
     shown.add_argument("name", help="its name")
     shown.set_defaults(execute=_show)
+    new = commands.add_parser("new-method", help="start an eraser of your own")
+    new.description = "Write methods/NAME.py, its test and its page: a start that already works."
+    new.add_argument("name", help="in lower case, for example my_eraser")
+    new.set_defaults(execute=_new_method)
+    checked = commands.add_parser("check-method", help="say what an eraser violates")
+    checked.description = (
+        "Run the contract's checks on an eraser, with a tiny model of random weights; the status "
+        "is 1 if it violates any."
+    )
+    checked.add_argument("name", help="a method, path/to/file.py:Class or package.module:Class")
+    checked.set_defaults(execute=_check_method)
     mini = commands.add_parser("mini", help="the embedded model: train it, read its card")
     if next((word for word in words if not word.startswith("-")), None) == "mini":
         # Its options are declared beside the training code, which other commands need not read.
@@ -78,7 +91,7 @@ def _add_run(run: Parser) -> None:
         "resumes."
     )
     add = run.add_argument
-    add("--method", action="append", default=[], metavar="NAME", help="a method or all; repeatable")
+    add("--method", action="append", default=[], metavar="NAME", help=METHOD_HELP)
     add("--model", default="mini", metavar="NAME", help="a name, hub id or folder (default: mini)")
     add("--suite", default="objects", metavar="NAME", help="what to test on (default: objects)")
     add("--size", default="quick", metavar="NAME", help="smoke, quick or full (default: quick)")
@@ -121,6 +134,29 @@ def _show(args: argparse.Namespace) -> int:
 
     find("thing to show", args.what, SHOWN)
     return _print(show_suite(args.name))
+
+
+def _new_method(args: argparse.Namespace) -> int:
+    from bench import scaffold
+
+    for path in scaffold.create(args.name):
+        print(f"wrote {path}")
+    print(f"next: bench check-method {args.name}, then bench run --method {args.name}")
+    return 0
+
+
+def _check_method(args: argparse.Namespace) -> int:
+    from bench import contract
+
+    results = []
+    for result in contract.check(args.name):
+        results.append(result)
+        print(f"{'FAILS' if result.problem else 'ok   '}  {result.check}", flush=True)
+        if result.problem:
+            print(f"       {' '.join(result.problem.split())}")
+    failed = sum(bool(result.problem) for result in results)
+    print(f"{args.name}: {failed} of {len(results)} checks fail" if failed else "all checks pass")
+    return 1 if failed else 0
 
 
 def _mini(args: argparse.Namespace) -> int:
@@ -168,14 +204,14 @@ def _carry_out(specs: Sequence[RunSpec], out: Path, device: str | None) -> None:
         # All before the first, so that no run is in vain if a later one could not be written.
         folder.create(spec)
         # The same for options that a method refuses when it is made.
-        registry.load_method(registry.methods()[spec.method], spec.options)
+        registry.load_method(registry.method(spec.method), spec.options)
     place = device or _best_device()
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), start=1):
         title = f"[{number}/{len(specs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with progress.shown(title) as advance:
             runner.run(spec, out, device=place, progress=advance)
         original = folders[0].path if number > 1 else None
-        report.write_strip(folder.path, original, spec.method)
+        report.write_strip(folder.path, original, spec.method_name)
     records = store.runs(out)
     sheet, page = report.write_comparison(records, out)
     console = Console()

@@ -56,13 +56,24 @@ def _entry(entry: registry.Entry) -> Iterator[str]:
     yield f"{entry.name}: {entry.summary}"
     if entry.paper:
         yield f"  paper   {entry.paper}"
+    for family, source in entry.preset_sources.items():
+        yield f"  preset {family}   {source}"
     for option in entry.options:
-        yield f"  {option.name}={registry.written(option.default)}   {registry.allowed(option)}"
+        yield f"  {option.name}={_defaults(entry, option)}   {registry.allowed(option)}"
         if option.doc:
             yield f"      {option.doc}"
-    for family, preset in entry.presets.items():
-        values = (f"{name}={registry.written(value)}" for name, value in preset.items())
-        yield f"  preset {family}   {' '.join(values)}"
+
+
+def _defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
+    """Return the default, and each family's own where its preset has one."""
+    if option.name in entry.needs:
+        return "(must be given)"
+    own = (
+        f"; {family} {registry.written(preset[option.name])}"
+        for family, preset in entry.presets.items()
+        if option.name in preset
+    )
+    return registry.written(option.default) + "".join(own)
 
 
 def _models(verbose: bool) -> Iterator[str]:

@@ -41,7 +41,7 @@ def specs(
     Raises:
         InputError: a name, an option or the prompt file cannot be used.
     """
-    found = _methods(methods)
+    found = _methods(methods, settings)
     suites = prompts.suites()
     chosen = suites[find("suite", suite, suites)]
     sizes = {each.name: each for each in chosen.sizes}
@@ -49,8 +49,10 @@ def specs(
     cases = _cases(chosen, amount, concepts)
     pipelines.check(model)
     family = pipelines.family(model)
-    given = _settings(found, settings)
-    options = {entry.name: registry.options(entry, family, given[entry.name]) for entry in found}
+    given = _settings(list(found.values()), settings)
+    options = {
+        name: registry.options(entry, family, given[entry.name]) for name, entry in found.items()
+    }
     _check_prompts(chosen, amount, cases)
     sampler = pipelines.SAMPLERS[family]
     first = RunSpec(
@@ -66,9 +68,10 @@ def specs(
             sampler.guidance if guidance is None else guidance,
         ),
         seed=seed,
+        method_version=registry.method(ORIGINAL).version,
     )
     erased = [
-        replace(first, method=name, options=values)
+        replace(first, method=name, options=values, method_version=found[name].version)
         for name, values in options.items()
         if name != ORIGINAL
     ]
@@ -130,13 +133,22 @@ def _case(suite: Suite, case: Case, size: Size, folder: RunFolder, method: str) 
     )
 
 
-def _methods(names: Sequence[str]) -> list[registry.Entry]:
+def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registry.Entry]:
+    """Return the entries by the names they were asked for; `all` are those that lack nothing."""
     known = registry.methods()
     if not names:
         raise InputError(f"run needs --method; choices: {', '.join(known)}, {ALL}")
-    if ALL in names:
-        return list(known.values())
-    return [known[find("method", name, (*known, ALL))] for name in dict.fromkeys(names)]
+    given = {registry.split(setting)[0] for setting in settings}
+    wanted = dict.fromkeys(names)
+    if ALL in wanted:
+        wanted = {name: None for name in known if given.issuperset(known[name].needs)} | wanted
+        del wanted[ALL]
+    found = {name: registry.method(name, [ALL]) for name in wanted}
+    for name, entry in found.items():
+        missing = [option for option in entry.needs if option not in given]
+        if missing:
+            raise InputError(f"method {name} needs --set {missing[0]}=...")
+    return found
 
 
 def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> list[Case]:

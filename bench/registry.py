@@ -1,19 +1,23 @@
-"""Finds methods and metrics by their files, and reads their options, without importing them.
+"""Finds methods and metrics by their files, completes their options, and loads them.
 
-Adding one is adding a file: sources are parsed with `ast`, so listing and checking need no torch.
+Adding one is adding a file; nothing is imported before it is loaded.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
+import importlib.util
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from bench.names import find
+from bench.sources import Entry, OptionInfo, read_class, scan
 from bench.types import Eraser, InputError, Option
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ __all__ = [
     "find",
     "load_method",
     "load_metric",
+    "method",
     "methods",
     "metrics",
     "options",
@@ -35,41 +40,45 @@ _PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True)
-class OptionInfo:
-    """One hyper-parameter, as its source declares it."""
-
-    name: str
-    type: str
-    """The annotation: int, float, str or bool, also with "| None", or a Literal of strings."""
-    default: Option
-    doc: str
-    choices: tuple[str, ...] = ()
-    """The strings that a Literal allows."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A method or metric that was found, and everything that can be said without importing it."""
-
-    name: str
-    kind: str
-    module: str
-    class_name: str
-    summary: str
-    paper: str
-    options: tuple[OptionInfo, ...]
-    presets: Mapping[str, Mapping[str, Option]]
-
-
 def methods() -> dict[str, Entry]:
     """Return the erasers, one a file in methods/, by name."""
-    return _scan("method", "methods", "Eraser")
+    return scan("method", ROOT / "methods", "methods", "Eraser")
 
 
 def metrics() -> dict[str, Entry]:
     """Return the metrics, one a file in bench/metrics/, by name."""
-    return _scan("metric", "bench.metrics", "Metric")
+    return scan("metric", ROOT / "bench" / "metrics", "bench.metrics", "Metric")
+
+
+def method(name: str, also: Iterable[str] = ()) -> Entry:
+    """Return an eraser by name, or from outside as `path/to/file.py:Class` or `a.module:Class`.
+
+    Args:
+        also: Other words that would have been allowed, for the message.
+
+    Raises:
+        InputError: there is no such method, file, module or class.
+    """
+    if ":" in name:
+        return _outside(name)
+    known = methods()
+    return known[find("method", name, (*known, *also, "file.py:Class", "package.module:Class"))]
+
+
+def _outside(name: str) -> Entry:
+    where, _, class_name = name.rpartition(":")
+    if where.endswith(".py"):
+        path = Path(where).expanduser()
+        if not path.is_file():
+            raise InputError(f"method '{name}': there is no file {where}")
+        return read_class(path, "method", where, "Eraser", class_name)
+    try:
+        spec = importlib.util.find_spec(where)
+    except (ImportError, ValueError) as error:
+        raise InputError(f"method '{name}': cannot find module '{where}': {error}") from None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        raise InputError(f"method '{name}': there is no Python module '{where}'")
+    return read_class(Path(spec.origin), "method", where, "Eraser", class_name)
 
 
 def options(entry: Entry, family: str, settings: Sequence[str] = ()) -> dict[str, Option]:
@@ -111,85 +120,25 @@ def load_metric(entry: Entry, values: Mapping[str, Option] | None = None) -> Met
 
 
 def _load(entry: Entry) -> Any:
+    if entry.module.endswith(".py"):
+        return getattr(_import_file(entry), entry.class_name)
     return getattr(importlib.import_module(entry.module), entry.class_name)
 
 
-def _scan(kind: str, package: str, base: str) -> dict[str, Entry]:
-    """Read every file of the package that declares a subclass of `base`."""
-    found: dict[str, Entry] = {}
-    for path in sorted(ROOT.joinpath(*package.split(".")).glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        classes = [
-            node for node in tree.body if isinstance(node, ast.ClassDef) and _is_a(node, base)
-        ]
-        if len(classes) > 1:
-            names = ", ".join(node.name for node in classes)
-            raise InputError(f"{path} declares {names}; a {kind} is one class a file")
-        for node in classes:
-            found[path.stem] = _entry(path, kind, f"{package}.{path.stem}", node)
-    return found
-
-
-def _is_a(node: ast.ClassDef, base: str) -> bool:
-    return any(ast.unparse(each).split(".")[-1] == base for each in node.bases)
-
-
-def _entry(path: Path, kind: str, module: str, node: ast.ClassDef) -> Entry:
-    """Read the class: annotated fields are options, the string below one is its documentation."""
-    declared: list[OptionInfo] = []
-    constants: dict[str, Any] = {}
-    for statement, below in zip(node.body, [*node.body[1:], None], strict=True):
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, annotation = statement.targets[0].id, "ClassVar"
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, annotation = statement.target.id, ast.unparse(statement.annotation)
-        else:
-            continue
-        is_option = "ClassVar" not in annotation
-        if not is_option and name not in ("paper", "presets"):
-            continue
+def _import_file(entry: Entry) -> ModuleType:
+    """Import a file from outside, once per content; a dataclass needs its module in `sys`."""
+    name = f"bench_outside_{entry.path.stem}_{entry.version}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, entry.path)
+        module = importlib.util.module_from_spec(cast(ModuleSpec, spec))
+        sys.modules[name] = module
         try:
-            value = ast.literal_eval(statement.value) if statement.value else _required(name)
-        except ValueError as error:
-            where = f"{path}, line {statement.lineno}"
-            raise InputError(f"{where}: {node.name}.{name} must have a literal value") from error
-        if is_option:
-            declared.append(_option(name, statement, value, below))
-        else:
-            constants[name] = value
-    return Entry(
-        name=path.stem,
-        kind=kind,
-        module=module,
-        class_name=node.name,
-        summary=(ast.get_docstring(node) or "").split("\n", 1)[0],
-        paper=constants.get("paper", ""),
-        options=tuple(declared),
-        presets=constants.get("presets", {}),
-    )
-
-
-def _required(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _option(
-    name: str, statement: ast.Assign | ast.AnnAssign, default: Option, below: ast.stmt | None
-) -> OptionInfo:
-    annotation = cast(ast.AnnAssign, statement).annotation
-    choices = tuple(
-        leaf.value
-        for node in ast.walk(annotation)
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
-        for leaf in ast.walk(node.slice)
-        if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
-    )
-    doc = ""
-    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-        doc = " ".join(str(below.value.value).split())
-    return OptionInfo(name, ast.unparse(annotation), default, doc, choices)
+            cast(Loader, cast(ModuleSpec, spec).loader).exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            problem = f"{type(error).__name__}: {error}"
+            raise InputError(f"{entry.path} cannot be imported: {problem}") from error
+    return sys.modules[name]
 
 
 def _types(option: OptionInfo) -> list[str]:

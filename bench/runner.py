@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 PROMPT_COLUMNS = ("case", "id", "role", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
-
-
-def compare_to_original(spec: RunSpec) -> RunSpec:
-    """Return the spec of the un-erased model under the same protocol."""
-    return replace(spec, method="original", options={})
 
 
 def run(
@@ -155,9 +150,7 @@ class _Work:
     def erase(self) -> None:
         from bench.edits import read_header, save_edit
 
-        known = registry.methods()
-        entry = known[registry.find("method", self.spec.method, known)]
-        eraser = registry.load_method(entry, self.spec.options)
+        eraser = registry.load_method(registry.method(self.spec.method), self.spec.options)
         concepts = prompts.concepts()
         seconds = []
         for case in self.cases:

@@ -56,7 +56,7 @@ def aggregate(rows: Rows, spec: RunSpec, metrics: Sequence[str], kind: Kind) -> 
     groups = {case: [row for row in rows if row["case"] == case] for case in spec.cases}
     if len(groups) > 1:
         groups[ALL] = list(rows)
-    score = partial(Score, spec.method, spec.model, spec.suite)
+    score = partial(Score, spec.method_name, spec.model, spec.suite)
     scores: list[Score] = []
     for case, group in groups.items():
         for metric in metrics:

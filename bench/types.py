@@ -111,6 +111,10 @@ class Eraser(ABC):
     """Glob patterns over `<component>.<parameter>`, the parameters that an edit may change."""
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
     """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
+    preset_sources: ClassVar[Mapping[str, str]] = {}
+    """Where each preset comes from: what it was tuned on, or who published it."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Options that have no usable default and must be given."""
 
     @abstractmethod
     def erase(
@@ -152,6 +156,13 @@ class RunSpec:
     size: str
     sampler: Sampler
     seed: int
+    method_version: str = ""
+    """First digits of the sha256 of the method's file: a changed method is another run."""
+
+    @property
+    def method_name(self) -> str:
+        """The method's name; of one from outside, `file.py:Class`, the class's."""
+        return self.method.rpartition(":")[2]
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON-serialisable data."""
@@ -169,7 +180,7 @@ class RunSpec:
         text = json.dumps(self.to_json(), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         model = self.model.rstrip("/").rsplit("/", 1)[-1]
-        return f"{self.method}-{self.suite}-{model}-{self.size}-{digest}"
+        return f"{self.method_name}-{self.suite}-{model}-{self.size}-{digest}"
 
 
 @dataclass(frozen=True)

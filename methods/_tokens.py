@@ -99,7 +99,7 @@ def check(pipe: Any, concepts: Sequence[Concept]) -> None:
     for concept in concepts:
         if not concept.name.strip():
             raise InputError("a concept to erase needs a name; got an empty one")
-        count = len(pipe.tokenizer(concept.name, add_special_tokens=False).input_ids)
+        count = len(pipe.tokenizer(concept.name, add_special_tokens=False, verbose=False).input_ids)
         if count == 0:
             raise InputError(f"the tokenizer reads nothing in the concept {concept.name!r}")
         if count > room:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from bench.types import Concept, Eraser, InputError, Progress, silent
 from methods import _states
 
 
@@ -21,7 +21,7 @@ class Checkpoint(Eraser):
 
     paper: ClassVar[str] = "none: whatever made the file"
     touches: ClassVar[tuple[str, ...]] = ("unet.*", "text_encoder.*", "text_encoder_2.*")
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
+    needs: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
     """What to load: a file of changed tensors (ESD, UCE), a pipeline folder (MACE), a U-Net folder,

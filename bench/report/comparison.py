@@ -94,11 +94,16 @@ class Group:
     def label(self, record: RunRecord) -> str:
         """Return the method's name, with what tells it from other runs of the same method."""
         options = record.spec.options
-        others = [r.spec.options for r in self.records if r.spec.method == record.spec.method]
-        own = [name for name in options if any(o.get(name) != options[name] for o in others)]
-        name = "un-erased" if record.spec.method == UNERASED else record.spec.method
-        settings = ", ".join(f"{option}={options[option]}" for option in own)
-        return f"{name} ({settings})" if settings else name
+        spec = record.spec
+        others = [r.spec for r in self.records if r.spec.method_name == spec.method_name]
+        own = [
+            name for name in options if any(o.options.get(name) != options[name] for o in others)
+        ]
+        name = "un-erased" if spec.method == UNERASED else spec.method_name
+        marks = [f"{option}={options[option]}" for option in own]
+        if any(o.options == options and o.method_version != spec.method_version for o in others):
+            marks.append(f"file {spec.method_version[:6]}")
+        return f"{name} ({', '.join(marks)})" if marks else name
 
     def score(self, record: RunRecord, column: Column) -> Score | None:
         """Return a run's score for a column, None if it has none."""
@@ -144,7 +149,7 @@ def write_comparison(records: Sequence[RunRecord], out: Path) -> tuple[Path, Pat
 def _csv_row(group: Group, record: RunRecord) -> dict[str, object]:
     spec = record.spec
     row: dict[str, object] = {
-        "method": spec.method,
+        "method": spec.method_name,
         "model": spec.model,
         "suite": spec.suite,
         "size": spec.size,

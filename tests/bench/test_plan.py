@@ -16,15 +16,21 @@ def specs(*methods: str, size: str = "smoke", model: str = "sd14", **more: objec
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two methods with an option in common and one each of their own."""
+    """Two methods with an option in common, and one that needs a path."""
 
     def entry(name: str, *options: registry.OptionInfo) -> registry.Entry:
-        return registry.Entry(name, "method", f"methods.{name}", name, "", "", options, {})
+        return registry.Entry(
+            *(name, "method", f"methods.{name}", name, "", "", options, {}, {}),
+            needs=("path",) if name == "c" else (),
+            version=f"v{name}",
+            path=Path(),
+        )
 
     steps = registry.OptionInfo("steps", "int", 5, "")
     found = {
         "a": entry("a", steps, registry.OptionInfo("rate", "float", 1.0, "")),
         "b": entry("b", steps, registry.OptionInfo("rank", "int", 4, "")),
+        "c": entry("c", registry.OptionInfo("path", "str", "", "")),
         "original": entry("original"),
     }
     monkeypatch.setattr(registry, "methods", lambda: found)
@@ -50,6 +56,7 @@ def test_a_spec_is_complete() -> None:
             size="smoke",
             sampler=Sampler(50, 7.5),
             seed=3,
+            method_version=registry.methods()["original"].version,
         )
     ]
 
@@ -88,6 +95,27 @@ def test_a_concept_outside_the_suite_is_told_from_an_unknown_one(
     monkeypatch.setattr(prompts, "concepts", lambda: more)
     with pytest.raises(InputError, match="'mosaic' is not in suite objects; choices: airplane"):
         specs("original", concepts=["mosaic"])
+
+
+@pytest.mark.usefixtures("two")
+def test_what_lacks_an_option_is_left_out_of_all_and_refused_by_name() -> None:
+    assert [spec.method for spec in specs("all", settings=["path=x"])][1:] == ["a", "b", "c"]
+    with pytest.raises(InputError, match="method c needs --set path"):
+        specs("c")
+
+
+@pytest.mark.usefixtures("two")
+def test_a_changed_method_is_another_run() -> None:
+    _, a = specs("a")
+    assert a.method_version == "va"
+    assert replace(a, method_version="other").run_id != a.run_id
+
+
+def test_a_method_from_outside_gives_its_class_name_to_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from bench.types import Eraser\nclass Mine(Eraser):\n    pass\n")
+    _, mine = specs(f"{path}:Mine")
+    assert mine.method == f"{path}:Mine" and mine.run_id.startswith("Mine-objects-sd14-smoke-")
 
 
 @pytest.mark.usefixtures("two")

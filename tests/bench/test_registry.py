@@ -147,3 +147,59 @@ def test_finding_imports_neither_torch_nor_what_it_finds() -> None:
         "assert not {'torch', 'methods.original', 'bench.metrics'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=registry.ROOT)
+
+
+OUTSIDE = SOURCE.replace("methods", "others") + "\n\nclass Helper:\n    pass\n"
+
+
+def test_a_file_from_outside_is_a_method(tmp_path: Path) -> None:
+    path = tmp_path / "my fade.py"
+    path.write_text(OUTSIDE)
+    entry = registry.method(f"{path}:Fade")
+    assert entry.name == "Fade" and entry.summary == "Fades a concept."
+    eraser = registry.load_method(entry, registry.options(entry, "mini", ["steps=9"]))
+    assert eraser.options()["steps"] == 9
+    assert registry.method(f"{path}:Fade").version == entry.version
+    path.write_text(OUTSIDE.replace("steps: int = 5", "steps: int = 6"))
+    changed = registry.method(f"{path}:Fade")
+    assert changed.version != entry.version
+    assert registry.load_method(changed, {}).options()["steps"] == 6
+
+
+def test_a_module_from_outside_is_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fading_package").mkdir()
+    (tmp_path / "fading_package" / "__init__.py").write_text("")
+    (tmp_path / "fading_package" / "fade.py").write_text(OUTSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = registry.method("fading_package.fade:Fade")
+    assert registry.load_method(entry, {}).options()["steps"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{0}/absent.py:Fade", "there is no file"),
+        ("{0}/fade.py:Fad", "nearest: Fade"),
+        ("{0}/fade.py:Helper", "a class with the base Eraser"),
+        ("{0}/fade.py:", "unknown method"),
+        ("{0}/broken.py:Fade", "is not Python"),
+        ("no_such_module:Fade", "there is no Python module"),
+        ("no.such.module:Fade", "cannot find module"),
+        ("json:Fade", "a class with the base Eraser"),
+        ("realer", "nearest: realera"),
+    ],
+)
+def test_what_is_no_method_is_refused_before_work(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "fade.py").write_text(OUTSIDE)
+    (tmp_path / "broken.py").write_text("class Fade(Eraser:\n")
+    with pytest.raises(InputError, match=message) as error:
+        registry.method(name.format(tmp_path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_fails_when_imported_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "fade.py"
+    path.write_text(OUTSIDE + "\n1 / 0\n")
+    entry = registry.method(f"{path}:Fade")
+    with pytest.raises(InputError, match="ZeroDivisionError"):
+        registry.load_method(entry, {})

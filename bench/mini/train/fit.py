@@ -77,6 +77,7 @@ def fit(
         recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         betas=(0.9, 0.99),
+        fused=True,
     )
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     first, seconds = 0, 0.0
