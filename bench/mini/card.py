@@ -53,14 +53,24 @@ def write_card(work: Path, images: int, *, progress: Progress = silent) -> Path:
     """Measure mini and write figures.json, samples.png and README.md; return the last."""
     figures = measure(work, images, progress=progress)
     recorded = HERE / "figures.json"
-    if not figures["training"] and recorded.exists():
-        # Measured where the checkpoints are not: what is known of the training stays true.
-        figures["training"] = json.loads(recorded.read_text())["training"]
+    known = json.loads(recorded.read_text())["training"] if recorded.exists() else {}
+    figures["training"] = merged(known, figures["training"])
     recorded.write_text(json.dumps(figures, indent=1) + "\n")
     draw_sheet(pipelines.load("mini", "cpu"), HERE / "samples.png")
     card = HERE / "README.md"
     card.write_text(page(figures))
     return card
+
+
+def merged(known: Figures, found: Figures) -> Figures:
+    """Return what is known of all training, known before or found in the work folder's logs.
+
+    Logs without an autoencoder's are those of a U-Net that went on from finished weights: they add
+    to what was known. Without any log, what was known stays true.
+    """
+    if "autoencoder" in found:
+        return found
+    return {**known, **{f"{stage}, continued": row for stage, row in found.items()}}
 
 
 def page(figures: Figures) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from bench.names import find
 from bench.types import InputError
@@ -75,14 +76,17 @@ def _train(args: argparse.Namespace) -> int:
 
     stages.check_device(args.device)
     with shown("training mini") as progress:
-        shop = stages.Workshop(
-            args.folder,
-            seed=args.seed,
-            pictures=args.pictures,
-            device=args.device,
-            scale=args.scale,
-            start=args.start,
-            progress=progress,
+        settings: dict[str, Any] = {
+            "seed": args.seed,
+            "pictures": args.pictures,
+            "device": args.device,
+            "scale": args.scale,
+            "progress": progress,
+        }
+        shop = (
+            stages.Continuation(args.folder, weights=args.start, **settings)
+            if args.start
+            else stages.Workshop(args.folder, **settings)
         )
         for stage in chosen:
             if stage == "export":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,8 +40,6 @@ class Workshop:
     device: str = "cpu"
     scale: float = 1.0
     """Factor on the steps of every recipe; small values make a quick, poor model."""
-    start: Path | None = None
-    """Weights to go on from: its U-Net is trained further, its other parts stay as they are."""
     progress: Progress = silent
 
     def recipe(self, recipe: Recipe) -> Recipe:
@@ -72,7 +70,7 @@ class Workshop:
     @cached_property
     def tokenizer(self) -> CLIPTokenizer:
         """The vocabulary, learnt from one caption of every picture."""
-        folder = (self.start or self.folder) / "tokenizer"
+        folder = self.folder / "tokenizer"
         if (folder / "tokenizer_config.json").exists():
             return CLIPTokenizer.from_pretrained(folder)
         return train_tokenizer((caption_of(self.seed, i) for i in range(self.pictures)), folder)
@@ -80,8 +78,6 @@ class Workshop:
     @cached_property
     def autoencoder(self) -> AutoencoderKL:
         """The trained autoencoder."""
-        if self.start:
-            return AutoencoderKL.from_pretrained(self.start / "vae", dtype=torch.float32)
         return autoencoder.train_autoencoder(
             self.training_pictures,
             self.folder,
@@ -94,10 +90,6 @@ class Workshop:
     @cached_property
     def clip(self) -> CLIP:
         """The trained CLIP."""
-        if self.start:
-            model = text.new_clip(len(self.tokenizer))
-            model.load_state_dict(load_file(self.start / "clip" / "model.safetensors"))
-            return model.eval()
         return text.train_clip(
             self.training_pictures,
             self.truths,
@@ -112,8 +104,6 @@ class Workshop:
     @cached_property
     def judge(self) -> Judge:
         """The trained judge."""
-        if self.start:
-            return load_file_into_judge(self.start / "judge" / "model.safetensors")
         return judge.train_judge(
             self.training_pictures,
             self.truths,
@@ -124,12 +114,21 @@ class Workshop:
             progress=self.progress,
         )
 
+    @property
+    def autoencoder_file(self) -> Path:
+        """What the autoencoder's weights lie in; latents of other weights are not reused."""
+        return self.folder / "autoencoder.pt"
+
+    @property
+    def unet_to_go_on_from(self) -> Path | None:
+        """Weights that the U-Net starts from; none, it starts from nothing."""
+        return None
+
     @cached_property
     def latents(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Means and standard deviations of every training picture's latents, kept on disk."""
         vae = self.autoencoder
-        source = self.start / "vae" / VAE_FILE if self.start else self.folder / "autoencoder.pt"
-        made_by = sha256(source)[:12]
+        made_by = sha256(self.autoencoder_file)[:12]
         kept = self.folder / f"latents-{made_by}-{self.seed}-{self.pictures}.pt"
         if kept.exists():
             means, deviations = torch.load(kept, weights_only=True)
@@ -151,7 +150,7 @@ class Workshop:
             self.tokenizer,
             text.text_encoder(self.clip, self.tokenizer),
             self.folder,
-            start=self.start / "unet" if self.start else None,
+            start=self.unet_to_go_on_from,
             seed=self.seed,
             recipe=self.recipe(unet.RECIPE),
             device=self.device,
@@ -165,6 +164,46 @@ class Workshop:
     def export(self, weights: Path) -> None:
         """Write mini's weights to a folder."""
         export(weights, self.pipeline(), self.clip, self.judge)
+
+
+@dataclass(frozen=True)
+class Continuation(Workshop):
+    """A workshop that trains the U-Net of finished weights further and keeps their other parts."""
+
+    weights: Path = field(kw_only=True)
+    """The folder of mini's weights to go on from."""
+
+    @cached_property
+    def tokenizer(self) -> CLIPTokenizer:
+        """The vocabulary of the weights."""
+        return CLIPTokenizer.from_pretrained(self.weights / "tokenizer")
+
+    @cached_property
+    def autoencoder(self) -> AutoencoderKL:
+        """The autoencoder of the weights."""
+        return AutoencoderKL.from_pretrained(self.weights / "vae", dtype=torch.float32)
+
+    @property
+    def autoencoder_file(self) -> Path:
+        """The autoencoder's file among the weights."""
+        return self.weights / "vae" / VAE_FILE
+
+    @cached_property
+    def clip(self) -> CLIP:
+        """The CLIP of the weights."""
+        model = text.new_clip(len(self.tokenizer))
+        model.load_state_dict(load_file(self.weights / "clip" / "model.safetensors"))
+        return model.eval()
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge of the weights."""
+        return load_file_into_judge(self.weights / "judge" / "model.safetensors")
+
+    @property
+    def unet_to_go_on_from(self) -> Path:
+        """The U-Net of the weights."""
+        return self.weights / "unet"
 
 
 STAGES: dict[str, Callable[[Workshop], object]] = {

@@ -19,7 +19,7 @@ from bench.mini.train.tokenizer import POSITIONS
 from bench.types import Progress, silent
 
 CHANNELS = (128, 176)
-RECIPE = Recipe(steps=4200, batch=64, learning_rate=1e-3, ema=0.999)
+RECIPE = Recipe(steps=8000, batch=64, learning_rate=1e-3, ema=0.999)
 CAPTION_DROPOUT = 0.1
 """Share of captions replaced by the empty one, for classifier-free guidance."""
 SHAPE_FIRST = 0.7

@@ -14,7 +14,7 @@ from diffusers import StableDiffusionPipeline
 from bench import mini
 from bench.mini.judge import load_file_into_judge
 from bench.mini.train import stages
-from bench.mini.train.stages import STAGES, Workshop
+from bench.mini.train.stages import STAGES, Continuation, Workshop
 from bench.mini.world.sample import picture_of
 from bench.types import InputError
 
@@ -135,7 +135,7 @@ def test_going_on_from_weights_keeps_all_but_the_unet(
 ) -> None:
     _, weights, before = built
     monkeypatch.setattr(stages, "render_pictures", few)
-    further = workshop(tmp_path, start=weights)
+    further = Continuation(tmp_path, pictures=PICTURES, held_out=4, scale=1e-9, weights=weights)
     trained = dict(further.unet.named_parameters())
     assert any(not torch.equal(p, before[n].half().float()) for n, p in trained.items())
     # One small step away, not a fresh start.
