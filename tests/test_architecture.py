@@ -18,6 +18,7 @@ MAY_IMPORT_TORCH = (
     "bench.edits",
     "bench.metrics",
     "bench.mini",
+    "bench.contract",
     "methods",
 )
 MAX_LINES = 300
@@ -109,7 +110,13 @@ LAYERS = {
     "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
     "bench.stats": ("bench.types",),
     "bench.store": ("bench.types",),
-    "bench.registry": ("bench.types", "bench.names"),
+    "bench.sources": ("bench.types", "bench.names"),
+    "bench.registry": ("bench.types", "bench.names", "bench.sources"),
+    "bench.scaffold": ("bench.types", "bench.registry"),
+    "bench.contract": (
+        *("bench.types", "bench.registry", "bench.edits", "bench.pipelines", "bench.contract"),
+        "bench.mini.train.tokenizer",
+    ),
     "bench.metrics": ("bench.types", "bench.metrics", "bench.mini"),
     "bench.report": ("bench.types", "bench.names", "bench.store", "bench.stats", "bench.report"),
     "bench.mini.world": ("bench.types", "bench.names", "bench.mini"),
