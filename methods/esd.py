@@ -60,11 +60,12 @@ class Esd(Eraser):
     code2025."""
     erase_from: str | None = None
     """Erase the concept from this prompt only; none is the concept itself (2025 code)."""
-    pool: int = 16
+    pool: int = 8
     """Trajectories that noisy latents are drawn from; 1 denoises a fresh one for each step, as both
     codes do (ours: the frozen model makes them reusable)."""
-    refresh: int = 100
-    """Training steps after which the pool is denoised anew; 0 never (ours)."""
+    refresh: int = 200
+    """Training steps after which the pool is denoised anew; 0 never (ours: with a pool of 8, a
+    seventh of the codes' U-Net evaluations)."""
     batch: int = 1
     """Noisy latents per step; 1 in both codes."""
     trajectory_steps: int = 50
