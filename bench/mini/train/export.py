@@ -45,6 +45,15 @@ def assemble(
     return pipe
 
 
+def _amend(config: Path, **changes: str | None) -> None:
+    """Change entries of a JSON file; None removes one."""
+    entries = json.loads(config.read_text()) | changes
+    kept = {
+        name: entry for name, entry in entries.items() if not (name in changes and entry is None)
+    }
+    config.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+
+
 def export(
     folder: Path,
     pipe: StableDiffusionPipeline,
@@ -61,10 +70,15 @@ def export(
     """
     fresh = folder.with_name(folder.name + ".part")
     shutil.rmtree(fresh, ignore_errors=True)
+    # What the last call asked of the tokenizer would be stored with it.
+    pipe.tokenizer.backend_tokenizer.no_truncation()
+    pipe.tokenizer.backend_tokenizer.no_padding()
     pipe.to(torch.float16).save_pretrained(fresh, safe_serialization=True)
     # Half precision is for the disk; without this the text encoder alone would load as half.
-    config = fresh / "text_encoder" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2))
+    _amend(fresh / "text_encoder" / "config.json", dtype="float32")
+    for config in fresh.rglob("config.json"):
+        # Where a part was loaded from is nobody's business.
+        _amend(config, _name_or_path=None)
     for name, model in (("clip", clip_model), ("judge", judge.network)):
         (fresh / name).mkdir()
         save_file(half_weights(model), fresh / name / "model.safetensors")

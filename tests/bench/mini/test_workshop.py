@@ -142,5 +142,10 @@ def test_going_on_from_weights_keeps_all_but_the_unet(
     apart = max(float((p.detach() - before[n]).abs().max()) for n, p in trained.items())
     assert apart < 0.05
     further.export(tmp_path / "weights")
+    for config in (tmp_path / "weights").rglob("*.json"):
+        assert str(tmp_path.parent) not in config.read_text(), config
+    assert (tmp_path / "weights" / "tokenizer" / "tokenizer.json").read_bytes() == (
+        weights / "tokenizer" / "tokenizer.json"
+    ).read_bytes()
     for name in ("vae/diffusion_pytorch_model.safetensors", "judge/model.safetensors"):
         assert (tmp_path / "weights" / name).read_bytes() == (weights / name).read_bytes()
