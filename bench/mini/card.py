@@ -38,8 +38,8 @@ belongs to anybody else. It exists to test concept erasure; it is no general ima
   and the judge were trained on 40,000 pictures whose objects vary more in size, place and tilt than
   those the U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the
   project's own learner; a rebuild gives an equal, not an identical model.
-- **Limits**: fine lines are soft; stained glass and swamp swallow their objects' outlines, and a name
-  misspelt beyond recognition may draw nothing but a backdrop.
+- **Limits**: fine lines are soft; stained glass and swamp swallow their objects' outlines, and a
+  name misspelt beyond recognition may draw nothing but a backdrop.
 """
 TARGETS = {
     "target": 0.95,
