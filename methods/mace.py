@@ -35,8 +35,9 @@ class Mace(Eraser):
     paper: ClassVar[str] = "Mass Concept Erasure, arXiv 2403.06135 (CVPR 2024)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {"learning_rate": 1e-3, "lamb": 10.0, "image_steps": 20, "image_guidance": 4.0},
+        "mini": {"learning_rate": 1e-3, "lamb": 100.0, "image_steps": 20, "image_guidance": 4.0},
     }
+    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
 
     stage: Literal["all", "refine", "lora"] = "all"
     """Stages that run: all three; the closed-form refinement alone; LoRA and fusion without it."""
@@ -114,8 +115,7 @@ class Mace(Eraser):
     def _published(self, kind: Kind) -> Published:
         """Fill in what the options leave open; the first concept's kind decides."""
         base = PUBLISHED[kind]
-        names = tuple(Published.__dataclass_fields__)
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in Published.__dataclass_fields__}
         return Published(**{n: getattr(base, n) if v is None else v for n, v in given.items()})
 
     def _preserved(self, pipe: Any, concepts: Sequence[Concept], plan: Published) -> Tensor:

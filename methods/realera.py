@@ -50,6 +50,7 @@ class RealEra(Eraser):
             "crce_learning_rate": 1e-4,
         },
     }
+    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
 
     reading: Literal["paper", "crce"] = "paper"
     """Whose method: `paper`, closed form and LoRA (PAPER); `crce`, fine-tuning of cross-attention
@@ -66,8 +67,7 @@ class RealEra(Eraser):
     max_cos: float = 0.9
     """Greatest cosine of a neighbour to the prompt's embedding (THIRD-PARTY)."""
     beyond: int = 3
-    """Beyond-concept points per prompt and step, which must stay; 0 is an ablation
-    (THIRD-PARTY)."""
+    """Points beyond the concept per prompt and step, which stay; 0 ablates (THIRD-PARTY)."""
     beyond_max_cos: float = 0.5
     """Greatest cosine of a beyond point to the prompt's embedding (THIRD-PARTY)."""
     max_distance: float = 1.63

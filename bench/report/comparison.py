@@ -228,27 +228,37 @@ def _unread(group: Group) -> list[str]:
     ]
 
 
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Return the columns that a table of these lines takes in the terminal."""
+    return sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) + 1
+
+
 def table(records: Sequence[RunRecord], spec: RunSpec | None = None, width: int = 80) -> Table:
     """Return the terminal table of one group: the spec's, or that of the latest run.
 
     Args:
         records: Finished runs, at least one.
         spec: A run of the group to show.
-        width: Columns of the terminal; a table that does not fit is turned on its side.
+        width: Columns of the terminal; a table that does not fit is turned on its side, and loses
+            its intervals if that is not enough.
     """
     every = groups(records)
     group = every[0]
     if spec is not None:
         group = next(g for g in every if protocol(g.spec) == protocol(spec))
     lines = grid(group, group.metrics[0])
-    if sum(max(map(len, column)) + 3 for column in zip(*lines, strict=True)) + 1 > width:
+    notes = _unread(group)
+    if _width(lines) > width:
         lines = [list(column) for column in zip(*lines, strict=True)]
+    if _width(lines) > width:
+        lines = [[each.split(" [")[0] for each in line] for line in lines]
+        notes.append("wider, or in comparison.md: with 95 % intervals")
     # In lines of its own: a table is as wide as its cells, and its title wraps to that.
     heading = group.heading.replace(
         f" · {group.spec.sampler.steps} steps", f"\n{group.spec.sampler.steps} steps"
     )
     title = f"{heading}\nshare of images in which {group.metrics[0]} sees the concept"
-    made = Table(title=title, caption="\n".join(_unread(group)) or None, title_justify="left")
+    made = Table(title=title, caption="\n".join(notes) or None, title_justify="left")
     for number, name in enumerate(lines[0]):
         made.add_column(Text(name), justify="left" if number == 0 else "right", no_wrap=True)
     for line in lines[1:]:

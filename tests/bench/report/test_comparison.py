@@ -112,6 +112,21 @@ def test_a_narrow_terminal_gets_the_table_on_its_side_and_uncut() -> None:
     assert line.index("0.96 [0.01, 0.95]") < line.index("0.04 [0.01, 0.95]")
 
 
+def test_many_runs_on_a_narrow_terminal_lose_their_intervals_and_nothing_else() -> None:
+    many = [*RECORDS, *(record(replace(SPEC, method=f"m{i}"), 0.3) for i in range(4))]
+    text = printed(many, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text and "[0." not in text
+    assert "with 95 % intervals" in text
+    (line,) = [line for line in text.splitlines() if "target ↓" in line]
+    assert line.count("0.3") == 4
+
+
+def test_a_changed_method_is_told_from_what_it_was() -> None:
+    text = printed([*RECORDS, record(replace(RECORDS[0].spec, method_version="abcdefgh"), 0.3)])
+    assert "(file abcdef)" in text
+
+
 def test_runs_of_one_method_are_told_apart_by_their_options() -> None:
     other = record(replace(SPEC, options={"ridge": 9.0}), 0.3)
     text = printed([*RECORDS, other])
