@@ -41,8 +41,15 @@ class Esd(Eraser):
     paper: ClassVar[str] = "Erasing Concepts from Diffusion Models, arXiv 2303.07345 (ICCV 2023)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*",)
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {"steps": 150, "learning_rate": 1e-4, "trajectory_steps": 20},
+        "mini": {
+            "steps": 300,
+            "learning_rate": 1e-3,
+            "negative_guidance": 3.0,
+            "refresh": 0,
+            "trajectory_steps": 20,
+        },
     }
+    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
 
     train_method: Literal["x", "x_strict", "u", "all"] = "x"
     """Linear and convolution layers that learn: x, cross-attention (paper: styles, single prompts);

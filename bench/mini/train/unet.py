@@ -103,7 +103,7 @@ def train_unet(
     if start:
         unet = UNet2DConditionModel.from_pretrained(start, dtype=torch.float32)
     text.to(device)
-    unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    unet.to(memory_format=torch.channels_last)
     means, deviations = latents
     signal = scheduler.alphas_cumprod
     versions = len(captions[0])
@@ -134,5 +134,5 @@ def train_unet(
         return F.mse_loss(predicted.float(), noise.to(device))
 
     fit(unet, loss, recipe, folder / "unet.pt", seed=seed, device=device, progress=progress)
-    unet.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    unet.to(memory_format=torch.contiguous_format)
     return unet
