@@ -197,15 +197,14 @@ def _carry_out(specs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     """Run the specs, the un-erased model's first, then write and print what compares them."""
     from rich.console import Console
 
-    from bench import progress, registry, report, runner, store
+    from bench import plan, progress, report, runner, store
 
     folders = [store.RunFolder(out, spec.run_id) for spec in specs]
-    for spec, folder in zip(specs, folders, strict=True):
-        # All before the first, so that no run is in vain if a later one could not be written.
-        folder.create(spec)
-        # The same for options that a method refuses when it is made.
-        registry.load_method(registry.method(spec.method), spec.options)
     place = device or _best_device()
+    # All before the first, so that no run is in vain if a later one could not be made or written.
+    plan.check_erasers(specs, out, place)
+    for spec, folder in zip(specs, folders, strict=True):
+        folder.create(spec)
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), start=1):
         title = f"[{number}/{len(specs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with progress.shown(title) as advance:

@@ -9,6 +9,7 @@ import copy
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,12 @@ def family(name: str) -> str:
     if "XL" in kind:
         return "sdxl"
     return "mini" if unet.get("cross_attention_dim") == MINI_WIDTH else "sd"
+
+
+@lru_cache(maxsize=1)
+def shared(name: str, device: str) -> Any:
+    """Return `load` of the same, once for all who ask; whoever edits it edits a copy."""
+    return load(name, device)
 
 
 def load(name: str, device: str) -> Any:

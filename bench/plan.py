@@ -97,6 +97,23 @@ def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
             folder.create(spec)
 
 
+def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
+    """Let each method look at what it is to erase and where; this alone loads the model.
+
+    Raises:
+        InputError: a method cannot erase a case from this model with these options.
+    """
+    known = prompts.concepts()
+    for spec in runs:
+        eraser = registry.load_method(registry.method(spec.method), spec.options)
+        for case in (
+            each for each in prompts.suites()[spec.suite].cases if each.name in spec.cases
+        ):
+            if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
+                pipe = pipelines.shared(spec.model, device)
+                eraser.check(pipe, [known[name] for name in case.concepts])
+
+
 def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already."""
     for spec in runs:

@@ -132,7 +132,7 @@ class _Work:
     def pipe(self) -> Any:
         """The un-erased pipeline, loaded when something is left to erase or draw."""
         with self.clock.step("load"):
-            return pipelines.load(self.spec.model, self.device)
+            return pipelines.shared(self.spec.model, self.device)
 
     def check(self) -> None:
         """Read what an earlier attempt left and load the metrics: damage must show before work."""

@@ -116,6 +116,13 @@ class Eraser(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     """Options that have no usable default and must be given."""
 
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:  # noqa: B027  may be nothing
+        """Refuse, in no time, what `erase` could not do; called before any work, and by `erase`.
+
+        Raises:
+            InputError: an option, a concept or a file cannot be used with this pipeline.
+        """
+
     @abstractmethod
     def erase(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent

@@ -89,12 +89,17 @@ def of_concept(pipe: Any, text: str, name: str, *, pooler: bool) -> list[int]:
     return found + list(range(end, tokenizer.model_max_length if padded else end + 1))
 
 
-def check(pipe: Any, concepts: Sequence[Concept]) -> None:
-    """Refuse concepts that the text encoder cannot read.
+def check(pipe: Any, concepts: Sequence[Concept], preserved: Sequence[str] = ()) -> None:
+    """Refuse concepts that the text encoder cannot read, or that are to be preserved as well.
 
     Raises:
-        InputError: if a name is empty, tokenises to nothing or is longer than the context.
+        InputError: if a name is empty, tokenises to nothing, is longer than the context, or is
+            among those preserved.
     """
+    erased = {concept.name.casefold() for concept in concepts}
+    for name in preserved:
+        if name.casefold() in erased:
+            raise InputError(f"{name!r} is both erased and preserved")
     room = pipe.tokenizer.model_max_length - 2
     for concept in concepts:
         if not concept.name.strip():

@@ -33,13 +33,19 @@ class Checkpoint(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return the pipeline with the stored weights in place; the file decides what is erased."""
+        edited = self._edited(pipe)
+        return edited if concepts else copy.copy(pipe)
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse what cannot be loaded into this pipeline: by loading it."""
+        self._edited(pipe)
+
+    def _edited(self, pipe: Any) -> Any:
         if not self.path:
             raise InputError(f"checkpoint needs path=..., {_states.FORMS}")
         path = Path(self.path).expanduser()
         state = _states.read(path)
         edited = copy.copy(pipe)
-        if not concepts:
-            return edited
         for component in sorted({*state.tensors, *state.loras}):
             module = copy.deepcopy(getattr(pipe, component, None))
             if module is None:

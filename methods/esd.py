@@ -84,17 +84,8 @@ class Esd(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return a pipeline in which the concepts are erased; several take turns at random."""
+        self.check(pipe, concepts)
         steps, rate, guidance = self._published()
-        _training.at_least_one(
-            steps=steps,
-            pool=self.pool,
-            batch=self.batch,
-            trajectory_steps=self.trajectory_steps,
-        )
-        _noise.check(pipe)
-        _tokens.check(pipe, concepts)
-        if self.refresh < 0:
-            raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
         if not concepts:
             return _unet.replaced(pipe, {})
         generator = torch.Generator().manual_seed(seed)
@@ -135,6 +126,19 @@ class Esd(Eraser):
 
         _training.fit(optimizer, loss_at, steps, what="fine-tuning", progress=progress)
         return _unet.replaced(pipe, {name: value.detach() for name, value in weights.items()})
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse counts, models and concepts that cannot be used."""
+        _training.at_least_one(
+            steps=self._published()[0],
+            pool=self.pool,
+            batch=self.batch,
+            trajectory_steps=self.trajectory_steps,
+        )
+        if self.refresh < 0:
+            raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
+        _noise.check(pipe)
+        _tokens.check(pipe, concepts)
 
     def _published(self) -> tuple[int, float, float]:
         steps, rate, guidance = PUBLISHED[self.convention]

@@ -46,8 +46,7 @@ class Mace(Eraser):
     prior: Literal["everyday", "scenes"] = "scenes"
     """Captions whose keys and values stay (code: MS-COCO's, as downloaded sums)."""
     domain: str = ""
-    """Names to preserve besides, `;`-separated, such as other people or styles (code: downloaded
-    sums of celebrities or artists)."""
+    """Names to preserve besides, `;`-separated (code: downloaded sums of celebrities, artists)."""
     preserve_scale: float | None = None
     """Weight of prior and domain together, for each row; none is what was published for the kind:
     object 0, person and style 1e-4, explicit 7e-7."""
@@ -87,16 +86,10 @@ class Mace(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return a pipeline in which the concepts are erased."""
-        _tokens.check(pipe, concepts)
+        self.check(pipe, concepts)
         if not concepts:
             return _unet.replaced(pipe, {})
         plan = self._published(concepts[0].kind)
-        _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
-        _training.at_least_one(images=self.images, image_steps=self.image_steps)
-        if plan.lamb < 0:
-            raise InputError(f"lamb is {plan.lamb}, allowed is 0 or more")
-        if self.stage != "refine":
-            _noise.check(pipe)
         generator = torch.Generator().manual_seed(seed)
         preserved = self._preserved(pipe, concepts, plan)
         edited = pipe
@@ -109,8 +102,21 @@ class Mace(Eraser):
         changes = [
             self._trained(pipe, edited, each, plan, generator, progress) for each in concepts
         ]
-        weights = self._fused(pipe, edited, concepts, changes, preserved, plan)
-        return _unet.replaced(edited, weights)
+        return _unet.replaced(edited, self._fused(pipe, edited, concepts, changes, preserved, plan))
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse counts, models and concepts that cannot be used."""
+        _tokens.check(pipe, concepts, self._domain())
+        plan = self._published(concepts[0].kind if concepts else "object")
+        _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
+        _training.at_least_one(images=self.images, image_steps=self.image_steps)
+        if plan.lamb < 0:
+            raise InputError(f"lamb is {plan.lamb}, allowed is 0 or more")
+        if self.stage != "refine":
+            _noise.check(pipe)
+
+    def _domain(self) -> list[str]:
+        return [part.strip() for part in self.domain.split(";") if part.strip()]
 
     def _published(self, kind: Kind) -> Published:
         """Fill in what the options leave open; the first concept's kind decides."""
@@ -124,12 +130,7 @@ class Mace(Eraser):
         rows = pipelines.encode(pipe, captions)
         sums = _closed_form.Equations(rows.shape[-1], rows.device)
         sums.keep(rows, COCO / len(captions))
-        names = [part.strip() for part in self.domain.split(";") if part.strip()]
-        erased = {concept.name.casefold() for concept in concepts}
-        both = [name for name in names if name.casefold() in erased]
-        if both:
-            raise InputError(f"{both[0]!r} is both erased and preserved as domain")
-        for name in names:
+        for name in self._domain():
             other = Concept(name, concepts[0].kind, concepts[0].anchor)
             texts, _ = _prompts.texts(other, self.prompts)
             sums.keep(pipelines.encode(pipe, texts), plan.preserve_weight)
@@ -290,9 +291,8 @@ def fuse(
         (out, d), in the weight's dtype; solved in fp64.
     """
     grams = [own.double().T @ own.double() for own in rows]
-    total = lamb * torch.eye(weight.shape[1], dtype=torch.float64, device=weight.device)
-    for gram in grams:
-        total = total + gram
+    eye = torch.eye(weight.shape[1], dtype=torch.float64, device=weight.device)
+    total = sum(grams, lamb * eye)
     pull = None
     if prior_gram is not None and prior_outer is not None:
         total = total + prior_scale * prior_gram.double()

@@ -111,8 +111,7 @@ class RealEra(Eraser):
     trajectory_guidance: float = 3.0
     """Classifier-free guidance of a trajectory, a factor (CHOICE, ESD's)."""
     fuse_ridge: float = 0.1
-    """Pull towards the weights of stage one where several concepts' LoRAs are fused, per token of
-    the training prompts (CHOICE; the fusion is MACE's)."""
+    """Pull towards stage one's weights in MACE's fusion, per training token (CHOICE)."""
     crce_steps: int = 200
     """Training steps of the crce reading, all concepts together (THIRD-PARTY)."""
     crce_learning_rate: float = 2e-5
@@ -122,8 +121,7 @@ class RealEra(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return a pipeline in which the concepts are erased."""
-        self._check(pipe)
-        _tokens.check(pipe, concepts)
+        self.check(pipe, concepts)
         if not concepts:
             return _unet.replaced(pipe, {})
         generator = torch.Generator().manual_seed(seed)
@@ -162,7 +160,9 @@ class RealEra(Eraser):
             edited = _unet.replaced(edited, weights)
         return edited
 
-    def _check(self, pipe: Any) -> None:
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse counts, bands, models and concepts that cannot be used."""
+        _tokens.check(pipe, concepts)
         counts = "prompts batch rank steps crce_steps trajectories trajectory_steps"
         _training.at_least_one(**{name: getattr(self, name) for name in counts.split()})
         if self.neighbors < 0 or self.beyond < 0:

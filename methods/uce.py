@@ -57,18 +57,11 @@ class Uce(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
     ) -> Any:
         """Return a pipeline in which the concepts are erased; the seed has nothing to decide."""
-        _tokens.check(pipe, concepts)
-        guides = self._guides(concepts)
-        preserved = self._preserved(concepts)
-        if self.technique == "tensor" and self.variant == "2025":
-            raise InputError(
-                "technique tensor is of variant 2023 only; allowed for 2025 is replace"
-            )
-        if self.lamb <= 0:
-            raise InputError(f"lamb is {self.lamb}, allowed is more than 0")
+        self.check(pipe, concepts)
         if not concepts:
             return _unet.replaced(pipe, {})
-        old, new = self._texts(concepts, guides)
+        preserved = self._preserved()
+        old, new = self._texts(concepts, self._guides(concepts))
         scale = self.preserve_scale
         if scale is None:
             scale = 1.0 if self.variant == "2025" else max(0.1, 1 / len(preserved))
@@ -76,6 +69,17 @@ class Uce(Eraser):
         edited = self._edited(pipe, old, new, preserved, scale)
         progress("closed form", 1, 1)
         return edited
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse guides, preserved concepts and options that do not go together."""
+        _tokens.check(pipe, concepts, self._preserved())
+        self._guides(concepts)
+        if self.technique == "tensor" and self.variant == "2025":
+            raise InputError(
+                "technique tensor is of variant 2023 only; allowed for 2025 is replace"
+            )
+        if self.lamb <= 0:
+            raise InputError(f"lamb is {self.lamb}, allowed is more than 0")
 
     def _guides(self, concepts: Sequence[Concept]) -> list[str]:
         if self.guide is None:
@@ -90,12 +94,8 @@ class Uce(Eraser):
             )
         return guides
 
-    def _preserved(self, concepts: Sequence[Concept]) -> list[str]:
+    def _preserved(self) -> list[str]:
         preserved = [part.strip() for part in self.preserve.split(";") if part.strip()]
-        names = {concept.name.casefold() for concept in concepts}
-        both = [text for text in preserved if text.casefold() in names]
-        if both:
-            raise InputError(f"{both[0]!r} is both erased and preserved")
         # Always preserved by the 2023 code.
         return preserved if self.variant == "2025" else ["", *preserved]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import cli, pipelines, registry, runner
+from bench import cli, pipelines, plan, registry, runner
 from bench.types import InputError, RunRecord, RunSpec, Score
 
 ROOT = Path(registry.__file__).parent.parent
@@ -123,6 +123,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
         return record
 
     monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
     monkeypatch.setattr(report, "write_strip", lambda *args: strips.append(args))
     words = ["run", "--method", "realera", "--model", "sd14", "--size", "smoke", "--device", "cpu"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
@@ -143,6 +144,7 @@ def test_an_interruption_says_how_to_resume(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
     assert cli.main([*SMOKE, "--device", "cpu", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err.endswith("the same command resumes\n")
 
@@ -151,6 +153,35 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     command = f"{sys.executable} -m bench list methods -v | true"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, check=True)
     assert done.stderr == b""
+
+
+UNUSABLE = [
+    (["uce", "--set", "guide=dog;cat;ship"], "guide has 3 parts for 1 concepts"),
+    (["uce", "--set", "preserve=dog;Airplane"], "'Airplane' is both erased and preserved"),
+    (["mace", "--set", "domain=airplane"], "'airplane' is both erased and preserved"),
+    (["mace", "--set", "rank=0"], "rank is 0, allowed is 1 or more"),
+    (["realera", "--set", "steps=0"], "steps is 0, allowed is 1 or more"),
+    (["esd", "--set", "pool=0"], "pool is 0, allowed is 1 or more"),
+    (["checkpoint", "--set", "path=nowhere.safetensors"], "nowhere.safetensors"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), UNUSABLE, ids=[" ".join(w) for w, _ in UNUSABLE])
+def test_what_a_method_refuses_is_refused_before_any_work(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    tiny_pipe: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
+    assert cli.main(["run", "--out", str(tmp_path), "--method", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert message in captured.err
+    assert not any(tmp_path.iterdir())
 
 
 INSTANT = [
