@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.names import find
 from bench.types import InputError
+
+OUT = Path("reports/runs")
+"""Where runs are kept unless told otherwise."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,3 +68,26 @@ def guidance(text: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"got '{text}', must be a number from 0 up")
     return value
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Declare --out, the same for every command that reads or writes runs."""
+    parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help=f"folder of the runs (default: {OUT})"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare --device, the same for every command that computes."""
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu or cuda (default: cuda where there is one)"
+    )
+
+
+def device(asked: str | None) -> str:
+    """Return the device that was asked for, or the best there is."""
+    if asked:
+        return asked
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -99,6 +99,11 @@ def test_only_the_main_module_imports_the_command_line() -> None:
     assert users == {"bench.__main__"}
 
 
+def test_only_the_command_line_imports_the_commands() -> None:
+    users = {module(path) for path in FILES if "bench.commands" in imports(path)}
+    assert {name for name in users if not inside(name, "bench.commands")} == {"bench.cli"}
+
+
 def test_methods_see_types_pipelines_and_what_they_share() -> None:
     for path in of("methods"):
         for name in project(imports(path)) - {"bench.types", "bench.pipelines"}:
@@ -132,7 +137,7 @@ def test_layers_look_down_only(package: str) -> None:
 
 def test_nothing_below_the_runner_imports_it() -> None:
     users = {module(path) for path in FILES if "bench.runner" in imports(path)}
-    assert users <= {"bench.cli"}
+    assert users <= {"bench.commands.run"}
 
 
 def test_reports_never_import_torch() -> None:
