@@ -17,7 +17,11 @@ from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Role, Si
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 COLUMNS = ("id", "concept", "role", "text", "seed")
-OWN_ROLES: tuple[Role, ...] = ("target", "synonym", "related")
+OPTIONAL = ("tag",)
+"""Columns that a prompt file may have besides, behind the others."""
+OWN_ROLES: tuple[Role, ...] = (
+    *("target", "synonym", "hyponym", "related", "adversarial", "remainder"),
+)
 """Roles whose rows are written for the erased concept; near and far are other concepts' targets."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SEEDS = range(2**63)
@@ -36,7 +40,7 @@ def suites() -> dict[str, Suite]:
 
 
 def read(path: Path) -> tuple[Prompt, ...]:
-    """Read a prompt file: a CSV with the columns id, concept, role, text and seed.
+    """Read a prompt file: a CSV with the columns id, concept, role, text, seed and maybe tag.
 
     Raises:
         InputError: naming the file and the line of the first row that cannot be used.
@@ -45,12 +49,12 @@ def read(path: Path) -> tuple[Prompt, ...]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file, strict=True)
             header = next(rows, [])
-            if tuple(header) != COLUMNS:
+            if tuple(header) not in (COLUMNS, COLUMNS + OPTIONAL):
                 got = ",".join(header) or "missing"
                 raise InputError(f"{path}: columns are {got}, must be {','.join(COLUMNS)}")
             prompts: dict[str, Prompt] = {}
             for row in rows:
-                prompt = _row(row, f"{path}, line {rows.line_num}")
+                prompt = _row(row, len(header), f"{path}, line {rows.line_num}")
                 if prompt.id in prompts:
                     raise InputError(
                         f"{path}, line {rows.line_num}: id '{prompt.id}' is not unique"
@@ -128,11 +132,12 @@ def _in_turn(rows: Sequence[Prompt], *keys: Callable[[Prompt], str]) -> Iterator
         waiting = remaining
 
 
-def _row(row: Sequence[str], where: str) -> Prompt:
+def _row(row: Sequence[str], fields: int, where: str) -> Prompt:
     """Check one row of a prompt file."""
-    if len(row) != len(COLUMNS):
-        raise InputError(f"{where}: has {len(row)} fields, must have {len(COLUMNS)}")
-    name, concept, role, text, seed = row
+    if len(row) != fields:
+        raise InputError(f"{where}: has {len(row)} fields, must have {fields}")
+    name, concept, role, text, seed = row[: len(COLUMNS)]
+    tag = row[len(COLUMNS)] if fields > len(COLUMNS) else ""
     if not _ID.fullmatch(name):
         raise InputError(
             f"{where}: id '{name}' names an image file, must be letters, digits, '.', '_' and '-'"
@@ -145,7 +150,7 @@ def _row(row: Sequence[str], where: str) -> Prompt:
         find("role", role, ROLES)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    return Prompt(id=name, text=text, seed=int(seed), role=role, concept=concept)  # type: ignore[arg-type]
+    return Prompt(name, text, int(seed), role, concept, tag)  # type: ignore[arg-type]
 
 
 def _toml(name: str) -> dict[str, Any]:

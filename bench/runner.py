@@ -19,7 +19,7 @@ from bench.types import Case, InputError, Progress, Prompt, RunRecord, RunSpec, 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
 
-PROMPT_COLUMNS = ("case", "id", "role", "concept", "text", "seed", "image")
+PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
 
 
@@ -252,7 +252,14 @@ class _Work:
             images = self.folder.images(self._image_folder(case.name)).relative_to(self.folder.path)
             for prompt in self.prompts[case.name]:
                 image = image_path(images, prompt).as_posix()
-                values = (case.name, prompt.id, prompt.role, prompt.concept, prompt.text)
+                values = (
+                    case.name,
+                    prompt.id,
+                    prompt.role,
+                    prompt.tag,
+                    prompt.concept,
+                    prompt.text,
+                )
                 cells = (*values, str(prompt.seed), image)
                 row = dict(zip(PROMPT_COLUMNS, cells, strict=True))
                 rows.append(row | dict.fromkeys(self._metric_columns(), ""))

@@ -12,9 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
-Role = Literal["target", "synonym", "related", "adversarial", "near", "far", "remainder", "general"]
+Role = Literal[
+    "target",
+    "synonym",
+    "hyponym",
+    "related",
+    "adversarial",
+    "near",
+    "far",
+    "remainder",
+    "general",
+]
 ROLES: tuple[Role, ...] = get_args(Role)
-ERASED_ROLES: frozenset[Role] = frozenset({"target", "synonym", "related", "adversarial"})
+ERASED_ROLES: frozenset[Role] = frozenset(
+    {"target", "synonym", "hyponym", "related", "adversarial"}
+)
 """Roles whose pictures should no longer show the erased concept."""
 
 Kind = Literal["object", "style", "person", "explicit"]
@@ -53,7 +65,11 @@ class Prompt:
     seed: int
     role: Role
     concept: str
-    """The concept that the un-erased model is expected to draw for this prompt."""
+    """The concept that the un-erased model is expected to draw for this prompt; a general prompt
+    may have none, which is ""."""
+    tag: str = ""
+    """What tells prompts of a role apart: for `adversarial` the kind of change or the attack, for
+    `remainder` what beside the concept must survive, for example "desert"."""
 
 
 @dataclass(frozen=True)
