@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import stats
+from bench.stats import Interval
 from bench.types import ROLES, Kind, RunSpec, Score
 
 ALL = "all"
@@ -18,8 +19,6 @@ ALL = "all"
 
 Rows = Sequence[Mapping[str, str]]
 Truth = Callable[[Mapping[str, str]], float]
-Interval = tuple[float, float, float]
-"""Value, low, high."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _of_metric(rows: Rows, metric: str, seed: int) -> list[tuple[str, str, Inter
         found.append((metric, role, stats.wilson(int(hits.sum()), hits.size), hits.size))
         shares = _values(rows, (role,), partial(_probability, metric))
         name = f"{metric}_probability"
-        found.append((name, role, stats.mean_interval(shares, seed=seed), shares.size))
+        found.append((name, role, stats.mean_interval([shares], seed=seed), shares.size))
         if role in ("near", "far"):
             leaks = _values(rows, (role,), partial(_leak, metric))
             found.append(
@@ -95,16 +94,13 @@ def _headlines(
         return []
     found = []
     for name, truth in (("", _own), ("_probability", _probability)):
-        values, draws, n = [], [], 0
-        for number, rows in enumerate(parts):
-            groups = [_values(rows, roles, partial(truth, metric)) for roles in headline.roles]
-            means = [group.mean() if group.size else math.nan for group in groups]
-            values.append(float(np.asarray(headline.formula(*means))))
-            # A stream of its own a case: the cases' resamples are independent.
-            draws.append(stats.bootstrap(headline.formula, groups, seed=(seed, number)))
-            n += sum(group.size for group in groups)
-        low, high = stats.percentiles(np.mean(draws, axis=0))
-        found.append((headline.metric + name, (float(np.mean(values)), low, high), n))
+        clusters = [
+            [_values(rows, roles, partial(truth, metric)) for roles in headline.roles]
+            for rows in parts
+        ]
+        interval = stats.headline_interval(headline.formula, clusters, seed=seed)
+        n = sum(group.size for groups in clusters for group in groups)
+        found.append((headline.metric + name, interval, n))
     return found
 
 
