@@ -26,7 +26,7 @@ def rows(case: str = "airplane", gone: int = 1) -> list[dict[str, str]]:
     return [
         *[row("target", "sky", "airplane", 0, case)] * gone,
         *[row("target", "airplane", "airplane", 1, case)] * (4 - gone),
-        row("synonym", "sky", "airplane", 0, case),
+        *[row("synonym", "sky", "airplane", 0, case)] * 2,
         row("near", "bird", "bird", 0, case),
         row("far", "airplane", "ship", 1, case),
         row("far", "ship", "ship", 0, case),
@@ -50,7 +50,7 @@ def test_rates_leaks_and_probabilities_per_role() -> None:
 def test_an_unreadable_image_is_counted_apart_and_nowhere_else() -> None:
     scores = aggregate(rows(), SPEC, ["judge"], "object")
     assert find(scores, "judge", "far").n == 2
-    assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 9)
+    assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 10)
 
 
 def test_headline_from_pooled_near_and_far() -> None:
@@ -58,7 +58,7 @@ def test_headline_from_pooled_near_and_far() -> None:
     # acc_e = 1/4, acc_s = 2 of 3 (near and far pooled), acc_g = 0
     assert score.value == pytest.approx(3 / (1 / 0.75 + 1 / (2 / 3) + 1))
     assert score.low <= score.value <= score.high
-    assert score.n == 8
+    assert score.n == 9
 
 
 def test_several_cases_pool_rates_and_average_the_headline() -> None:
@@ -79,3 +79,10 @@ def test_one_case_has_no_pool_and_styles_have_no_headline() -> None:
 def test_a_role_that_was_not_measured_makes_the_headline_nan() -> None:
     some = [r for r in rows() if r["role"] != "synonym"]
     assert math.isnan(find(aggregate(some, SPEC, ["judge"], "object"), "H_o", "all").value)
+
+
+def test_one_image_has_a_headline_but_no_interval() -> None:
+    lonely = [r for r in rows(gone=3) if r["role"] != "synonym"]
+    lonely.append(row("synonym", "sky", "airplane", 0, "airplane"))
+    score = find(aggregate(lonely, SPEC, ["judge"], "object"), "H_o", "all")
+    assert score.value > 0 and math.isnan(score.low) and math.isnan(score.high)
