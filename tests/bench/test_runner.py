@@ -156,7 +156,7 @@ def test_a_run_leaves_its_files_and_a_record(spec: RunSpec, tmp_path: Path) -> N
     assert folder.read_scores() == list(record.scores)
     rows = folder.read_per_image()
     assert list(rows[0]) == [
-        *("case", "id", "role", "concept", "text", "seed", "image"),
+        *("case", "id", "role", "tag", "concept", "text", "seed", "image"),
         *("hue_label", "hue_probability", "hue_erased"),
     ]
     assert len(rows) == 2 + 2 + 2 + 3 + 2 + 2 + 3  # the cat has no look-alike
