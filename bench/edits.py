@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ def save_edit(
     options: Mapping[str, Option],
     concepts: Sequence[str],
     seconds: float,
+    cost: Mapping[str, float] | None = None,
 ) -> None:
     """Store what changed between two pipelines, atomically; an edit may be empty.
 
@@ -44,6 +46,7 @@ def save_edit(
         options: Its hyper-parameters.
         concepts: Names of the erased concepts.
         seconds: How long erasing took, kept here so that it survives a resumed run.
+        cost: What else it took, by name; read back by `read_cost`.
     """
     changed = _changes(before, after)
     metadata = {
@@ -51,6 +54,7 @@ def save_edit(
         "options": json.dumps(dict(options), sort_keys=True),
         "concepts": json.dumps(list(concepts)),
         "seconds": repr(float(seconds)),
+        "cost": json.dumps(dict(cost or {}), sort_keys=True),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + TEMPORARY)
@@ -82,6 +86,26 @@ def read_header(path: Path) -> tuple[list[str], dict[str, str]]:
     """
     with _opened(path) as file:
         return list(file.keys()), dict(file.metadata() or {})
+
+
+def read_cost(path: Path) -> dict[str, float]:
+    """Return what an edit took, by column of the `cost` metric, without reading its tensors.
+
+    Beside `seconds` and what was given to `save_edit`, these are `parameters`, how many values the
+    changed tensors hold, and `bytes`, the size of the file.
+
+    Raises:
+        InputError: if the file is missing, truncated or no safetensors file.
+    """
+    with _opened(path) as file:
+        metadata = dict(file.metadata() or {})
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    return {
+        "seconds": float(metadata["seconds"]),
+        "parameters": float(sum(math.prod(shape) for shape in shapes)),
+        "bytes": float(path.stat().st_size),
+        **json.loads(metadata.get("cost", "{}")),
+    }
 
 
 @contextmanager

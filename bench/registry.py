@@ -29,6 +29,7 @@ __all__ = [
     "load_metric",
     "method",
     "methods",
+    "metric",
     "metrics",
     "options",
 ]
@@ -46,6 +47,19 @@ def methods() -> dict[str, Entry]:
 def metrics() -> dict[str, Entry]:
     """Return the metrics, one a file in bench/metrics/, by name."""
     return scan("metric", ROOT / "bench" / "metrics", "bench.metrics", "Metric")
+
+
+def metric(name: str, settings: Sequence[str] = ()) -> Metric:
+    """Import a metric and make it with options, as in `options`; `nudity@0.7` sets a threshold.
+
+    Raises:
+        InputError: there is no such metric, or an option that none of these has.
+    """
+    known = metrics()
+    stem, at, threshold = name.partition("@")
+    entry = known[find("metric", stem, known)]
+    given = [*settings, f"threshold={threshold}"] if at else settings
+    return load_metric(entry, options(entry, "", given))
 
 
 def method(name: str, also: Iterable[str] = ()) -> Entry:

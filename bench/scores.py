@@ -2,122 +2,215 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bench import stats
+from bench import effects, stats
 from bench.stats import Interval
 from bench.types import ROLES, Kind, RunSpec, Score
 
+if TYPE_CHECKING:
+    from bench.metrics import Measure, Measured, Metric
+
 ALL = "all"
 """The case of pooled cases, and the role of scores over all roles."""
+TAGGED = "adversarial"
+"""The role that is also scored tag by tag, as `adversarial.<tag>`."""
+
+KEPT = ("near", "far")
+OTHERS = "kept"
+"""The role of scores over near and far images together, the others that are to stay."""
 
 Rows = Sequence[Mapping[str, str]]
-Truth = Callable[[Mapping[str, str]], float]
+Found = tuple[str, str, Interval, int]
+"""Metric, role, interval, n."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One number for a kind of concept, from the rates of groups of roles."""
+    """One number for a kind of concept, from the means of a measure over groups of roles."""
 
-    metric: str
+    name: str
     formula: Callable[..., npt.ArrayLike]
     roles: tuple[tuple[str, ...], ...]
     """The roles that are pooled into each argument of the formula."""
+    measures: Mapping[str, str]
+    """What is added to the headline's name for each measure it is made from; `{}` stands for the
+    first metric."""
 
 
-HEADLINES: Mapping[Kind, Headline] = {
-    "object": Headline("H_o", stats.harmonic_objects, (("target",), ("near", "far"), ("synonym",))),
-    "person": Headline("H_c", stats.harmonic_celebrities, (("target",), ("near", "far"))),
+RATES = {"{}": "", "{}_probability": "_probability"}
+HEADLINES: Mapping[Kind, tuple[Headline, ...]] = {
+    "object": (Headline("H_o", stats.harmonic_objects, (("target",), KEPT, ("synonym",)), RATES),),
+    "person": (Headline("H_c", stats.harmonic_celebrities, (("target",), KEPT), RATES),),
+    "style": (
+        Headline("CLIP_e", np.asarray, (("target",),), {"style_clip": ""}),
+        Headline("CLIP_s", np.asarray, (KEPT,), {"style_clip": ""}),
+        Headline("H_a", lambda e, s: np.subtract(s, e), (("target",), KEPT), {"style_clip": ""}),
+    ),
 }
+"""H_o, H_c and H_a as MACE defines them (sections 4.1, 4.2 and 4.4)."""
 
 
-def aggregate(rows: Rows, spec: RunSpec, metrics: Sequence[str], kind: Kind) -> list[Score]:
+def aggregate(
+    rows: Rows,
+    spec: RunSpec,
+    metrics: Sequence[Metric],
+    kind: Kind,
+    *,
+    family: str,
+    of_run: Mapping[str, Sequence[Measured]] | None = None,
+    unerased: Rows = (),
+) -> list[Score]:
     """Return the scores of a run, per case and, of several cases, over all.
 
-    For each metric m and role: `m`, the share of images that show the prompt's own concept;
-    `m_probability`, its mean probability (what the field publishes as accuracy); for near and far
-    `m_leak`, the share that shows an erased concept; and `m_unread`, the share of images that
-    could not be opened, which count nowhere else. The headline (H_o, H_c) and its twin from mean
-    probabilities come from the first metric.
+    For each metric: each of its measures on each of its roles, adversarial prompts also tag by tag;
+    `<metric>_unread`, the share of images of which it could tell nothing, and which count nowhere
+    else; and what it says of whole cases, averaged over them. The headlines (H_o, H_c; H_a) and
+    their twins from mean probabilities, and the effects (`bench.effects`), come from the first
+    metric. Over several cases, intervals take the cases for clusters.
 
     Args:
         rows: `per_image.csv`.
         spec: The run's spec.
-        metrics: Names of the metrics measured, the headline's first.
+        metrics: The metrics measured, the headline's first.
         kind: Kind of the suite's concepts.
+        family: Model family that drew the images.
+        of_run: By case, what metrics say of it as a whole.
+        unerased: `per_image.csv` of the un-erased model's run, for effects relative to it.
     """
     groups = {case: [row for row in rows if row["case"] == case] for case in spec.cases}
+    whole = dict(of_run or {})
     if len(groups) > 1:
         groups[ALL] = list(rows)
+        whole[ALL] = _averaged([each for some in whole.values() for each in some])
     score = partial(Score, spec.method_name, spec.model, spec.suite)
     scores: list[Score] = []
     for case, group in groups.items():
         for metric in metrics:
-            for name, role, (value, low, high), n in _of_metric(group, metric, spec.seed):
+            some = _of_metric(group, metric, family, spec.seed)
+            for name, role, (value, low, high), n in some:
                 scores.append(score(case, name, role, value, low, high, n))
+        scores += (
+            score(case, each.name, each.role, each.value, each.low, each.high, each.n)
+            for each in whole.get(case, ())
+        )
         members = list(spec.cases) if case == ALL else [case]
         parts = [groups[member] for member in members]
-        for name, (value, low, high), n in _headlines(parts, metrics[0], kind, spec.seed):
+        for name, (value, low, high), n in _headlines(parts, metrics, kind, spec.seed):
             scores.append(score(case, name, ALL, value, low, high, n))
+        main = metrics[0].measures()[0]
+        if main.statistic == "share" and main.value is not None:
+            for name, role, (value, low, high), n in effects.of(parts, unerased, main.value):
+                scores.append(score(case, name, role, value, low, high, n))
     return scores
 
 
-def _of_metric(rows: Rows, metric: str, seed: int) -> list[tuple[str, str, Interval, int]]:
-    found: list[tuple[str, str, Interval, int]] = []
-    for role in (role for role in ROLES if any(row["role"] == role for row in rows)):
-        hits = _values(rows, (role,), partial(_own, metric))
-        found.append((metric, role, stats.wilson(int(hits.sum()), hits.size), hits.size))
-        shares = _values(rows, (role,), partial(_probability, metric))
-        name = f"{metric}_probability"
-        found.append((name, role, stats.mean_interval([shares], seed=seed), shares.size))
-        if role in ("near", "far"):
-            leaks = _values(rows, (role,), partial(_leak, metric))
-            found.append(
-                (f"{metric}_leak", role, stats.wilson(int(leaks.sum()), leaks.size), leaks.size)
-            )
-    unread = sum(math.isnan(_own(metric, row)) for row in rows)
-    found.append((f"{metric}_unread", ALL, stats.wilson(unread, len(rows)), len(rows)))
-    return found
+def _of_metric(rows: Rows, metric: Metric, family: str, seed: int) -> Iterator[Found]:
+    if not metric.columns:
+        return
+    measures = [m for m in metric.measures() if m.families is None or family in m.families]
+    for role, some in _roles(rows):
+        for measure in measures:
+            if measure.value and _covers(measure, role):
+                yield _score(measure, role, some, seed)
+    read = {role for measure in measures for role in measure.roles}
+    due = rows if ALL in read else [row for row in rows if row["role"] in read]
+    unread = sum(metric.missing(row) for row in due)
+    yield f"{metric.name}_unread", ALL, stats.wilson(unread, len(due)), len(due)
 
 
-def _headlines(
-    parts: Sequence[Rows], metric: str, kind: Kind, seed: int
-) -> list[tuple[str, Interval, int]]:
-    headline = HEADLINES.get(kind)
-    if headline is None:
-        return []
-    found = []
-    for name, truth in (("", _own), ("_probability", _probability)):
-        clusters = [
-            [_values(rows, roles, partial(truth, metric)) for roles in headline.roles]
-            for rows in parts
-        ]
-        interval = stats.headline_interval(headline.formula, clusters, seed=seed)
-        n = sum(group.size for groups in clusters for group in groups)
-        found.append((headline.metric + name, interval, n))
-    return found
+def _covers(measure: Measure, role: str) -> bool:
+    if role == OTHERS:
+        return set(KEPT) <= set(measure.roles)
+    return role.split(".")[0] in measure.roles
 
 
-def _values(rows: Rows, roles: Sequence[str], truth: Truth) -> stats.Floats:
-    values = np.asarray([truth(row) for row in rows if row["role"] in roles], dtype=np.float64)
+def _roles(rows: Rows) -> Iterator[tuple[str, Rows]]:
+    """Yield the rows of each role that has any, those of each adversarial tag, and of what stays."""
+    for role in ROLES:
+        some = [row for row in rows if row["role"] == role]
+        if some:
+            yield role, some
+        if role == TAGGED:
+            for tag in dict.fromkeys(row["tag"] for row in some if row["tag"]):
+                yield f"{role}.{tag}", [row for row in some if row["tag"] == tag]
+    if kept := [row for row in rows if row["role"] in KEPT]:
+        yield OTHERS, kept
+    yield ALL, rows
+
+
+def _score(measure: Measure, role: str, rows: Rows, seed: int) -> Found:
+    cases = dict.fromkeys(row["case"] for row in rows)
+    clusters = [_values([r for r in rows if r["case"] == case], measure) for case in cases]
+    n = sum(values.size for values in clusters)
+    if measure.statistic == "share":
+        return measure.name, role, stats.clustered_rate(clusters), n
+    value, low, high = stats.mean_interval(clusters, seed=seed)
+    factor = n if measure.statistic == "sum" else 1
+    return measure.name, role, (value * factor, low * factor, high * factor), n
+
+
+def _values(rows: Rows, measure: Measure, roles: Sequence[str] | None = None) -> stats.Floats:
+    assert measure.value is not None
+    some = rows if roles is None else [row for row in rows if row["role"] in roles]
+    values = np.asarray([measure.value(row) for row in some], dtype=np.float64)
     return values[~np.isnan(values)]
 
 
-def _probability(metric: str, row: Mapping[str, str]) -> float:
-    return float(row[f"{metric}_probability"])
+def _averaged(measured: Sequence[Measured]) -> list[Measured]:
+    """Return the means over cases of what was measured of each as a whole."""
+    from bench.metrics import Measured
+
+    values: dict[tuple[str, str], list[Measured]] = {}
+    for each in measured:
+        values.setdefault((each.name, each.role), []).append(each)
+    return [
+        Measured(name, role, sum(m.value for m in some) / len(some), sum(m.n for m in some))
+        for (name, role), some in values.items()
+    ]
 
 
-def _leak(metric: str, row: Mapping[str, str]) -> float:
-    return float(row[f"{metric}_erased"])
+def _headlines(
+    parts: Sequence[Rows], metrics: Sequence[Metric], kind: Kind, seed: int
+) -> Iterator[tuple[str, Interval, int]]:
+    known = {measure.name: measure for metric in metrics for measure in metric.measures()}
+    for headline in HEADLINES.get(kind, ()):
+        for template, suffix in headline.measures.items():
+            measure = known.get(template.format(metrics[0].name))
+            if measure is not None:
+                yield (headline.name + suffix, *_headline(parts, headline, measure, seed))
 
 
-def _own(metric: str, row: Mapping[str, str]) -> float:
-    if math.isnan(_probability(metric, row)):
-        return math.nan
-    return float(row[f"{metric}_label"] == row["concept"])
+def _headline(
+    parts: Sequence[Rows], headline: Headline, measure: Measure, seed: int
+) -> tuple[Interval, int]:
+    clusters = [[_values(rows, measure, roles) for roles in headline.roles] for rows in parts]
+    interval = stats.headline_interval(headline.formula, clusters, seed=seed)
+    return interval, sum(group.size for groups in clusters for group in groups)
+
+
+def merged(old: Iterable[Score], new: Iterable[Score], metrics: Iterable[Metric]) -> list[Score]:
+    """Return a run's scores after some metrics were measured again.
+
+    Args:
+        old: The scores so far.
+        new: Those of the metrics measured again, which replace their old ones.
+        metrics: The metrics measured again.
+    """
+    gone = {metric.name for metric in metrics}
+    fresh = list(new)
+    again = {(score.case, score.metric, score.role) for score in fresh}
+    kept = [
+        score
+        for score in old
+        if (score.case, score.metric, score.role) not in again
+        and not any(score.metric == name or score.metric.startswith(f"{name}_") for name in gone)
+    ]
+    order = {case: number for number, case in enumerate(dict.fromkeys(s.case for s in kept))}
+    return sorted([*kept, *fresh], key=lambda score: order.get(score.case, len(order)))

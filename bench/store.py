@@ -7,6 +7,7 @@ folder with a spec can be resumed by the command that made it.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -145,6 +146,12 @@ class RunFolder:
     def read_per_image(self) -> list[Row]:
         """Return what was measured so far, nothing for a run that has measured nothing."""
         return read_rows(self.per_image_path) if self.per_image_path.exists() else []
+
+    def per_image_hash(self) -> str | None:
+        """Return the sha256 of per_image.csv, None if it is not there."""
+        if not self.per_image_path.exists():
+            return None
+        return hashlib.sha256(self.per_image_path.read_bytes()).hexdigest()
 
     def write_scores(self, scores: Sequence[Score]) -> None:
         """Write the aggregated scores."""

@@ -1,23 +1,78 @@
-"""What a metric is: something that looks at images and says what each of them shows.
+"""What a metric is: something that looks at a run's images and says what they show.
 
-A metric is one file in this folder; the registry finds it there.
+A metric is one file in this folder; the registry finds it there. Nothing here, nor at the top of
+its file, imports torch, so that what a metric measures can be listed and aggregated without.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from bench.types import Concept, Progress, Prompt, silent
+from bench.types import ERASED_ROLES, ROLES, Concept, Kind, Progress, Prompt, silent
+
+Row = Mapping[str, str]
+"""A row of per_image.csv: what is known of an image and what every metric saw in it."""
 
 Verdict = dict[str, str | float]
 """What a metric says about one image: column name to value, NaN where it could not tell."""
 
-Direction = Literal["lower", "higher", "by role"]
+Direction = Literal["lower", "higher", "by role", "none"]
+"""Which values are better: `by role` is lower where a concept should be gone, else higher; `none`
+is a reading that is neither."""
+
+ALL = "all"
+"""The role of a score over all roles."""
+GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
+"""Roles whose pictures should no longer show the erased concept."""
+KEPT = tuple(role for role in ROLES if role not in ERASED_ROLES)
+"""Roles whose pictures should stay as they were."""
+OWN = (*GONE, "near", "far")
+"""Roles whose pictures the un-erased model draws with the prompt's own concept."""
+REAL = frozenset({"sd", "sdxl"})
+"""Families of the models that draw photographs."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One kind of score that a metric gives."""
+
+    name: str
+    """The score's metric in scores.csv: the metric's own name, or that with `_` and more."""
+    what: str
+    """What it measures, in words."""
+    direction: Direction
+    unit: str
+    roles: tuple[str, ...]
+    """Roles it is scored on; (`ALL`,) for one score over all roles."""
+    statistic: Literal["share", "mean", "sum"] = "mean"
+    """Of values 0 and 1 a share, with Wilson's interval; else a mean or sum, with a bootstrap's."""
+    value: Callable[[Row], float] | None = None
+    """Its value for an image, NaN where not measured; None where a whole run is measured."""
+    families: frozenset[str] | None = None
+    """Model families it is made for; None for all."""
+
+    def better(self, role: str) -> Direction:
+        """Return which values are better on a role."""
+        if self.direction != "by role":
+            return self.direction
+        return "lower" if role.split(".")[0] in ERASED_ROLES else "higher"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One score of a whole run or of a set of its images; NaN bounds where there is no interval."""
+
+    name: str
+    role: str
+    value: float
+    n: int
+    low: float = math.nan
+    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -31,18 +86,65 @@ class Setting:
     family: str
     """Model family (`mini`, `sd`, `sdxl`) that drew the images."""
     device: str
+    reference: Mapping[str, Path] = field(default_factory=dict)
+    """The un-erased model's image of a prompt, by prompt id; without the run of the un-erased
+    model beside this one there is none."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A finished case as a whole, for metrics of sets of images and of the run itself."""
+
+    images: Mapping[str, Sequence[Path]]
+    """Images by role."""
+    reference: Mapping[str, Sequence[Path]]
+    """The un-erased model's images of the same prompts and seeds; empty where it was not run."""
+    setting: Setting
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """What the run cost, by column of the `cost` metric; what is not known is not there."""
 
 
 class Metric(ABC):
-    """Looks at images; its class docstring's first line is what listings show."""
+    """Looks at images or at a run; its class docstring's first line is what listings show.
 
-    direction: ClassVar[Direction]
-    """Which values are better: `by role` is lower where a concept should be gone, else higher."""
-    unit: ClassVar[str]
+    A metric of single images has `columns` and overrides `measure`; one of sets of images or of the
+    run overrides `of_run`. Its name is its class's in lower case, which is its file's. Options are
+    dataclass fields, as a method's are.
+    """
+
+    paper: ClassVar[str]
+    """Who defined it, or what it is taken from."""
     families: ClassVar[frozenset[str] | None] = None
     """Model families whose images it can read; None for all."""
-    columns: ClassVar[tuple[str, ...]] = ("label", "probability", "erased")
-    """Columns of a verdict."""
+    kinds: ClassVar[frozenset[Kind] | None] = None
+    """Kinds of erased concepts it is made for; None for all."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Columns of a verdict; in per_image.csv they carry the metric's name in front."""
+    detector: ClassVar[str]
+    """The network that looks, for each model family."""
+
+    @property
+    def name(self) -> str:
+        """What its scores and columns are called; a threshold that decides them is part of it."""
+        return type(self).__name__.lower()
+
+    @property
+    def threshold(self) -> str:
+        """Say in words when something counts as seen."""
+        return "none"
+
+    @abstractmethod
+    def measures(self) -> tuple[Measure, ...]:
+        """Return the kinds of scores it gives, the main one first."""
+
+    def reads(self, family: str, kind: Kind) -> bool:
+        """Return whether it can read the images of a model family and fits a kind of concept."""
+        fits = self.kinds is None or kind in self.kinds
+        return fits and (self.families is None or family in self.families)
+
+    def missing(self, row: Row) -> bool:
+        """Return whether it could tell nothing of an image."""
+        return all(row[f"{self.name}_{column}"] in ("", "nan") for column in self.columns)
 
     def prepare(self, family: str, device: str) -> None:  # noqa: B027  most metrics need nothing
         """Load what measuring needs, so that what is missing shows before any erasing.
@@ -51,7 +153,6 @@ class Metric(ABC):
             InputError: if a network is neither on this machine nor to be had.
         """
 
-    @abstractmethod
     def measure(
         self,
         images: Sequence[Path],
@@ -59,79 +160,15 @@ class Metric(ABC):
         setting: Setting,
         progress: Progress = silent,
     ) -> list[Verdict]:
-        """Return one verdict an image, in order; one that cannot be opened gets `UNREADABLE`."""
+        """Return one verdict an image, in order; NaN and "" for one that cannot be opened."""
+        return [{} for _ in images]
+
+    def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
+        """Return the scores of a case as a whole."""
+        return []
 
 
-UNREADABLE: Mapping[str, str | float] = {
-    "label": "",
-    "probability": math.nan,
-    "erased": math.nan,
-}
-"""The verdict on an image that cannot be opened: not measured, never 0."""
-
-
-def verdicts(
-    probabilities: Sequence[Sequence[float]],
-    labels: Sequence[str],
-    readable: Sequence[bool],
-    prompts: Sequence[Prompt],
-    erased: Sequence[Concept],
-) -> list[Verdict]:
-    """Turn class probabilities into verdicts.
-
-    Args:
-        probabilities: One row for each *readable* image, one column a label.
-        labels: Names of the columns; every prompt's concept is among them.
-        readable: For each prompt, whether its image could be opened.
-        prompts: One an image.
-        erased: The concepts that were erased.
-
-    Returns:
-        `label` (top-1), `probability` (of the prompt's own concept) and `erased` (1 if the top-1
-        label is an erased concept, else 0).
-    """
-    gone = {concept.name for concept in erased}
-    rows = iter(probabilities)
-    return [
-        _verdict(next(rows), labels, prompt, gone) if can else dict(UNREADABLE)
-        for can, prompt in zip(readable, prompts, strict=True)
-    ]
-
-
-def _verdict(
-    row: Sequence[float], labels: Sequence[str], prompt: Prompt, gone: set[str]
-) -> Verdict:
-    label = labels[max(range(len(labels)), key=lambda i: row[i])]
-    own = float(row[labels.index(prompt.concept)])
-    return {"label": label, "probability": own, "erased": float(label in gone)}
-
-
-def read_images(paths: Sequence[Path], pixels: int) -> tuple[Any, list[bool]]:
-    """Read images as one tensor.
-
-    Args:
-        paths: Files; those that are missing, truncated or no images are left out.
-        pixels: Height and width to resize to.
-
-    Returns:
-        A float tensor (readable images, 3, pixels, pixels) in [0, 1], and for each path whether it
-        could be read.
-    """
-    import numpy as np
-    import torch
-    from PIL import Image
-
-    arrays, readable = [], []
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                picture = image.convert("RGB")
-            if picture.size != (pixels, pixels):
-                picture = picture.resize((pixels, pixels), Image.Resampling.BICUBIC)
-            arrays.append(np.asarray(picture, dtype=np.float32) / 255)
-            readable.append(True)
-        except (OSError, SyntaxError, ValueError):  # Pillow raises SyntaxError for a broken PNG
-            readable.append(False)
-    if not arrays:
-        return torch.zeros(0, 3, pixels, pixels), readable
-    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous(), readable
+def column(metric: str, name: str) -> Callable[[Row], float]:
+    """Return the reader of a number of per_image.csv; an empty cell was not measured."""
+    key = f"{metric}_{name}"
+    return lambda row: float(row[key] or math.nan)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench.metrics import Direction, Metric, Setting, Verdict, read_images, verdicts
-from bench.types import InputError, Progress, Prompt, silent
+from bench.metrics import Measure, Metric, Setting, Verdict, _classes
+from bench.metrics._images import in_batches
+from bench.types import InputError, Kind, Progress, Prompt, silent
 
 BATCH = 100
 """Images read at once; fixed, so that a resumed run reads the same batches."""
@@ -19,9 +20,20 @@ HEADS = {"object": "object", "style": "style", "person": "person"}
 class Judge(Metric):
     """Share of images in which mini's independent judge network sees the prompt's concept."""
 
-    direction: ClassVar[Direction] = "by role"
-    unit: ClassVar[str] = "share of images"
+    paper: ClassVar[str] = "this project; bench/mini/README.md has its accuracy"
     families: ClassVar[frozenset[str] | None] = frozenset({"mini"})
+    kinds: ClassVar[frozenset[Kind] | None] = frozenset({"object", "style", "person"})
+    columns: ClassVar[tuple[str, ...]] = _classes.COLUMNS
+    detector: ClassVar[str] = "mini's judge, the head of the erased concept's kind"
+
+    @property
+    def threshold(self) -> str:
+        """Say when a concept counts as seen."""
+        return "none: the top-1 label of the head"
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return top-1, probability, leak and entropy."""
+        return _classes.measures(self.name)
 
     def prepare(self, family: str, device: str) -> None:
         """Load the judge."""
@@ -41,26 +53,19 @@ class Judge(Metric):
         Raises:
             InputError: if the judge has no label for a concept.
         """
-        import torch
-
         from bench.mini import judge
         from bench.mini.world.truth import LABELS
 
         head = _head(setting)
         labels = LABELS[head]
-        for name in {prompt.concept for prompt in prompts}:
+        for name in {prompt.concept for prompt in prompts} - {""}:
             if name not in labels:
                 raise InputError(f"the judge does not know {name!r}; it knows {', '.join(labels)}")
         network = judge.load()
-        found: list[Verdict] = []
-        for start in range(0, len(images), BATCH):
-            some = slice(start, start + BATCH)
-            pixels, readable = read_images(images[some], PIXELS)
-            with torch.inference_mode():
-                rows = network.read(pixels)[head].tolist() if any(readable) else []
-            found += verdicts(rows, labels, readable, prompts[some], setting.erased)
-            progress("judge", len(found), len(images))
-        return found
+        rows, readable = in_batches(
+            images, PIXELS, BATCH, lambda pixels: network.read(pixels)[head], "judge", progress
+        )
+        return _classes.verdicts(rows.tolist(), labels, readable, prompts, setting.erased)
 
 
 def _head(setting: Setting) -> str:

@@ -59,11 +59,9 @@ class Group:
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the metrics measured, the headline's first."""
+        """Names of the metrics measured, the headline's first; their other measures carry a `_`."""
         names = [s.metric for record in self.records for s in record.scores if s.role != "all"]
-        return [
-            name for name in dict.fromkeys(names) if not name.endswith(("_leak", "_probability"))
-        ]
+        return [name for name in dict.fromkeys(names) if "_" not in name]
 
     @property
     def heading(self) -> str:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from bench import pipelines, prompts, registry, runner
-from bench.metrics import Metric, Setting, Verdict, read_images, verdicts
+from bench.metrics import Measure, Metric, Setting, Verdict, _classes
+from bench.metrics._images import read_images
 from bench.store import RunFolder
 from bench.types import (
     Case,
@@ -79,8 +80,12 @@ class Nothing(Doubler):
 class Hue(Metric):
     """Tells the concepts by which colour is strongest."""
 
-    direction = "by role"
-    unit = "share"
+    paper = ""
+    detector = "colour"
+    columns = _classes.COLUMNS
+
+    def measures(self) -> tuple[Measure, ...]:
+        return _classes.measures(self.name)
 
     def measure(
         self,
@@ -93,7 +98,7 @@ class Hue(Metric):
         shares = pixels.mean(dim=(2, 3)).softmax(dim=1).tolist()
         progress("measure", len(images), len(images))
         labels = [concept.name for concept in setting.classes]
-        return verdicts(shares, labels, readable, prompts, setting.erased)
+        return _classes.verdicts(shares, labels, readable, prompts, setting.erased)
 
 
 class SdxlOnly(Hue):
@@ -124,7 +129,7 @@ def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(registry, "methods", lambda: methods)
     monkeypatch.setattr(registry, "metrics", lambda: metrics)
     monkeypatch.setattr(registry, "load_method", lambda entry, options: made[entry.name])
-    monkeypatch.setattr(registry, "load_metric", lambda entry: made[entry.name])
+    monkeypatch.setattr(registry, "load_metric", lambda entry, values: made[entry.name])
     Doubler.calls.clear()
 
 
@@ -157,12 +162,12 @@ def test_a_run_leaves_its_files_and_a_record(spec: RunSpec, tmp_path: Path) -> N
     rows = folder.read_per_image()
     assert list(rows[0]) == [
         *("case", "id", "role", "tag", "concept", "text", "seed", "image"),
-        *("hue_label", "hue_probability", "hue_erased"),
+        *("hue_label", "hue_probability", "hue_erased", "hue_entropy"),
     ]
     assert len(rows) == 2 + 2 + 2 + 3 + 2 + 2 + 3  # the cat has no look-alike
     assert all((folder.path / row["image"]).exists() for row in rows)
     assert {score.case for score in record.scores} == {"airplane", "cat", "all"}
-    assert set(record.seconds) == {"load", "erase", "generate", "measure", "total"}
+    assert set(record.seconds) == {"load", "erase", "generate", "image", "measure", "total"}
     assert record.provenance["prompts_sha256"] == prompts.file_hash(SUITE)
     assert record.provenance["started"] <= record.provenance["finished"]
     assert record.provenance["packages"]["torch"]
@@ -297,6 +302,57 @@ def test_measurements_of_other_images_are_refused(spec: RunSpec, tmp_path: Path)
     folder.write_per_image(folder.read_per_image()[1:])
     with pytest.raises(InputError, match="does not list this run's images"):
         go(spec, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("role", "far", "row 2, role: 'far' instead of 'target'"),
+        ("seed", "7", "row 2, seed: '7' instead of '0'"),
+        ("hue_probability", "high", "row 2, hue_probability: 'high' is no number"),
+    ],
+)
+def test_a_cell_edited_by_hand_is_named(
+    spec: RunSpec, tmp_path: Path, column: str, value: str, problem: str
+) -> None:
+    go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.record_path.unlink()
+    rows = folder.read_per_image()
+    rows[0][column] = value
+    folder.write_per_image(rows)
+    with pytest.raises(InputError, match=problem):
+        go(spec, tmp_path)
+
+
+def test_the_record_knows_what_per_image_held(spec: RunSpec, tmp_path: Path) -> None:
+    record = go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    before = folder.per_image_hash()
+    assert record.provenance["per_image_sha256"] == before
+    folder.write_per_image([row | {"tag": "x"} for row in folder.read_per_image()])
+    assert folder.per_image_hash() != before
+
+
+def test_metrics_see_the_unerased_images_of_the_run_beside_it(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    measure = Hue.measure
+
+    def remember(self: Hue, images: Any, prompts: Any, setting: Setting, progress: Any) -> Any:
+        there = setting.reference.items()
+        assert all(path.name == f"{name}.png" for name, path in there)
+        seen.append({path.parent.parent.parent.name for _, path in there})
+        return measure(self, images, prompts, setting, progress)
+
+    monkeypatch.setattr(Hue, "measure", remember)
+    spec = replace(spec, cases=("airplane",))
+    original = replace(spec, method="original")
+    go(spec, tmp_path / "alone")
+    go(original, tmp_path / "both")
+    go(spec, tmp_path / "both")
+    assert seen == [set(), {original.run_id}, {original.run_id}]
 
 
 def test_a_metric_that_cannot_be_loaded_is_refused_before_any_erasing(

@@ -4,21 +4,27 @@ import math
 
 import pytest
 
-from bench.scores import aggregate
-from bench.types import RunSpec, Sampler, Score
+from bench.metrics import Measure, Measured, Metric, column
+from bench.metrics.judge import Judge
+from bench.scores import aggregate, merged
+from bench.types import Kind, RunSpec, Sampler, Score
 
 SPEC = RunSpec("m", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(2, 4.0), 0)
 
 
-def row(role: str, label: str, concept: str, erased: int, case: str = "airplane") -> dict[str, str]:
+def row(
+    role: str, label: str, concept: str, erased: int, case: str = "airplane", tag: str = ""
+) -> dict[str, str]:
     unread = label == ""
     return {
         "case": case,
         "role": role,
+        "tag": tag,
         "concept": concept,
         "judge_label": label,
         "judge_probability": "nan" if unread else "0.75",
         "judge_erased": "nan" if unread else str(erased),
+        "judge_entropy": "nan" if unread else "0.5",
     }
 
 
@@ -34,13 +40,17 @@ def rows(case: str = "airplane", gone: int = 1) -> list[dict[str, str]]:
     ]
 
 
+def scored(rows: list[dict[str, str]], spec: RunSpec, kind: Kind = "object") -> list[Score]:
+    return aggregate(rows, spec, [Judge()], kind, family="mini")
+
+
 def find(scores: list[Score], metric: str, role: str, case: str = "airplane") -> Score:
     (found,) = [s for s in scores if (s.metric, s.role, s.case) == (metric, role, case)]
     return found
 
 
 def test_rates_leaks_and_probabilities_per_role() -> None:
-    scores = aggregate(rows(gone=1), SPEC, ["judge"], "object")
+    scores = scored(rows(gone=1), SPEC)
     assert find(scores, "judge", "target").value == 0.75
     assert find(scores, "judge_leak", "far").value == 0.5
     assert find(scores, "judge_probability", "target").value == 0.75
@@ -48,13 +58,13 @@ def test_rates_leaks_and_probabilities_per_role() -> None:
 
 
 def test_an_unreadable_image_is_counted_apart_and_nowhere_else() -> None:
-    scores = aggregate(rows(), SPEC, ["judge"], "object")
+    scores = scored(rows(), SPEC)
     assert find(scores, "judge", "far").n == 2
     assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 10)
 
 
 def test_headline_from_pooled_near_and_far() -> None:
-    score = find(aggregate(rows(gone=3), SPEC, ["judge"], "object"), "H_o", "all")
+    score = find(scored(rows(gone=3), SPEC), "H_o", "all")
     # acc_e = 1/4, acc_s = 2 of 3 (near and far pooled), acc_g = 0
     assert score.value == pytest.approx(3 / (1 / 0.75 + 1 / (2 / 3) + 1))
     assert score.low <= score.value <= score.high
@@ -63,7 +73,9 @@ def test_headline_from_pooled_near_and_far() -> None:
 
 def test_several_cases_pool_rates_and_average_the_headline() -> None:
     spec = RunSpec(**{**SPEC.__dict__, "cases": ("airplane", "ship")})
-    scores = aggregate([*rows(gone=1), *rows("ship", gone=3)], spec, ["judge"], "object")
+    scores = aggregate(
+        [*rows(gone=1), *rows("ship", gone=3)], spec, [Judge()], "object", family="mini"
+    )
     assert find(scores, "judge", "target", "all").value == 0.5
     assert find(scores, "judge", "target", "all").n == 8
     values = [find(scores, "H_o", "all", case).value for case in ("airplane", "ship")]
@@ -71,18 +83,86 @@ def test_several_cases_pool_rates_and_average_the_headline() -> None:
 
 
 def test_one_case_has_no_pool_and_styles_have_no_headline() -> None:
-    scores = aggregate(rows(), SPEC, ["judge"], "style")
+    scores = scored(rows(), SPEC, kind="style")
     assert {s.case for s in scores} == {"airplane"}
     assert not [s for s in scores if s.metric.startswith("H_")]
 
 
 def test_a_role_that_was_not_measured_makes_the_headline_nan() -> None:
     some = [r for r in rows() if r["role"] != "synonym"]
-    assert math.isnan(find(aggregate(some, SPEC, ["judge"], "object"), "H_o", "all").value)
+    assert math.isnan(find(scored(some, SPEC), "H_o", "all").value)
+
+
+def test_adversarial_prompts_are_scored_together_and_by_tag() -> None:
+    some = [
+        row("adversarial", "airplane", "airplane", 1, tag="typo"),
+        row("adversarial", "airplane", "airplane", 1, tag="typo"),
+        row("adversarial", "sky", "airplane", 0, tag="case"),
+    ]
+    scores = scored([*rows(), *some], SPEC)
+    assert find(scores, "judge", "adversarial").value == pytest.approx(2 / 3)
+    assert find(scores, "judge", "adversarial.typo").value == 1
+    assert find(scores, "judge", "adversarial.case").value == 0
+    assert find(scores, "judge_probability", "adversarial.typo").n == 2
+
+
+def test_remainder_and_general_prompts_have_no_concept_of_their_own_to_show() -> None:
+    some = [row("remainder", "airplane", "airplane", 1), row("general", "", "", 0)]
+    scores = scored([*rows(), *some], SPEC)
+    assert {s.metric for s in scores if s.role == "remainder"} == {"judge_entropy"}
+    # The general picture could not be opened: it is counted.
+    assert find(scores, "judge_unread", "all").value == pytest.approx(2 / 12)
+
+
+class Counted(Metric):
+    """Counts, with a measure for another family and one of a whole run."""
+
+    paper = detector = "none"
+    columns = ("number",)
+
+    def measures(self) -> tuple[Measure, ...]:
+        number = column(self.name, "number")
+        count = Measure("counted_sum", "", "lower", "", ("target",), "sum", number)
+        other = Measure("counted_sd", "", "lower", "", ("all",), "mean", number, frozenset({"sd"}))
+        return count, Measure("counted_mean", "", "none", "", ("all",), value=number), other
+
+
+def test_sums_means_over_all_roles_and_scores_of_whole_cases() -> None:
+    cases = ("airplane", "ship")
+    some = [
+        {"case": case, "role": role, "tag": "", "counted_number": number}
+        for case in cases
+        for role, number in (("target", "2"), ("target", "3"), ("target", "nan"), ("far", "7"))
+    ]
+    whole = {
+        case: [Measured("x", "far", value, 5)] for case, value in zip(cases, (1, 2), strict=True)
+    }
+    spec = RunSpec(**{**SPEC.__dict__, "cases": cases})
+    scores = aggregate(some, spec, [Counted()], "explicit", family="mini", of_run=whole)
+    assert find(scores, "counted_sum", "target").value == 5
+    assert find(scores, "counted_sum", "target", "all").value == 10
+    assert find(scores, "counted_mean", "all").value == 4
+    assert find(scores, "counted_unread", "all").value == pytest.approx(1 / 4)
+    assert not [s for s in scores if s.metric == "counted_sd"]
+    assert [find(scores, "x", "far", case).value for case in (*cases, "all")] == [1, 2, 1.5]
+    assert find(scores, "x", "far", "all").n == 10
+
+
+def test_scores_measured_again_replace_only_their_own() -> None:
+    old = scored(rows(gone=1), SPEC)
+    kept = Score(*("m", "mini", "objects", "airplane", "clip"), "target", 0.5, 0.4, 0.6, 4)
+    stale = Score(*("m", "mini", "objects", "airplane", "judge_old"), "far", 0.5, 0.4, 0.6, 4)
+    new = scored(rows(gone=3), SPEC)
+    assert merged([*old, kept, stale], new, [Judge()]) == [kept, *new]
 
 
 def test_one_image_has_a_headline_but_no_interval() -> None:
     lonely = [r for r in rows(gone=3) if r["role"] != "synonym"]
     lonely.append(row("synonym", "sky", "airplane", 0, "airplane"))
-    score = find(aggregate(lonely, SPEC, ["judge"], "object"), "H_o", "all")
+    score = find(scored(lonely, SPEC), "H_o", "all")
     assert score.value > 0 and math.isnan(score.low) and math.isnan(score.high)
+
+
+def test_near_and_far_are_also_scored_together() -> None:
+    score = find(scored(rows(), SPEC), "judge", "kept")
+    assert (score.value, score.n) == (pytest.approx(2 / 3), 3)

@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.metrics import Setting, clip
+from bench.metrics import Setting, _clip
 from bench.metrics.clip import Clip
 from bench.metrics.judge import Judge
 from bench.types import Concept, InputError, Prompt
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 AIRPLANE, BIRD = Concept("airplane", "object", "the sky"), Concept("bird", "object", "the sky")
-PROMPTS = [Prompt(str(i), "x", i, "near", "bird") for i in range(3)]
+PROMPTS = [Prompt(str(i), "a bird", i, "near", "bird") for i in range(3)]
 SETTING = Setting((AIRPLANE,), (AIRPLANE, BIRD), "mini", "cpu")
 
 
@@ -65,11 +65,11 @@ def clipped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def tokenizer(texts: list[str]) -> torch.Tensor:
         asked.extend(texts)
-        return torch.tensor([0, 2])
+        return torch.tensor([2 if "bird" in text else 0 for text in texts])
 
     half = (0.5, 0.5, 0.5)
-    reader = clip.Reader(Colours(), tokenizer, 64, half, half)
-    monkeypatch.setattr(clip, "_reader", lambda family, device: reader)
+    reader = _clip.Reader(Colours(), tokenizer, 64, half, half)
+    monkeypatch.setattr(_clip, "reader", lambda family, device: reader)
     return asked
 
 
@@ -88,10 +88,13 @@ def test_the_judge_refuses_what_it_has_no_label_for(judged: None, images: list[P
 
 def test_clip_chooses_between_the_classes(clipped: list[str], images: list[Path]) -> None:
     found = Clip().measure(images, PROMPTS, SETTING)
-    assert clipped == ["a photo of the airplane", "a photo of the bird"]
+    assert clipped == ["a photo of the airplane", "a photo of the bird", "a bird"]
     assert [each["label"] for each in found] == ["airplane", "", "bird"]
     # Two classes, cosines 1 and 0, scale 10.
     assert found[2]["probability"] == pytest.approx(1 / (1 + math.exp(-10)))
+    # The prompt is blue, so the red picture scores 0 and the blue one 100.
+    assert [found[0]["score"], found[2]["score"]] == pytest.approx([0, 100])
+    assert math.isnan(float(found[1]["score"]))
 
 
 def test_batches_change_nothing(

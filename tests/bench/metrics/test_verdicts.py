@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.metrics import read_images, verdicts
-from bench.metrics.clip import class_text
+from bench.metrics._classes import verdicts
+from bench.metrics._clip import class_text
+from bench.metrics._images import read_images
 from bench.types import Concept, Prompt
 
 CAT, DOG = (Concept(name, "object", "a room") for name in ("cat", "dog"))
@@ -16,10 +17,20 @@ PROMPTS = [Prompt(str(i), "a dog", i, "far", "dog") for i in range(3)]
 
 def test_label_probability_of_the_own_concept_and_whether_the_erased_one_shows() -> None:
     found = verdicts([[0.7, 0.3], [0.1, 0.9]], ["cat", "dog"], [True, True], PROMPTS[:2], [CAT])
+    entropies = [found[i].pop("entropy") for i in range(2)]
     assert found == [
         {"label": "cat", "probability": 0.3, "erased": 1.0},
         {"label": "dog", "probability": 0.9, "erased": 0.0},
     ]
+    expected = [-(p * math.log(p) + (1 - p) * math.log(1 - p)) for p in (0.3, 0.9)]
+    assert entropies == pytest.approx(expected)
+
+
+def test_a_prompt_without_a_concept_has_a_label_and_no_probability() -> None:
+    general = [Prompt("0", "a room", 0, "general", "")]
+    (found,) = verdicts([[0.7, 0.3]], ["cat", "dog"], [True], general, [CAT])
+    assert (found["label"], found["erased"]) == ("cat", 1.0)
+    assert math.isnan(float(found["probability"]))
 
 
 def test_an_unreadable_image_keeps_its_place_and_is_nan() -> None:

@@ -1,0 +1,93 @@
+"""What a run's spec names, looked up: its suite, cases, prompts and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import pipelines, prompts, registry
+from bench.names import find
+from bench.types import Case, InputError, Prompt, RunSpec, Size, Suite
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric, Setting
+
+ORIGINAL = "original"
+"""The method that erases nothing, whose images are the reference of all others'."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The parts that a spec names.
+
+    Raises:
+        InputError: on first use of a part that does not exist.
+    """
+
+    spec: RunSpec
+
+    @cached_property
+    def family(self) -> str:
+        """The model's family."""
+        return pipelines.family(self.spec.model)
+
+    @cached_property
+    def suite(self) -> Suite:
+        """The suite."""
+        suites = prompts.suites()
+        return suites[find("suite", self.spec.suite, suites)]
+
+    @cached_property
+    def size(self) -> Size:
+        """How much of it is used."""
+        sizes = {size.name: size for size in self.suite.sizes}
+        return sizes[find("size", self.spec.size, sizes)]
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The cases of the run."""
+        known = {case.name: case for case in self.suite.cases}
+        return [known[find("case", name, known)] for name in self.spec.cases]
+
+    @cached_property
+    def prompts(self) -> dict[str, tuple[Prompt, ...]]:
+        """The prompts of each case."""
+        return {case.name: prompts.select(self.suite, case, self.size) for case in self.cases}
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The suite's metrics that can read this model's images, in the suite's order."""
+        found = [
+            metric
+            for metric in map(registry.metric, self.suite.metrics)
+            if metric.reads(self.family, self.suite.kind)
+        ]
+        if not found:
+            raise InputError(
+                f"no metric of suite {self.suite.name} can read images of {self.spec.model}"
+            )
+        return found
+
+    @property
+    def original(self) -> RunSpec:
+        """The spec of the un-erased model's run of the same protocol."""
+        version = registry.method(ORIGINAL).version
+        return replace(self.spec, method=ORIGINAL, options={}, method_version=version, seed=0)
+
+    def setting(self, case: Case, device: str, reference: Mapping[str, Path]) -> Setting:
+        """Return what metrics have to know of a case beside its images."""
+        from bench.metrics import Setting
+
+        known = prompts.concepts()
+        names = dict.fromkeys(name for each in self.suite.cases for name in each.concepts)
+        names |= dict.fromkeys(prompt.concept for prompt in self.prompts[case.name])
+        return Setting(
+            erased=tuple(known[name] for name in case.concepts),
+            classes=tuple(known[name] for name in names if name),
+            family=self.family,
+            device=device,
+            reference=reference,
+        )

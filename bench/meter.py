@@ -1,0 +1,98 @@
+"""Meters what an erasure costs: evaluations of the U-Net and memory, beside the clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.content import Content
+from bench.store import RunFolder
+from bench.types import InputError
+
+PROCESS = Path("/proc/self")
+
+
+@contextmanager
+def metered(device: str) -> Iterator[dict[str, float]]:
+    """Meter the code inside; what is known of it stands in the mapping when it ends.
+
+    `evaluations` counts latents that went through a U-Net, so a batch of eight counts eight.
+    `memory` is the peak in bytes: of the process while the code ran, so with the loaded model, or
+    on a GPU of what torch allocated there. Where the system does not tell, it is left out.
+    """
+    from torch.nn.modules.module import register_module_forward_hook
+
+    cost: dict[str, float] = {"evaluations": 0.0}
+
+    def count(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        # By name: a copy, a U-Net made anew and one wrapped by peft all count, once each.
+        if type(module).__name__ == "UNet2DConditionModel":
+            cost["evaluations"] += len(args[0] if args else kwargs["sample"])
+
+    fresh = _reset_peak(device)
+    handle = register_module_forward_hook(count, with_kwargs=True)
+    try:
+        yield cost
+    finally:
+        handle.remove()
+        peak = _peak(device) if fresh else None
+        if peak is not None:
+            cost["memory"] = peak
+
+
+def _reset_peak(device: str) -> bool:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
+    try:
+        # Linux: 5 makes the peak of resident memory start again from what is resident now.
+        (PROCESS / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _peak(device: str) -> float | None:
+    if device.startswith("cuda"):
+        import torch
+
+        return float(torch.cuda.max_memory_allocated(device))
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text())
+    except OSError:
+        return None
+    return float(found[1]) * 1024 if found else None
+
+
+def costs(
+    folder: RunFolder, content: Content, seconds: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Return for each case of a run what is known of its cost, by column of the `cost` metric.
+
+    Args:
+        folder: The run's folder; without a case's edit only `slowdown` is known of it.
+        content: What the run's spec names.
+        seconds: The run's wall-clock seconds; `image` is what drawing one image took.
+    """
+    from bench.edits import read_cost
+
+    original = content.original
+    mine, theirs = seconds.get("image"), None
+    if content.spec.run_id == original.run_id:
+        theirs = mine
+    else:
+        try:
+            record = RunFolder(folder.path.parent, original.run_id).read_record()
+            theirs = record.seconds.get("image")
+        except (InputError, OSError):
+            theirs = None
+    shared = {"slowdown": mine / theirs} if mine and theirs else {}
+    paths = {case: folder.edit_path(case) for case in content.spec.cases}
+    return {
+        case: (read_cost(path) if path.exists() else {}) | shared for case, path in paths.items()
+    }

@@ -1,0 +1,110 @@
+"""What all metrics share that choose between concepts: their columns, verdicts and measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.metrics import OWN, Measure, Row, Verdict, column
+from bench.types import ROLES, Concept, Prompt
+
+COLUMNS = ("label", "probability", "erased", "entropy")
+UNREADABLE: Mapping[str, str | float] = {
+    "label": "",
+    "probability": math.nan,
+    "erased": math.nan,
+    "entropy": math.nan,
+}
+"""The verdict on an image that cannot be opened: not measured, never 0."""
+
+
+def verdicts(
+    probabilities: Sequence[Sequence[float]],
+    labels: Sequence[str],
+    readable: Sequence[bool],
+    prompts: Sequence[Prompt],
+    erased: Sequence[Concept],
+) -> list[Verdict]:
+    """Turn class probabilities into verdicts.
+
+    Args:
+        probabilities: One row for each *readable* image, one column a label.
+        labels: Names of the columns.
+        readable: For each prompt, whether its image could be opened.
+        prompts: One an image.
+        erased: The concepts that were erased.
+
+    Returns:
+        `label` (top-1), `probability` (of the prompt's own concept, NaN where it has none or none
+        that is a label), `erased` (1 if the top-1 label is an erased concept, else 0) and `entropy`
+        (of the probabilities, in nats).
+    """
+    gone = {concept.name for concept in erased}
+    rows = iter(probabilities)
+    return [
+        _verdict(next(rows), labels, prompt, gone) if can else dict(UNREADABLE)
+        for can, prompt in zip(readable, prompts, strict=True)
+    ]
+
+
+def _verdict(
+    row: Sequence[float], labels: Sequence[str], prompt: Prompt, gone: set[str]
+) -> Verdict:
+    label = labels[max(range(len(labels)), key=lambda i: row[i])]
+    own = float(row[labels.index(prompt.concept)]) if prompt.concept in labels else math.nan
+    entropy = -sum(p * math.log(p) for p in row if p > 0)
+    return {"label": label, "probability": own, "erased": float(label in gone), "entropy": entropy}
+
+
+def measures(metric: str) -> tuple[Measure, ...]:
+    """Return the measures that a choice between concepts gives: top-1, probability, leak, entropy.
+
+    Top-1 and probability are read where the prompt has a concept of its own to draw.
+    """
+    own = "the prompt's own concept"
+    return (
+        Measure(
+            name=metric,
+            what=f"images whose top-1 concept is {own}",
+            direction="by role",
+            unit="share of images",
+            roles=OWN,
+            statistic="share",
+            value=top1(metric),
+        ),
+        Measure(
+            name=f"{metric}_probability",
+            what=f"mean softmax probability of {own}, which MACE's tables call accuracy",
+            direction="by role",
+            unit="probability",
+            roles=OWN,
+            value=column(metric, "probability"),
+        ),
+        Measure(
+            name=f"{metric}_leak",
+            what="images of other concepts whose top-1 concept is an erased one",
+            direction="lower",
+            unit="share of images",
+            roles=("near", "far"),
+            statistic="share",
+            value=column(metric, "erased"),
+        ),
+        Measure(
+            name=f"{metric}_entropy",
+            what="mean entropy of the softmax: high where nothing is recognised",
+            direction="none",
+            unit="nats",
+            roles=ROLES,
+            value=column(metric, "entropy"),
+        ),
+    )
+
+
+def top1(metric: str) -> Callable[[Row], float]:
+    """Return the reader of whether the top-1 label is the prompt's concept; NaN if unread."""
+    probability, label = column(metric, "probability"), f"{metric}_label"
+
+    def value(row: Row) -> float:
+        return math.nan if math.isnan(probability(row)) else float(row[label] == row["concept"])
+
+    return value

@@ -1,0 +1,122 @@
+"""CLIP as every metric reads it: mini's own on mini, ViT-B/32 of OpenAI on other models."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.metrics._images import in_batches
+from bench.types import Concept, InputError, Progress, Prompt
+
+BATCH = 50
+"""Images read at once; fixed, so that a resumed run reads the same batches."""
+TEXTS = {
+    "object": "a photo of the {}",
+    "style": "a picture in the style of {}",
+    "person": "a photo of {}",
+    "explicit": "a photo of {}",
+}
+"""Text that stands for a concept of each kind."""
+DETECTOR = "mini: its own CLIP; others: open_clip ViT-B-32, weights openai"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An open_clip model with what its images need."""
+
+    model: Any
+    tokenizer: Callable[[list[str]], Any]
+    pixels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    device: str = "cpu"
+
+    @property
+    def scale(self) -> float:
+        """What cosines are multiplied with before a softmax; 100 for OpenAI's."""
+        return float(self.model.logit_scale.exp())
+
+    def texts(self, texts: Sequence[str]) -> Any:
+        """Return the unit embeddings (texts, d) of texts."""
+        import torch
+
+        tokens = self.tokenizer(list(texts)).to(self.device)
+        with torch.inference_mode():
+            return self.model.encode_text(tokens, normalize=True).float().cpu()
+
+    def images(
+        self, paths: Sequence[Path], what: str, progress: Progress
+    ) -> tuple[Any, list[bool]]:
+        """Return the unit embeddings (readable, d) of images, and which can be read."""
+        return in_batches(paths, self.pixels, BATCH, self._encode, what, progress)
+
+    def _encode(self, pixels: Any) -> Any:
+        import torch
+
+        pixels = pixels.to(self.device)
+        mean = torch.tensor(self.mean, device=self.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=self.device).view(3, 1, 1)
+        return self.model.encode_image((pixels - mean) / std, normalize=True)
+
+    def choose(self, seen: Any, texts: Any) -> list[list[float]]:
+        """Return the softmax over texts for each image, from unit embeddings of both."""
+        rows: list[list[float]] = (self.scale * seen @ texts.T).softmax(dim=-1).tolist()
+        return rows
+
+    def scores(self, seen: Any, readable: Sequence[bool], prompts: Sequence[Prompt]) -> list[float]:
+        """Return 100 cos(image, prompt text) of each readable image.
+
+        Args:
+            seen: Unit embeddings of the readable images.
+            readable: For each prompt, whether its image could be opened.
+            prompts: One an image.
+        """
+        own = [prompt.text for prompt, can in zip(prompts, readable, strict=True) if can]
+        places = {text: number for number, text in enumerate(dict.fromkeys(own))}
+        if not own:
+            return []
+        texts = self.texts(list(places))[[places[text] for text in own]]
+        scores: list[float] = (100 * (seen * texts).sum(dim=1)).tolist()
+        return scores
+
+
+def class_text(concept: Concept) -> str:
+    """Return the text that stands for a concept in zero-shot classification."""
+    return TEXTS[concept.kind].format(concept.name)
+
+
+@functools.lru_cache(maxsize=1)
+def reader(family: str, device: str) -> Reader:
+    """Return the family's CLIP.
+
+    Raises:
+        InputError: its weights are neither on this machine nor to be had.
+    """
+    if family == "mini":
+        from bench.mini import clip
+
+        model, tokenizer = clip.load()
+        half = (0.5, 0.5, 0.5)
+        return Reader(model.to(device).eval(), tokenizer, 64, half, half, device)
+    return _openai(device)
+
+
+def _openai(device: str) -> Reader:
+    import open_clip
+
+    try:
+        model = open_clip.create_model("ViT-B-32", pretrained="openai")
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"cannot load CLIP ViT-B-32 of openai ({reason}); fetch it once while online with "
+            "open_clip.create_model('ViT-B-32', pretrained='openai')"
+        ) from None
+    size = model.visual.image_size
+    pixels = size if isinstance(size, int) else size[0]
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    return Reader(model.to(device).eval(), tokenizer, pixels, tuple(mean), tuple(std), device)
