@@ -67,11 +67,12 @@ def specs(
             sampler.steps if steps is None else steps,
             sampler.guidance if guidance is None else guidance,
         ),
-        seed=seed,
+        # The un-erased model has no use for a seed: whatever the seed, its pictures are shared.
+        seed=0,
         method_version=registry.method(ORIGINAL).version,
     )
     erased = [
-        replace(first, method=name, options=values, method_version=found[name].version)
+        replace(first, method=name, options=values, method_version=found[name].version, seed=seed)
         for name, values in options.items()
         if name != ORIGINAL
     ]

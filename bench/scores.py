@@ -132,7 +132,7 @@ def _covers(measure: Measure, role: str) -> bool:
 
 
 def _roles(rows: Rows) -> Iterator[tuple[str, Rows]]:
-    """Yield the rows of each role that has any, those of each adversarial tag, and of what stays."""
+    """Yield the rows of each role, of each adversarial tag, of what stays, and all."""
     for role in ROLES:
         some = [row for row in rows if row["role"] == role]
         if some:

@@ -11,8 +11,8 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,18 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Write a CSV file with a header, atomically."""
+def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Return rows as a CSV file with a header; what a row lacks is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
+    return text.getvalue().encode()
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a CSV file with a header, atomically."""
+    write_bytes(path, csv_bytes(columns, rows))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -79,7 +84,8 @@ def _read_json(path: Path) -> Any:
         raise InputError(_damaged(path, str(error))) from None
 
 
-def _to_json(data: object) -> bytes:
+def to_json(data: object) -> bytes:
+    """Return data as JSON for a person to read; NaN is refused."""
     return (json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
@@ -116,7 +122,7 @@ class RunFolder:
                     f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
                     "can be resumed; delete the folder or choose another --out"
                 )
-            write_bytes(self.spec_path, _to_json(spec.to_json()))
+            write_bytes(self.spec_path, to_json(spec.to_json()))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {self.path}: {reason}") from None
@@ -172,8 +178,9 @@ class RunFolder:
             "provenance": dict(record.provenance),
             "seconds": dict(record.seconds),
             "scores": scores,
+            "flags": list(record.flags),
         }
-        write_bytes(self.record_path, _to_json(data))
+        write_bytes(self.record_path, to_json(data))
 
     def read_record(self) -> RunRecord:
         """Read the record of a finished run.
@@ -188,6 +195,7 @@ class RunFolder:
                 provenance=data["provenance"],
                 seconds=data["seconds"],
                 scores=tuple(_score(score) for score in data["scores"]),
+                flags=tuple(data["flags"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(_damaged(self.record_path, repr(error))) from None
@@ -215,17 +223,31 @@ def _score(data: Mapping[str, Any]) -> Score:
     return Score(**words, value=value, low=low, high=high, n=int(data["n"]))
 
 
-def runs(root: Path) -> list[RunRecord]:
-    """Return the records of the finished runs under a folder, by run id.
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: its record and where the rest of it is."""
 
-    A folder whose record cannot be read back is not a finished run, and stops no other's report.
+    folder: RunFolder
+    record: RunRecord
+
+
+def finished(paths: Iterable[Path]) -> tuple[list[Finished], list[str]]:
+    """Read the records of finished run folders.
+
+    Returns:
+        The runs, and one sentence for each folder whose record cannot be read back: damaged, or
+        written by another version. It stops no other's report.
     """
-    return list(_finished(Path(root)))
-
-
-def _finished(root: Path) -> Iterator[RunRecord]:
-    for path in sorted(root.glob("*/record.json")):
+    found, problems = [], []
+    for path in paths:
+        folder = RunFolder(path.parent, path.name)
         try:
-            yield RunFolder(root, path.parent.name).read_record()
-        except InputError:
-            continue
+            found.append(Finished(folder, folder.read_record()))
+        except InputError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def folders(root: Path) -> list[Path]:
+    """Return the folders of the finished runs under a folder, by name."""
+    return sorted(path.parent for path in Path(root).glob("*/record.json"))

@@ -216,3 +216,5 @@ class RunRecord:
     seconds: Mapping[str, float]
     """Wall-clock seconds per step; `erase` is the mean over the cases."""
     scores: tuple[Score, ...]
+    flags: tuple[str, ...] = ()
+    """Why the run must not be ranked, in words; none for an honest one."""

@@ -123,7 +123,16 @@ LAYERS = {
         "bench.mini.train.tokenizer",
     ),
     "bench.metrics": ("bench.types", "bench.metrics", "bench.mini"),
-    "bench.report": ("bench.types", "bench.names", "bench.store", "bench.stats", "bench.report"),
+    "bench.paired": ("bench.stats",),
+    "bench.effects": ("bench.stats",),
+    "bench.protocol": ("bench.types",),
+    "bench.calibration": ("bench.stats",),
+    "bench.scores": ("bench.types", "bench.stats", "bench.effects", "bench.metrics"),
+    "bench.report": (
+        *("bench.types", "bench.names", "bench.store", "bench.stats", "bench.paired"),
+        *("bench.protocol", "bench.scores", "bench.calibration", "bench.registry", "bench.metrics"),
+        *("bench.prompts", "bench.pipelines", "bench.report"),
+    ),
     "bench.mini.world": ("bench.types", "bench.names", "bench.mini"),
 }
 

@@ -72,8 +72,6 @@ def execute(args: argparse.Namespace) -> int:
 
 def _carry_out(specs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     """Run the specs, the un-erased model's first, then write and print what compares them."""
-    from rich.console import Console
-
     from bench import plan, progress, report, runner, store
 
     folders = [store.RunFolder(out, spec.run_id) for spec in specs]
@@ -88,10 +86,12 @@ def _carry_out(specs: Sequence[RunSpec], out: Path, device: str | None) -> None:
             runner.run(spec, out, device=place, progress=advance)
         original = folders[0].path if number > 1 else None
         report.write_strip(folder.path, original, spec.method_name)
-    records = store.runs(out)
-    sheet, page = report.write_comparison(records, out)
-    console = Console()
-    console.print(report.table(records, specs[0], width=console.width))
+    runs, _ = store.finished(store.folders(out))
+    every = report.groups(runs)
+    sheet, *others = report.write_comparison([report.page(group) for group in every], out)
+    mine = next(group for group in every if specs[0] in (run.record.spec for run in group.runs))
+    page = report.page(mine, metric=next(iter(mine.metrics)), tested=False)
+    report.show([page], "terminal")
     print(f"strip       {folders[-1].path / 'strip.png'}")
-    print(f"comparison  {sheet} and {page.name}")
+    print(f"comparison  {sheet}, {', '.join(path.suffix for path in others)}")
     print(f"results in {folders[-1].path if len(folders) < 3 else out}")

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.metrics import OWN, Measure, Row, Verdict, column
 from bench.types import ROLES, Concept, Prompt
 
-COLUMNS = ("label", "probability", "erased", "entropy")
+COLUMNS = ("label", "probability", "erased", "confidence", "entropy")
 UNREADABLE: Mapping[str, str | float] = {
     "label": "",
     "probability": math.nan,
     "erased": math.nan,
+    "confidence": math.nan,
     "entropy": math.nan,
 }
 """The verdict on an image that cannot be opened: not measured, never 0."""
@@ -36,8 +37,8 @@ def verdicts(
 
     Returns:
         `label` (top-1), `probability` (of the prompt's own concept, NaN where it has none or none
-        that is a label), `erased` (1 if the top-1 label is an erased concept, else 0) and `entropy`
-        (of the probabilities, in nats).
+        that is a label), `erased` (1 if the top-1 label is an erased concept, else 0), `confidence`
+        (the probability of the top-1 label) and `entropy` (of the probabilities, in nats).
     """
     gone = {concept.name for concept in erased}
     rows = iter(probabilities)
@@ -53,7 +54,13 @@ def _verdict(
     label = labels[max(range(len(labels)), key=lambda i: row[i])]
     own = float(row[labels.index(prompt.concept)]) if prompt.concept in labels else math.nan
     entropy = -sum(p * math.log(p) for p in row if p > 0)
-    return {"label": label, "probability": own, "erased": float(label in gone), "entropy": entropy}
+    return {
+        "label": label,
+        "probability": own,
+        "erased": float(label in gone),
+        "confidence": max(row),
+        "entropy": entropy,
+    }
 
 
 def measures(metric: str) -> tuple[Measure, ...]:

@@ -37,7 +37,7 @@ class Reader:
     @property
     def scale(self) -> float:
         """What cosines are multiplied with before a softmax; 100 for OpenAI's."""
-        return float(self.model.logit_scale.exp())
+        return float(self.model.logit_scale.detach().exp())
 
     def texts(self, texts: Sequence[str]) -> Any:
         """Return the unit embeddings (texts, d) of texts."""

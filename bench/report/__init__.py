@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from bench.report.comparison import table, write_comparison
+from bench.report.calibrated import show_calibration, write_calibration
+from bench.report.comparison import show, write_comparison
+from bench.report.groups import group, groups
+from bench.report.page import page
 from bench.report.strip import write_strip
 
-__all__ = ["table", "write_comparison", "write_strip"]
+__all__ = [
+    "group",
+    "groups",
+    "page",
+    "show",
+    "show_calibration",
+    "write_calibration",
+    "write_comparison",
+    "write_strip",
+]

@@ -15,6 +15,11 @@ SCORE = Score("m", "mini", "objects", "airplane", "judge", "far", 0.5, 0.25, 0.7
 RECORD = RunRecord(SPEC, {"commit": None}, {"erase": 1.5}, (SCORE,))
 
 
+def records(root: Path) -> list[RunRecord]:
+    found, _ = store.finished(store.folders(root))
+    return [run.record for run in found]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path, SPEC.run_id)
@@ -119,15 +124,25 @@ def test_a_damaged_record_is_refused_and_does_not_count_as_finished(
     folder.record_path.write_text(damage)
     with pytest.raises(InputError, match=r"record\.json is damaged"):
         folder.read_record()
-    assert store.runs(folder.path.parent) == []
+    assert records(folder.path.parent) == []
 
 
 def test_runs_lists_finished_runs_only(folder: RunFolder) -> None:
     other = RunFolder(folder.path.parent, replace(SPEC, seed=1).run_id)
     other.create(replace(SPEC, seed=1))
     folder.write_record(RECORD)
-    assert store.runs(folder.path.parent) == [RECORD]
+    assert records(folder.path.parent) == [RECORD]
 
 
 def test_runs_of_a_folder_that_is_not_there_are_none(tmp_path: Path) -> None:
-    assert store.runs(tmp_path / "nowhere") == []
+    assert records(tmp_path / "nowhere") == []
+
+
+def test_a_record_that_cannot_be_read_is_named_and_stops_no_other(folder: RunFolder) -> None:
+    folder.write_record(replace(RECORD, flags=("far images are lost",)))
+    other = folder.path.parent / "of-another-version"
+    other.mkdir()
+    (other / "record.json").write_text('{"spec": {}}')
+    found, problems = store.finished(store.folders(folder.path.parent))
+    assert [run.record.flags for run in found] == [("far images are lost",)]
+    assert len(problems) == 1 and str(other) in problems[0]

@@ -2,74 +2,57 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from bench.report import table, write_comparison
-from bench.report.comparison import groups
-from bench.types import RunRecord, RunSpec, Sampler, Score
+from bench.report import group, groups, page, show, write_comparison
+from bench.report.comparison import paper
+from bench.report.latex import latex
+from bench.report.table import Cell, Table, scores
+from bench.report.terminal import print_table
+from bench.store import Finished
+from bench.types import Sampler
 
-ROLES = ("target", "synonym", "related", "near", "far")
-SPEC = RunSpec(
-    "realera", {"ridge": 1.0}, "mini", "objects", "1", ("airplane",), "quick", Sampler(20, 4.0), 0
-)
-UNERASED = replace(SPEC, method="original", options={})
-
-
-def record(spec: RunSpec, target: float, finished: str = "2024-01-01", case: str = "") -> RunRecord:
-    place = (spec.method, spec.model, spec.suite, case or spec.cases[0])
-    scores = [
-        Score(*place, metric, role, target if role == "target" else 0.9, 0.01, 0.95, 50)
-        for metric in ("judge", "judge_probability", "clip")
-        for role in ROLES
-    ]
-    scores.append(Score(*place, "judge_leak", "far", 0.02, 0.0, 0.1, 90))
-    scores.append(Score(*place, "judge_unread", "all", 0.0, 0.0, 0.1, 90))
-    scores.append(Score(*place, "H_o", "all", 0.62, 0.5, 0.7, 190))
-    return RunRecord(spec, {"finished": finished}, {"erase": 12.34}, tuple(scores))
+from .conftest import ROLES, SPEC, UNERASED, Make, blanked
 
 
-RECORDS = [record(SPEC, 0.04), record(UNERASED, 0.96)]
-
-
-def sheet(records: list[RunRecord], out: Path) -> list[dict[str, str]]:
-    path, _ = write_comparison(records, out)
+def sheet(runs: list[Finished], out: Path) -> list[dict[str, str]]:
+    path, *_ = write_comparison([page(each) for each in groups(runs)], out)
     return list(csv.DictReader(io.StringIO(path.read_text())))
 
 
-def printed(records: list[RunRecord], spec: RunSpec | None = None, width: int = 240) -> str:
+def printed(table: Table, width: int = 240) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(table(records, spec, width=width))
+    print_table(console, table)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
     return text
 
 
-def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(tmp_path: Path) -> None:
-    rows = sheet(RECORDS, tmp_path)
+def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(make: Make, tmp_path: Path) -> None:
+    rows = sheet([make(), make(UNERASED, 0.95)], tmp_path)
     assert [row["method"] for row in rows] == ["original", "realera"]
     assert rows[1]["run_id"] == SPEC.run_id
     assert rows[1]["seconds_to_erase"] == "12.34"
     keys = [f"{metric}_{role}" for metric in ("judge", "clip") for role in ROLES]
-    for key in [*keys, "leak_far", "H_o"]:
+    for key in [*keys, "judge_leak_far", "H_o"]:
         assert {key, f"{key}_low", f"{key}_high"} <= set(rows[1])
     assert [float(rows[1][f"judge_target{end}"]) for end in ("", "_low", "_high")] == [
-        0.04,
+        0.05,
         0.01,
         0.95,
     ]
-    assert float(rows[1]["leak_far"]) == 0.02
     assert list(rows[1])[:5] == ["method", "model", "suite", "size", "case"]
-    assert list(rows[1])[-2:] == ["seconds_to_erase", "run_id"]
+    assert list(rows[1])[-3:] == ["seconds_to_erase", "flags", "run_id"]
 
 
-def test_several_cases_are_compared_by_their_pool(tmp_path: Path) -> None:
-    spec = replace(SPEC, cases=("airplane", "bird"))
-    rows = sheet([record(spec, 0.2, case="all")], tmp_path)
+def test_several_cases_are_compared_by_their_pool(make: Make, tmp_path: Path) -> None:
+    rows = sheet([make(replace(SPEC, cases=("airplane", "bird")), 0.2)], tmp_path)
     assert (rows[0]["case"], float(rows[0]["judge_target"])) == ("all", 0.2)
 
 
@@ -78,85 +61,145 @@ def test_several_cases_are_compared_by_their_pool(tmp_path: Path) -> None:
     [
         {"model": "sd14"},
         {"size": "full"},
-        {"seed": 1},
         {"cases": ("bird",)},
         {"sampler": Sampler(20, 5.0)},
         {"suite_version": "2"},
     ],
 )
-def test_runs_of_another_protocol_are_another_group(change: dict[str, object]) -> None:
-    other = record(replace(SPEC, **change), 0.5)  # type: ignore[arg-type]
-    assert [len(group.records) for group in groups([*RECORDS, other])] == [2, 1]
+def test_runs_of_another_protocol_are_another_group(make: Make, change: dict[str, object]) -> None:
+    runs = [make(), make(UNERASED), make(replace(SPEC, **change))]  # type: ignore[arg-type]
+    assert [len(each.runs) for each in groups(runs)] == [2, 1]
 
 
-def test_the_latest_protocol_comes_first_unless_a_spec_asks_for_its_own() -> None:
-    later = record(replace(SPEC, seed=1), 0.77, finished="2024-02-02")
-    assert "0.77" in printed([*RECORDS, later])
-    assert "0.77" not in printed([*RECORDS, later], UNERASED)
+def test_other_weights_are_another_protocol_and_another_seed_is_not(make: Make) -> None:
+    other = make(UNERASED, facts={"weights_sha256": "f" * 64})
+    assert len(groups([make(), other])) == 2
+    (one,) = groups([make(), make(replace(SPEC, seed=1))])
+    assert [one.label(run) for run in one.runs] == ["realera (seed 0)", "realera (seed 1)"]
 
 
-def test_the_table_shows_rates_with_intervals_and_directions() -> None:
-    text = printed(RECORDS)
-    assert "0.04 [0.01, 0.95]" in text
-    assert "0.62 [0.50, 0.70]" in text
+def test_the_latest_protocol_comes_first(make: Make) -> None:
+    later = make(replace(SPEC, size="smoke"), finished="2024-02-02")
+    assert [each.spec.size for each in groups([make(), later])] == ["smoke", "quick"]
+
+
+def test_the_table_shows_rates_with_intervals_and_directions(make: Make) -> None:
+    text = printed(scores(group([make(), make(UNERASED, 0.95)]), "judge"))
+    assert "0.05 [0.01, 0.95]" in text
     for heading in ("target ↓", "synonym ↓", "related ↓", "near ↑", "far ↑", "H_o ↑"):
         assert heading in text
+    assert "leak into far ↓" in text
     assert text.index("un-erased") < text.index("realera")
 
 
-def test_a_narrow_terminal_gets_the_table_on_its_side_and_uncut() -> None:
-    text = printed(RECORDS, width=80)
-    assert max(map(len, text.splitlines())) <= 80
+def test_a_narrow_terminal_gets_the_table_on_its_side_and_uncut(make: Make) -> None:
+    text = printed(scores(group([make(), make(UNERASED, 0.95)]), "judge"), width=80)
+    assert max(map(len, text.splitlines()[1:])) <= 80
     assert "…" not in text
     (line,) = [line for line in text.splitlines() if "target ↓" in line]
-    assert line.index("0.96 [0.01, 0.95]") < line.index("0.04 [0.01, 0.95]")
+    assert line.index("0.95 [0.01, 0.95]") < line.index("0.05 [0.01, 0.95]")
 
 
-def test_many_runs_on_a_narrow_terminal_lose_their_intervals_and_nothing_else() -> None:
-    many = [*RECORDS, *(record(replace(SPEC, method=f"m{i}"), 0.3) for i in range(4))]
-    text = printed(many, width=80)
-    assert max(map(len, text.splitlines())) <= 80
+def test_many_runs_on_a_narrow_terminal_lose_their_intervals_and_nothing_else(make: Make) -> None:
+    many = [make(replace(SPEC, method=f"m{i}"), 0.3) for i in range(6)]
+    text = printed(scores(group(many), "judge"), width=80)
+    assert max(map(len, text.splitlines()[1:])) <= 80
     assert "…" not in text and "[0." not in text
-    assert "with 95 % intervals" in text
+    assert "has the 95 % intervals" in text
     (line,) = [line for line in text.splitlines() if "target ↓" in line]
-    assert line.count("0.3") == 4
+    assert line.count("0.3") == 6
 
 
-def test_a_changed_method_is_told_from_what_it_was() -> None:
-    text = printed([*RECORDS, record(replace(RECORDS[0].spec, method_version="abcdefgh"), 0.3)])
-    assert "(file abcdef)" in text
+def test_runs_of_one_method_are_told_apart(make: Make) -> None:
+    options = make(replace(SPEC, options={"ridge": 9.0}))
+    version = make(replace(SPEC, method_version="abcdefgh"))
+    both = group([make(), options, version])
+    assert both.label(options) == "realera (ridge=9.0)"
+    assert both.label(version) == "realera (ridge=1.0, file abcdef)"
 
 
-def test_runs_of_one_method_are_told_apart_by_their_options() -> None:
-    other = record(replace(SPEC, options={"ridge": 9.0}), 0.3)
-    text = printed([*RECORDS, other])
-    assert "realera (ridge=1.0)" in text
-    assert "realera (ridge=9.0)" in text
+def test_the_best_is_bold_and_the_second_underlined_in_every_format(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        make(UNERASED, 0.0),
+        make(target=0.05),
+        *(make(replace(SPEC, method=f"m{t}"), t / 100) for t in (10, 20)),
+    ]
+    table = scores(group(runs), "judge")
+    by_name = {line[0].text: line for line in table.lines}
+    assert [by_name[name][1].rank for name in ("un-erased", "realera", "m10", "m20")] == [
+        0,
+        1,
+        2,
+        0,
+    ]
+    # All tie on the other roles, and a higher H_o is better.
+    assert {line[2].rank for name, line in by_name.items() if name != "un-erased"} == {1}
+    assert by_name["realera"][7].rank == 1
+    show([page(group(runs))], "markdown")
+    text = capsys.readouterr().out
+    assert "**0.05 [0.01, 0.95]**" in text and "<ins>0.10 [0.01, 0.95]</ins>" in text
+    show([page(group(runs))], "latex")
+    text = capsys.readouterr().out
+    assert r"\textbf{0.05} {\scriptsize [0.01, 0.95]}" in text and r"\underline{0.10}" in text
 
 
-def test_markdown_has_a_table_a_metric(tmp_path: Path) -> None:
-    _, page = write_comparison(RECORDS, tmp_path)
-    text = page.read_text()
-    assert text.count("| method |") == 2
-    assert "| un-erased | 0.96 [0.01, 0.95] |" in text
-    widths = {line.count("|") for line in text.splitlines() if line.startswith("| realera")}
-    assert widths <= {line.count("|") for line in text.splitlines() if line.startswith("| ---")}
+def test_a_flagged_run_is_marked_last_and_unranked(make: Make) -> None:
+    collapsed = make(replace(SPEC, method="aaa"), 0.0, flags=("far images are lost",))
+    runs = [make(UNERASED), make(target=0.05), make(replace(SPEC, method="b"), 0.1), collapsed]
+    made = page(group(runs))
+    lines = made.tables[0].lines
+    assert lines[-1][0].text == "aaa †"
+    assert lines[1][1].rank == 2 or lines[2][1].rank == 1
+    assert all(cell.rank == 0 for cell in lines[-1])
+    assert "† aaa is not ranked: far images are lost." in made.notes
 
 
-def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(tmp_path: Path) -> None:
-    scores = tuple(
-        replace(s, value=math.nan, low=math.nan, high=math.nan) if s.role == "related" else s
-        for s in RECORDS[0].scores
+def test_markdown_has_a_table_of_scores_and_one_of_differences_a_metric(
+    make: Make, tmp_path: Path
+) -> None:
+    write_comparison([page(group([make(), make(UNERASED, 0.95)]))], tmp_path)
+    text = (tmp_path / "comparison.md").read_text()
+    assert text.count("| method |") == 4
+    assert "| un-erased | 0.95 [0.01, 0.95] |" in text
+    for block in text.split("\n\n"):
+        assert len({line.count("|") for line in block.splitlines() if line.startswith("|")}) <= 1
+
+
+def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(
+    make: Make, tmp_path: Path
+) -> None:
+    blank = blanked(make(), "related")
+    assert "–" in printed(scores(group([blank]), "judge"))
+    assert sheet([blank], tmp_path)[0]["judge_related"] == "nan"
+
+
+def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
+    run = make()
+    found = tuple(
+        replace(s, value=2 / 90) if s.metric == "judge_unread" else s for s in run.record.scores
     )
-    blank = [replace(RECORDS[0], scores=scores)]
-    assert "–" in printed(blank)
-    assert sheet(blank, tmp_path)[0]["judge_related"] == "nan"
+    some = Finished(run.folder, replace(run.record, scores=found))
+    assert "2 images of realera could not be opened" in printed(scores(group([some]), "judge"))
 
 
-def test_images_that_could_not_be_opened_are_named() -> None:
-    scores = tuple(
-        replace(s, value=2 / 90) if s.metric == "judge_unread" else s for s in RECORDS[0].scores
-    )
-    assert "2 images of realera could not be opened" in printed(
-        [replace(RECORDS[0], scores=scores)]
+def test_latex_escapes_what_latex_reads() -> None:
+    table = Table("100 % of a_b & c", ("x_1 ↓",), ((Cell("50 %", "[1, 2]", 1),),), ("{note}",))
+    text = "\n".join(latex(table, "h · 1"))
+    assert r"100 \% of a\_b \& c" in text and r"x\_1 $\downarrow$" in text
+    assert r"\textbf{50 \%} {\scriptsize [1, 2]}" in text and r"\{note\}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a LaTeX installation")
+def test_latex_compiles(make: Make, tmp_path: Path) -> None:
+    body = paper([page(group([make(), make(UNERASED, 0.95)]))])
+    start = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
+    (tmp_path / "x.tex").write_text(f"{start}{body}\\end{{document}}\n")
+    subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "x.tex"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
     )

@@ -1,0 +1,39 @@
+"""Pictures whose content is known because the world drew them, for calibrating detectors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from PIL import Image
+
+from bench.mini.world.sample import picture_of, truth_of
+from bench.mini.world.truth import LABELS, NONE, PHOTO
+from bench.types import Kind
+
+SEED = 2_000_000
+"""Seed of these pictures: neither the training pictures' nor those of the card."""
+HEADS: dict[Kind, str] = {"object": "object", "style": "style", "person": "person"}
+
+
+def pictures(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image.Image, str]]:
+    """Yield rendered pictures, 64 x 64 pixels, with the concept of this kind that each shows.
+
+    Args:
+        kind: Objects, styles or people.
+        each: Pictures a concept, and as many that show none ("").
+        seed: Of the pictures.
+    """
+    head = HEADS[kind]
+    wanted = Counter({_concept(label): each for label in LABELS[head]})
+    index = 0
+    while wanted.total():
+        concept = _concept(getattr(truth_of(seed, index), head))
+        if wanted[concept] > 0:
+            wanted[concept] -= 1
+            yield picture_of(seed, index), concept
+        index += 1
+
+
+def _concept(label: str) -> str:
+    return "" if label in (NONE, PHOTO) else label

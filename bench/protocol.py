@@ -1,0 +1,57 @@
+"""What two runs must share for their numbers to be comparable, and its hash; pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bench.types import RunRecord, RunSpec
+
+FACTS = ("prompts_sha256", "weights_sha256", "detectors", "dtype")
+"""What of a record's provenance belongs to the protocol, beside what its spec says."""
+
+
+def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the protocol by field: model, prompts, sampler, detectors; not method or its seed."""
+    return {
+        "model": spec.model,
+        "suite": spec.suite,
+        "suite_version": spec.suite_version,
+        "size": spec.size,
+        "cases": list(spec.cases),
+        "sampler": "DDIM",
+        "steps": spec.sampler.steps,
+        "guidance": spec.sampler.guidance,
+        **{name: provenance.get(name) for name in FACTS},
+    }
+
+
+def digest(fields: Mapping[str, Any]) -> str:
+    """Return the first 12 hexadecimal digits of the fields' sha256: equal for equal protocols."""
+    text = json.dumps(dict(fields), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def of_record(record: RunRecord) -> dict[str, Any]:
+    """Return the protocol of a finished run."""
+    return of(record.spec, record.provenance)
+
+
+def differences(one: RunRecord, other: RunRecord) -> list[str]:
+    """Return, for each field in which two runs' protocols differ, "field: this and that"."""
+    left, right = of_record(one), of_record(other)
+    return [
+        f"{name}: {_short(left[name])} and {_short(right[name])}"
+        for name in left
+        if left[name] != right[name]
+    ]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) if len(value) < 4 else f"{len(value)} cases"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {str(text)[:12]}" for name, text in value.items())
+    return str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -1,0 +1,118 @@
+"""A comparison as a table of cells, before anything decides how it looks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from bench.report.groups import ARROWS, UNERASED, Column, Group
+from bench.store import Finished
+from bench.types import Score
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table, or a word."""
+
+    text: str
+    """What stands there, without the interval."""
+    interval: str = ""
+    """For example "[0.01, 0.10]"."""
+    rank: int = 0
+    """1 for the best of its column, 2 for the second, else 0."""
+
+    @property
+    def full(self) -> str:
+        """The number with its interval."""
+        return f"{self.text} {self.interval}".rstrip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header, lines of equally many cells, and notes below."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def scores(group: Group, metric: str) -> Table:
+    """Return a metric's table: one line a run; the first metric's with headline and seconds."""
+    main = metric == next(iter(group.metrics))
+    columns = group.columns(metric) + (group.headlines() if main else [])
+    header = ["method", *(column.title(metric) for column in columns)]
+    lines = [
+        [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
+        for run in group.runs
+    ]
+    for place, column in enumerate(columns, start=1):
+        _rank(lines, group, place, column)
+    if main:
+        header.append(f"erase (s) {ARROWS['lower']}")
+        for line, run in zip(lines, group.runs, strict=True):
+            line.append(_seconds(run))
+    what = group.metrics[metric].measures()[0]
+    title = f"{metric}: {what.what} ({what.unit})"
+    notes = _unread(group, metric)
+    return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes))
+
+
+def cell(score: Score | None, column: Column) -> Cell:
+    """Return a score as a cell, a dash if it was not measured."""
+    if score is None or math.isnan(score.value):
+        return Cell("–")
+    if math.isnan(score.low):
+        return Cell(column.digits(score.value))
+    interval = f"[{column.digits(score.low)}, {column.digits(score.high)}]"
+    return Cell(column.digits(score.value), interval)
+
+
+def name(group: Group, run: Finished) -> str:
+    """Return a run's name in a table; a dagger marks one that is flagged."""
+    return f"{group.label(run)}{' †' if run.record.flags else ''}"
+
+
+def flagged(group: Group) -> list[str]:
+    """Return a note on each run that is flagged and therefore not ranked."""
+    return [
+        f"† {group.label(run)} is not ranked: {'; '.join(run.record.flags)}."
+        for run in group.runs
+        if run.record.flags
+    ]
+
+
+def _unread(group: Group, metric: str) -> list[str]:
+    found = []
+    for run in group.runs:
+        for score in run.record.scores:
+            wanted = score.metric == f"{metric}_unread" and score.case == group.case
+            if wanted and score.value > 0:
+                count = f"{round(score.value * score.n)} images of {group.label(run)}"
+                found.append(f"{count} could not be opened and count nowhere.")
+    return found
+
+
+def _seconds(run: Finished) -> Cell:
+    seconds = run.record.seconds.get("erase", math.nan)
+    # Erasing nothing takes no time worth comparing.
+    none = run.record.spec.method == UNERASED or math.isnan(seconds)
+    return Cell("–" if none else f"{seconds:.1f}")
+
+
+def _rank(lines: list[list[Cell]], group: Group, place: int, column: Column) -> None:
+    """Mark the best and the second of a column; equal as printed is equal in rank."""
+    sign = {"lower": 1, "higher": -1}.get(column.better)
+    found: dict[int, float] = {}
+    for number, run in enumerate(group.runs):
+        score = group.score(run, column)
+        competes = run.record.spec.method != UNERASED and not run.record.flags
+        if sign and competes and score is not None and not math.isnan(score.value):
+            found[number] = sign * float(column.digits(score.value))
+    if len(found) < 2:
+        return
+    best = sorted(set(found.values()))[:2]
+    for number, value in found.items():
+        if value in best:
+            marked = replace(lines[number][place], rank=best.index(value) + 1)
+            lines[number][place] = marked

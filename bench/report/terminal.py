@@ -1,0 +1,40 @@
+"""Tables in the terminal, whatever its width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich import table as rich_table
+from rich.console import Console
+from rich.text import Text
+
+from bench.report.table import Cell, Table
+
+STYLES = {0: "", 1: "bold", 2: "underline"}
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table that fits: turned on its side if need be, then without its intervals."""
+    lines = [[Cell(text) for text in table.header], *(list(line) for line in table.lines)]
+    notes = list(table.notes)
+    if _width(lines) > console.width:
+        lines = [list(column) for column in zip(*lines, strict=True)]
+    if _width(lines) > console.width and any(each.interval for line in lines for each in line):
+        lines = [[replace(each, interval="") for each in line] for line in lines]
+        notes.append("A wider terminal, or comparison.md, has the 95 % intervals.")
+    made = rich_table.Table()
+    for number, name in enumerate(lines[0]):
+        made.add_column(Text(name.full), justify="right" if number else "left", no_wrap=True)
+    for line in lines[1:]:
+        made.add_row(*(Text(each.full, style=STYLES[each.rank]) for each in line))
+    console.print(table.title, highlight=False, markup=False)
+    console.print(made)
+    for note in notes:
+        console.print(note, highlight=False, markup=False)
+
+
+def _width(lines: Sequence[Sequence[Cell]]) -> int:
+    """Return the columns that a table of these lines takes."""
+    columns = zip(*lines, strict=True)
+    return sum(max(len(each.full) for each in column) + 3 for column in columns) + 1
