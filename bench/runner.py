@@ -51,7 +51,7 @@ def run(
     if folder.is_done():
         return folder.read_record()
     work = _Work(spec, folder, device, batch_size, progress, clock)
-    prompt_hash = prompts.file_hash(work.suite)
+    prompt_hash = prompts.file_hash(work.suite, work.family)
     facts = provenance.gather(spec.model, prompt_hash, device, batch_size)
     with clock.step("total"):
         work.check()
@@ -95,8 +95,11 @@ class _Work:
 
     @cached_property
     def suite(self) -> Suite:
-        suites = prompts.suites()
-        return suites[registry.find("suite", self.spec.suite, suites)]
+        return prompts.suite(self.spec.suite)
+
+    @cached_property
+    def family(self) -> str:
+        return pipelines.family(self.spec.model)
 
     @cached_property
     def size(self) -> Size:
@@ -111,16 +114,19 @@ class _Work:
     @cached_property
     def prompts(self) -> dict[str, tuple[Prompt, ...]]:
         """The prompts of each case."""
-        return {case.name: prompts.select(self.suite, case, self.size) for case in self.cases}
+        return {
+            case.name: prompts.select(self.suite, case, self.size, self.family)
+            for case in self.cases
+        }
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """The suite's metrics that can read this model's images, in the suite's order."""
-        known, family = registry.metrics(), pipelines.family(self.spec.model)
+        known = registry.metrics()
         found = {}
         for name in self.suite.metrics:
             metric = registry.load_metric(known[registry.find("metric", name, known)])
-            if metric.families is None or family in metric.families:
+            if metric.families is None or self.family in metric.families:
                 found[name] = metric
         if not found:
             raise InputError(
@@ -145,13 +151,13 @@ class _Work:
         self.clock.seconds |= dict.fromkeys(("load", "erase", "generate", "measure"), 0.0)
         with self.clock.step("load"):
             for metric in self.metrics.values():
-                metric.prepare(pipelines.family(self.spec.model), self.device)
+                metric.prepare(self.family, self.device)
 
     def erase(self) -> None:
         from bench.edits import read_header, save_edit
 
         eraser = registry.load_method(registry.method(self.spec.method), self.spec.options)
-        concepts = prompts.concepts()
+        concepts = prompts.known_concepts(self.suite)
         seconds = []
         for case in self.cases:
             path = self.folder.edit_path(case.name)
@@ -235,13 +241,15 @@ class _Work:
     def _setting(self, case: Case) -> Setting:
         from bench.metrics import Setting
 
-        known = prompts.concepts()
+        known = prompts.known_concepts(self.suite)
         names = dict.fromkeys(name for each in self.suite.cases for name in each.concepts)
-        names |= dict.fromkeys(prompt.concept for prompt in self.prompts[case.name])
+        names |= dict.fromkeys(
+            prompt.concept for prompt in self.prompts[case.name] if prompt.concept
+        )
         return Setting(
             erased=tuple(known[name] for name in case.concepts),
             classes=tuple(known[name] for name in names),
-            family=pipelines.family(self.spec.model),
+            family=self.family,
             device=self.device,
         )
 

@@ -82,7 +82,7 @@ def _of_metric(rows: Rows, metric: str, seed: int) -> list[tuple[str, str, Inter
             found.append(
                 (f"{metric}_leak", role, stats.wilson(int(leaks.sum()), leaks.size), leaks.size)
             )
-    unread = sum(math.isnan(_own(metric, row)) for row in rows)
+    unread = sum(math.isnan(_leak(metric, row)) for row in rows)
     found.append((f"{metric}_unread", ALL, stats.wilson(unread, len(rows)), len(rows)))
     return found
 

@@ -87,8 +87,8 @@ def verdicts(
         erased: The concepts that were erased.
 
     Returns:
-        `label` (top-1), `probability` (of the prompt's own concept) and `erased` (1 if the top-1
-        label is an erased concept, else 0).
+        `label` (top-1), `probability` (of the prompt's own concept, NaN if it has none) and
+        `erased` (1 if the top-1 label is an erased concept, else 0).
     """
     gone = {concept.name for concept in erased}
     rows = iter(probabilities)
@@ -102,7 +102,7 @@ def _verdict(
     row: Sequence[float], labels: Sequence[str], prompt: Prompt, gone: set[str]
 ) -> Verdict:
     label = labels[max(range(len(labels)), key=lambda i: row[i])]
-    own = float(row[labels.index(prompt.concept)])
+    own = float(row[labels.index(prompt.concept)]) if prompt.concept else math.nan
     return {"label": label, "probability": own, "erased": float(label in gone)}
 
 

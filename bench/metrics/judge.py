@@ -48,7 +48,7 @@ class Judge(Metric):
 
         head = _head(setting)
         labels = LABELS[head]
-        for name in {prompt.concept for prompt in prompts}:
+        for name in {prompt.concept for prompt in prompts if prompt.concept}:
             if name not in labels:
                 raise InputError(f"the judge does not know {name!r}; it knows {', '.join(labels)}")
         network = judge.load()

@@ -100,7 +100,7 @@ def test_a_plan_does_nothing(
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
     out = tmp_path / "runs"
     assert cli.main([*SMOKE, "--plan", "--out", str(out)]) == 0
-    assert "case airplane: keep airplane (to do); 27 images (0 there)" in capsys.readouterr().out
+    assert "case airplane: keep airplane (to do); 38 images (0 there)" in capsys.readouterr().out
     assert not out.exists()
 
 

@@ -39,7 +39,7 @@ SUITE = Suite(
     kind="object",
     cases=tuple(Case(name, (name,)) for name in CONCEPTS),
     sizes=(Size("smoke", IMAGES, ("airplane",)),),
-    prompt_file="toys.csv",
+    prompt_files=("toys.csv",),
     metrics=("hue", "other"),
     summary="",
 )
