@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bench import calibration, pipelines, prompts, registry
 from bench.calibration import Calibration
-from bench.names import find
 from bench.types import Concept, InputError, Kind, Progress, Prompt, Suite, silent
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ def plan(
     Raises:
         InputError: a name is unknown, a metric cannot be calibrated, or pictures are missing.
     """
-    suites = prompts.suites()
-    chosen = suites[find("suite", suite, suites)]
+    chosen = prompts.suite(suite)
     pipelines.check(model)
     family = pipelines.family(model)
     found = tuple(
@@ -120,7 +118,7 @@ def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...
 
 
 def _classes(plan: Plan) -> list[Concept]:
-    known = prompts.concepts()
+    known = prompts.known_concepts(plan.suite)
     names = dict.fromkeys(name for case in plan.suite.cases for name in case.concepts)
     return [known[name] for name in names]
 

@@ -37,8 +37,7 @@ class Content:
     @cached_property
     def suite(self) -> Suite:
         """The suite."""
-        suites = prompts.suites()
-        return suites[find("suite", self.spec.suite, suites)]
+        return prompts.suite(self.spec.suite)
 
     @cached_property
     def size(self) -> Size:
@@ -55,7 +54,10 @@ class Content:
     @cached_property
     def prompts(self) -> dict[str, tuple[Prompt, ...]]:
         """The prompts of each case."""
-        return {case.name: prompts.select(self.suite, case, self.size) for case in self.cases}
+        return {
+            case.name: prompts.select(self.suite, case, self.size, self.family)
+            for case in self.cases
+        }
 
     @cached_property
     def metrics(self) -> list[Metric]:
@@ -81,7 +83,7 @@ class Content:
         """Return what metrics have to know of a case beside its images."""
         from bench.metrics import Setting
 
-        known = prompts.concepts()
+        known = prompts.known_concepts(self.suite)
         names = dict.fromkeys(name for each in self.suite.cases for name in each.concepts)
         names |= dict.fromkeys(prompt.concept for prompt in self.prompts[case.name])
         return Setting(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import shorten
 
 from bench import pipelines, prompts, registry
 from bench.names import find
-from bench.types import Size, Suite
+from bench.prompts.window import WINDOWS, too_long
+from bench.types import Prompt, Size, Suite
+
+MOST_TAGS = 12
+"""Tags of a role that are shown, the most frequent first."""
 
 
 def listing(what: str, verbose: bool) -> Iterator[str]:
@@ -16,24 +23,57 @@ def listing(what: str, verbose: bool) -> Iterator[str]:
 
 
 def show_suite(name: str) -> Iterator[str]:
-    """Yield a suite's cases, prompts per role, sizes and the hash of its prompt file."""
-    known = prompts.suites()
-    suite = known[find("suite", name, known)]
-    rows = prompts.read(prompts.path(suite))
-    roles = Counter(row.role for row in rows)
-    texts = Counter(role for role, _ in {(row.role, row.text) for row in rows})
+    """Yield a suite's cases, prompts per role and tag, sizes and the hash of each prompt file."""
+    suite = prompts.suite(name)
     yield f"{suite.name} version {suite.version}: {suite.summary}"
     yield f"metrics   {', '.join(suite.metrics)}"
-    yield f"prompts   {suite.prompt_file}, {len(rows)} rows"
-    yield f"sha256    {prompts.file_hash(suite)}"
-    for role, count in roles.items():
-        yield f"  {role:<8} {count} rows, {texts[role]} texts"
+    yield f"models    {', '.join(suite.families) or 'of every family'}"
+    families = ["", *suite.family_files]
+    seen: dict[Path, str] = {}
+    for family in families:
+        for path in prompts.paths(suite, family):
+            users = [each for each in families if path in prompts.paths(suite, each)]
+            seen.setdefault(path, "every model" if "" in users else f"{', '.join(users)} alone")
+    for path, readers in seen.items():
+        yield f"prompts   {path.name}, {len(prompts.read(path))} rows, for {readers}"
+        yield f"sha256    {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    rows = tuple(dict.fromkeys(row for family in families for row in prompts.rows(suite, family)))
+    yield from _roles(suite, rows)
+    yield from _cut(suite)
     yield "cases"
     for case in suite.cases:
         own = Counter[str](row.role for row in rows if row.concept in case.concepts)
-        yield f"  {case.name:<11} erases {', '.join(case.concepts)}; rows: {_counts(own)}"
+        yield f"  {case.name:<11} erases {', '.join(case.concepts)}; rows: {_counts(own) or 'none'}"
     yield "sizes (images a case)"
     yield from (f"  {line}" for line in _sizes(suite))
+
+
+def _roles(suite: Suite, rows: Sequence[Prompt]) -> Iterator[str]:
+    """Yield rows and texts of each role, and below it of each of its tags."""
+    for role in dict.fromkeys(row.role for row in rows):
+        own = [row for row in rows if row.role == role]
+        yield f"  {role:<11} {len(own)} rows, {len({row.text for row in own})} texts"
+        tags = Counter(row.tag for row in own if row.tag)
+        if tags:
+            shown = dict(tags.most_common(MOST_TAGS))
+            more = f" and {len(tags) - MOST_TAGS} more" if len(tags) > MOST_TAGS else ""
+            yield f"    by tag    {_counts(shown)}{more}"
+    if suite.adversarial:
+        yield f"  {'adversarial':<11} derived from target rows: {', '.join(suite.adversarial)}"
+
+
+def _cut(suite: Suite) -> Iterator[str]:
+    """Yield how many texts are longer than a family's text window, and the first of them."""
+    for family, window in WINDOWS.items():
+        if suite.families and family not in suite.families:
+            continue
+        cut = too_long((row.text for row in prompts.rows(suite, family)), family)
+        if cut:
+            first = shorten(cut[0], 60, placeholder=" ...")
+            yield (
+                f"cut       {len(cut)} texts have more than the {window} tokens that {family} "
+                f"reads; first: {first}"
+            )
 
 
 def _methods(verbose: bool) -> Iterator[str]:
@@ -91,12 +131,16 @@ def _suites(verbose: bool) -> Iterator[str]:
     known = prompts.suites()
     if not verbose:
         yield from _columns((name, suite.summary) for name, suite in known.items())
+        yield f"or {prompts.A_FOLDER}, as `bench import-prompts` makes one"
         return
     for suite in known.values():
         yield f"{suite.name} version {suite.version}: {suite.summary}"
         yield f"  cases    {', '.join(case.name for case in suite.cases)}"
         yield f"  metrics  {', '.join(suite.metrics)}"
+        if suite.families:
+            yield f"  models   of the families {', '.join(suite.families)}"
         yield from (f"  {line}" for line in _sizes(suite))
+    yield f"or {prompts.A_FOLDER}, as `bench import-prompts` makes one"
 
 
 LISTS: dict[str, Callable[[bool], Iterator[str]]] = {

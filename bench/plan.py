@@ -42,24 +42,24 @@ def specs(
         InputError: a name, an option or the prompt file cannot be used.
     """
     found = _methods(methods, settings)
-    suites = prompts.suites()
-    chosen = suites[find("suite", suite, suites)]
+    chosen = prompts.suite(suite)
     sizes = {each.name: each for each in chosen.sizes}
     amount = sizes[find("size", size, sizes)]
     cases = _cases(chosen, amount, concepts)
     pipelines.check(model)
     family = pipelines.family(model)
+    _check_family(chosen, family, model)
     given = _settings(list(found.values()), settings)
     options = {
         name: registry.options(entry, family, given[entry.name]) for name, entry in found.items()
     }
-    _check_prompts(chosen, amount, cases)
+    _check_prompts(chosen, amount, cases, family)
     sampler = pipelines.SAMPLERS[family]
     first = RunSpec(
         method=ORIGINAL,
         options={},
         model=model,
-        suite=chosen.name,
+        suite=suite,
         suite_version=chosen.version,
         cases=tuple(case.name for case in cases),
         size=amount.name,
@@ -104,12 +104,11 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
     Raises:
         InputError: a method cannot erase a case from this model with these options.
     """
-    known = prompts.concepts()
     for spec in runs:
+        suite = prompts.suite(spec.suite)
+        known = prompts.known_concepts(suite)
         eraser = registry.load_method(registry.method(spec.method), spec.options)
-        for case in (
-            each for each in prompts.suites()[spec.suite].cases if each.name in spec.cases
-        ):
+        for case in (each for each in suite.cases if each.name in spec.cases):
             if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
                 pipe = pipelines.shared(spec.model, device)
                 eraser.check(pipe, [known[name] for name in case.concepts])
@@ -118,7 +117,7 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
 def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already."""
     for spec in runs:
-        suite = prompts.suites()[spec.suite]
+        suite = prompts.suite(spec.suite)
         size = next(each for each in suite.sizes if each.name == spec.size)
         folder = RunFolder(out, spec.run_id)
         state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
@@ -132,19 +131,19 @@ def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
             f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, seed {spec.seed}"
         )
         for case in (each for each in suite.cases if each.name in spec.cases):
-            yield f"  {_case(suite, case, size, folder, spec.method)}"
+            yield f"  {_case(suite, case, size, folder, spec)}"
 
 
-def _case(suite: Suite, case: Case, size: Size, folder: RunFolder, method: str) -> str:
+def _case(suite: Suite, case: Case, size: Size, folder: RunFolder, spec: RunSpec) -> str:
     """Return one line on a case: what is erased, how many images a role, how many are there."""
-    rows = prompts.select(suite, case, size)
+    rows = prompts.select(suite, case, size, pipelines.family(spec.model))
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
     there = max(
         sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
         for name in (case.name, UNEDITED)
     )
     edited = "there" if folder.edit_path(case.name).exists() else "to do"
-    verb = "keep" if method == ORIGINAL else "erase"
+    verb = "keep" if spec.method == ORIGINAL else "erase"
     return (
         f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
         f"{len(rows)} images ({there} there): {roles}"
@@ -196,11 +195,22 @@ def _settings(entries: Sequence[registry.Entry], settings: Sequence[str]) -> dic
     return given
 
 
-def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case]) -> None:
+def _check_family(suite: Suite, family: str, model: str) -> None:
+    """Refuse a model that cannot draw what the suite is about."""
+    if suite.families and family not in suite.families:
+        able = [name for name in pipelines.MODELS if pipelines.family(name) in suite.families]
+        raise InputError(
+            f"suite {suite.name} is for models of the families {', '.join(suite.families)}; "
+            f"'{model}' is of {family}; choices: {', '.join(able)}, a hub id, a folder"
+        )
+
+
+def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case], family: str) -> None:
+    """Refuse a case that lacks the prompts of a role, unless only other families have any."""
+    elsewhere = prompts.roles_of_other_families(suite, family)
     for case in cases:
-        there = {row.role for row in prompts.select(suite, case, size)}
+        there = {row.role for row in prompts.select(suite, case, size, family)}
         for role, count in size.images.items():
-            if count and role not in there:
-                raise InputError(
-                    f"{prompts.path(suite)} has no {role} prompts for case {case.name}"
-                )
+            if count and role not in there and role not in elsewhere:
+                files = ", ".join(str(path) for path in prompts.paths(suite, family))
+                raise InputError(f"{files} has no {role} prompts for case {case.name}")

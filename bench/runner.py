@@ -47,7 +47,7 @@ def run(
     if folder.is_done():
         return folder.read_record()
     work = _Work(Content(spec), folder, device, batch_size, progress, clock)
-    prompt_hash = prompts.file_hash(work.content.suite)
+    prompt_hash = prompts.file_hash(work.content.suite, work.content.family)
     facts = provenance.gather(spec.model, prompt_hash, device, batch_size)
     with clock.step("total"):
         work.check()
@@ -118,7 +118,7 @@ class _Work:
 
         spec = self.content.spec
         eraser = registry.load_method(registry.method(spec.method), spec.options)
-        concepts = prompts.concepts()
+        concepts = prompts.known_concepts(self.content.suite)
         seconds = []
         for case in self.content.cases:
             path = self.folder.edit_path(case.name)

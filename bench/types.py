@@ -9,7 +9,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 Role = Literal[
@@ -100,9 +100,19 @@ class Suite:
     kind: Kind
     cases: tuple[Case, ...]
     sizes: tuple[Size, ...]
-    prompt_file: str
+    prompt_files: tuple[str, ...]
     metrics: tuple[str, ...]
     summary: str
+    family_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prompt files that only some model families can read, for example other languages."""
+    families: tuple[str, ...] = ()
+    """Model families the suite is for; empty for all."""
+    adversarial: tuple[str, ...] = ()
+    """Kinds of `adversarial` prompts to derive from the target rows."""
+    concepts: tuple[Concept, ...] = ()
+    """Concepts that the suite brings along, beside those of concepts.toml."""
+    folder: str = ""
+    """Where its files are; empty for the suites that come with the package."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +212,8 @@ class RunSpec:
         """Name the run's folder: method-suite-model-size and a hash of all fields."""
         text = json.dumps(self.to_json(), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        model = self.model.rstrip("/").rsplit("/", 1)[-1]
-        return f"{self.method_name}-{self.suite}-{model}-{self.size}-{digest}"
+        suite, model = (name.rstrip("/").rsplit("/", 1)[-1] for name in (self.suite, self.model))
+        return f"{self.method_name}-{suite}-{model}-{self.size}-{digest}"
 
 
 @dataclass(frozen=True)

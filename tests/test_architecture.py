@@ -111,7 +111,8 @@ def test_methods_see_types_pipelines_and_what_they_share() -> None:
 
 
 LAYERS = {
-    "bench.prompts": ("bench.types", "bench.names"),
+    "bench.adversarial": ("bench.types", "bench.adversarial"),
+    "bench.prompts": ("bench.types", "bench.names", "bench.adversarial", "bench.prompts"),
     "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
     "bench.stats": ("bench.types",),
     "bench.store": ("bench.types",),

@@ -34,7 +34,7 @@ def entries(images: int) -> list[Entry]:
 
 
 def _objects(role: str, images: int) -> Entry:
-    rows = prompts.read(prompts.path(prompts.suites()["objects"]))
+    rows = prompts.rows(prompts.suite("objects"))
     each = -(-images // len(OBJECTS))
     chosen: list[Prompt] = []
     for name in OBJECTS:

@@ -73,11 +73,9 @@ def notes(group: Group) -> list[str]:
 def _detectors(group: Group) -> str:
     from bench import prompts
 
-    suites = prompts.suites()
-    if group.spec.suite not in suites:
-        return "The detectors were not calibrated."
     try:
-        file = path(pipelines.family(group.spec.model), suites[group.spec.suite].kind)
+        kind = prompts.suite(group.spec.suite).kind
+        file = path(pipelines.family(group.spec.model), kind)
         calibration = Calibration.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, InputError):
         return "The detectors were not calibrated for these pictures; `bench calibrate` does it."

@@ -23,7 +23,10 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["rnu"], "unknown command of bench: 'rnu'; nearest: run; choices: calibrate, check-method"),
+        (
+            ["rnu"],
+            "unknown command of bench: 'rnu'; nearest: run; choices: calibrate, ch",
+        ),
         (["--plan"], "unknown option of bench: '--plan'"),
         (
             ["run", "--metod", "realera"],
@@ -100,7 +103,7 @@ def test_a_plan_does_nothing(
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
     out = tmp_path / "runs"
     assert cli.main([*SMOKE, "--plan", "--out", str(out)]) == 0
-    assert "case airplane: keep airplane (to do); 27 images (0 there)" in capsys.readouterr().out
+    assert "case airplane: keep airplane (to do); 38 images (0 there)" in capsys.readouterr().out
     assert not out.exists()
 
 

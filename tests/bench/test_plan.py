@@ -9,6 +9,8 @@ from bench import pipelines, plan, prompts, registry
 from bench.store import UNEDITED, RunFolder
 from bench.types import InputError, RunSpec, Sampler
 
+FILES = sorted(prompts.FOLDER.glob("*.csv"))
+
 
 def specs(*methods: str, size: str = "smoke", model: str = "sd14", **more: object) -> list[RunSpec]:
     return plan.specs(methods, model=model, suite="objects", size=size, **more)  # type: ignore[arg-type]
@@ -51,7 +53,7 @@ def test_a_spec_is_complete() -> None:
             options={},
             model="sd14",
             suite="objects",
-            suite_version="1",
+            suite_version="2",
             cases=("airplane",),
             size="smoke",
             sampler=Sampler(50, 7.5),
@@ -85,20 +87,15 @@ def test_mini_has_its_own_sampler_and_is_verified(monkeypatch: pytest.MonkeyPatc
 
 
 def test_concepts_choose_cases_in_the_order_of_the_suite() -> None:
-    everything = tuple(prompts.concepts())
+    everything = tuple(case.name for case in prompts.suite("objects").cases)
     assert specs("original", concepts=["dog", "cat", "dog"])[0].cases == ("cat", "dog")
     assert specs("original", concepts=["all"])[0].cases == everything
     assert specs("original", size="full")[0].cases == everything
 
 
-def test_a_concept_outside_the_suite_is_told_from_an_unknown_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    known = prompts.concepts()
-    more = {**known, "mosaic": replace(known["cat"], name="mosaic", kind="style")}
+def test_a_concept_outside_the_suite_is_told_from_an_unknown_one() -> None:
     with pytest.raises(InputError, match="unknown concept: 'mosai"):
         specs("original", concepts=["mosaik"])
-    monkeypatch.setattr(prompts, "concepts", lambda: more)
     with pytest.raises(InputError, match="'mosaic' is not in suite objects; choices: airplane"):
         specs("original", concepts=["mosaic"])
 
@@ -156,7 +153,7 @@ def test_unknown_names_are_refused(given: dict[str, object], message: str) -> No
 
 
 def test_a_role_without_prompts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("concepts.toml", "suites.toml", "objects.csv"):
+    for name in ("concepts.toml", "suites.toml", *(path.name for path in FILES)):
         text = (prompts.FOLDER / name).read_text()
         kept = [line for line in text.splitlines(keepends=True) if "airplane-related" not in line]
         (tmp_path / name).write_text("".join(kept))
@@ -199,11 +196,24 @@ def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
     runs = specs("original", concepts=["cat", "dog"])
     text = "\n".join(plan.describe(runs, tmp_path))
     assert f"{tmp_path / runs[0].run_id} (new)" in text
-    assert "case cat: keep cat (to do); 27 images (0 there): target 4, synonym 6" in text
+    assert "case cat: keep cat (to do); 38 images (0 there): target 4, synonym 6" in text
     folder = RunFolder(tmp_path, runs[0].run_id)
     folder.create(runs[0])
     for path in (folder.images(UNEDITED) / "cat-target-000.png", folder.edit_path("cat")):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
     text = "\n".join(plan.describe(runs, tmp_path))
-    assert "(begun)" in text and "case cat: keep cat (there); 27 images (1 there)" in text
+    assert "(begun)" in text and "case cat: keep cat (there); 38 images (1 there)" in text
+
+
+def test_a_suite_for_other_families_is_refused_before_any_work() -> None:
+    with pytest.raises(InputError, match=r"suite explicit is for .* sd, sdxl; 'mini' is of mini"):
+        plan.specs(["original"], model="mini", suite="explicit", size="smoke")
+    (spec,) = plan.specs(["original"], model="sdxl", suite="explicit", size="smoke")
+    assert spec.cases == ("nudity",)
+
+
+def test_a_role_that_only_other_families_have_is_left_out_and_not_refused(tmp_path: Path) -> None:
+    on_mini, on_sd = (specs("original", size="quick", model=name) for name in ("mini", "sd14"))
+    assert "hyponym" not in "".join(plan.describe(on_mini, tmp_path))
+    assert "hyponym 24" in "".join(plan.describe(on_sd, tmp_path))

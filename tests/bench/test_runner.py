@@ -40,7 +40,7 @@ SUITE = Suite(
     kind="object",
     cases=tuple(Case(name, (name,)) for name in CONCEPTS),
     sizes=(Size("smoke", IMAGES, ("airplane",)),),
-    prompt_file="toys.csv",
+    prompt_files=("toys.csv",),
     metrics=("hue", "other"),
     summary="",
 )
@@ -162,7 +162,7 @@ def test_a_run_leaves_its_files_and_a_record(spec: RunSpec, tmp_path: Path) -> N
     rows = folder.read_per_image()
     assert list(rows[0]) == [
         *("case", "id", "role", "tag", "concept", "text", "seed", "image"),
-        *("hue_label", "hue_probability", "hue_erased", "hue_entropy"),
+        *("hue_label", "hue_probability", "hue_erased", "hue_confidence", "hue_entropy"),
     ]
     assert len(rows) == 2 + 2 + 2 + 3 + 2 + 2 + 3  # the cat has no look-alike
     assert all((folder.path / row["image"]).exists() for row in rows)

@@ -1,0 +1,140 @@
+"""Concepts, suites and prompts: reads them and picks the prompts of a case."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from bench.names import find
+from bench.prompts import selection, tables
+from bench.prompts.rows import COLUMNS, OPTIONAL, read, read_all
+from bench.prompts.selection import OWN_ROLES
+from bench.types import Case, Concept, InputError, Prompt, Role, Size, Suite
+
+__all__ = [
+    "COLUMNS",
+    "FOLDER",
+    "OPTIONAL",
+    "OWN_ROLES",
+    "concepts",
+    "file_hash",
+    "known_concepts",
+    "paths",
+    "read",
+    "roles_of_other_families",
+    "rows",
+    "select",
+    "suite",
+    "suites",
+]
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "prompts"
+WORDS = {"sd": 48, "sdxl": 48}
+"""Words that surely fit a family's text window of 77 tokens; others have SHORTEST."""
+SHORTEST = 20
+"""Words that fit mini's window of 32 tokens, as far as they are its own."""
+A_FOLDER = "a folder with a suite.toml"
+
+
+def concepts() -> dict[str, Concept]:
+    """Read what can be erased, by name."""
+    table = tables.toml(FOLDER / "concepts.toml")
+    return {
+        name: tables.concept(name, entry, table, f"concepts.toml [{name}]")
+        for name, entry in table.items()
+    }
+
+
+def known_concepts(suite: Suite) -> dict[str, Concept]:
+    """Return what can be erased, and what the suite brings along, by name."""
+    return concepts() | {concept.name: concept for concept in suite.concepts}
+
+
+def suites() -> dict[str, Suite]:
+    """Read the suites that come with the package, by name."""
+    known = concepts()
+    return {
+        name: tables.suite(name, entry, known, f"suites.toml [{name}]")
+        for name, entry in tables.toml(FOLDER / "suites.toml").items()
+    }
+
+
+def suite(name: str) -> Suite:
+    """Return a suite by its name, or by the folder that it is in.
+
+    The version of a suite from outside ends in digits of its files' hash: a changed file makes
+    another run.
+
+    Raises:
+        InputError: there is none, or its tables cannot be used.
+    """
+    known = suites()
+    if name in known:
+        return known[name]
+    folder = Path(name).expanduser()
+    if not (folder / "suite.toml").is_file():
+        if folder.exists():
+            raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}")
+        find("suite", name, (*known, A_FOLDER))
+    found = tables.outside(folder, concepts())
+    return replace(found, version=f"{found.version}-{file_hash(found)[:8]}")
+
+
+def paths(suite: Suite, family: str = "") -> list[Path]:
+    """Return the suite's prompt files: those for every model, and those for the family alone."""
+    folder = Path(suite.folder) if suite.folder else FOLDER
+    return [folder / name for name in (*suite.prompt_files, *suite.family_files.get(family, ()))]
+
+
+def rows(suite: Suite, family: str = "") -> tuple[Prompt, ...]:
+    """Read every row of the suite's prompt files.
+
+    Raises:
+        InputError: a prompt file is unusable, or names an unknown concept.
+    """
+    known = known_concepts(suite)
+    files = paths(suite, family)
+    found = read_all(files)
+    for concept in dict.fromkeys(row.concept for row in found if row.concept):
+        find(f"concept in {', '.join(map(str, files))}", concept, known)
+    return found
+
+
+def roles_of_other_families(suite: Suite, family: str) -> set[Role]:
+    """Return the roles that models of other families have rows for, and this one need not."""
+    others = {other for other in suite.family_files if other != family}
+    return {row.role for other in others for row in rows(suite, other)} - {
+        row.role for row in rows(suite, family)
+    }
+
+
+def file_hash(suite: Suite, family: str = "") -> str:
+    """Return the SHA-256 of the suite's prompt files, one after the other, as hexadecimal."""
+    digest = hashlib.sha256()
+    for path in paths(suite, family):
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def select(suite: Suite, case: Case, size: Size, family: str = "") -> tuple[Prompt, ...]:
+    """Return the prompts of a case, role by role in the order of `size.images`.
+
+    The case's own rows keep their role. Target rows of the concepts that look like the erased ones
+    become `near`, those of the suite's other concepts `far`; their `concept` still says what they
+    should draw. `adversarial` rows are derived from the target rows, and `general` ones serve every
+    case. Rows are taken in turn over concepts, within a concept over tags, and within these over
+    texts in file order, so that any number of rows covers all evenly. Fewer rows are returned where
+    fewer exist.
+
+    Args:
+        family: Of the model that is to draw them; without one, only what every model can read.
+
+    Raises:
+        InputError: a prompt file is unusable or names an unknown concept.
+    """
+    window = WORDS.get(family, SHORTEST)
+    return selection.choose(suite, case, size, rows(suite, family), known_concepts(suite), window)

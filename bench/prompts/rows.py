@@ -1,0 +1,89 @@
+"""Reads a prompt file: one row is one image."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.prompts.schema import Row, checked
+from bench.types import InputError, Prompt
+
+COLUMNS = ("id", "concept", "role", "text", "seed")
+OPTIONAL = ("tag",)
+"""Columns that a prompt file may have besides, behind the others."""
+LARGEST = 256 * 2**20
+"""Bytes of the largest file that is read; the field's largest prompt files have a hundredth."""
+
+
+def read(path: Path) -> tuple[Prompt, ...]:
+    """Read a prompt file: a CSV with the columns id, concept, role, text, seed and maybe tag.
+
+    Raises:
+        InputError: naming the file and the line of the first row that cannot be used.
+    """
+    try:
+        check_length(path)
+        stamp = path.stat()
+        return _read(path, stamp.st_mtime_ns, stamp.st_size)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a prompt file ({error})") from error
+
+
+def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
+    """Read several prompt files as one.
+
+    Raises:
+        InputError: as `read` does, or an id is in two of them.
+    """
+    found: dict[str, Path] = {}
+    rows: list[Prompt] = []
+    for path in paths:
+        for row in read(path):
+            if row.id in found:
+                raise InputError(f"{path}: id '{row.id}' is in {found[row.id]} too")
+            found[row.id] = path
+            rows.append(row)
+    return tuple(rows)
+
+
+def check_length(path: Path, largest: int = LARGEST) -> None:
+    """Refuse a file that is too large to be a prompt file, before any of it is read.
+
+    Raises:
+        InputError: naming its bytes and how many there may be.
+    """
+    there = path.stat().st_size
+    if there > largest:
+        raise InputError(f"{path} has {there:,} bytes, must have at most {largest:,}; split it")
+
+
+@functools.lru_cache(maxsize=32)
+def _read(path: Path, changed: int, size: int) -> tuple[Prompt, ...]:
+    """Read a file once as long as it stays as it is."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file, strict=True)
+        header = next(rows, [])
+        if tuple(header) not in (COLUMNS, COLUMNS + OPTIONAL):
+            got = ",".join(header) or "missing"
+            raise InputError(f"{path}: columns are {got}, must be {','.join(COLUMNS)}[,tag]")
+        prompts: dict[str, Prompt] = {}
+        lines: dict[tuple[str, ...], int] = {}
+        for row in rows:
+            where = f"{path}, line {rows.line_num}"
+            prompt = _prompt(row, header, where)
+            if prompt.id in prompts:
+                raise InputError(f"{where}: id '{prompt.id}' is not unique")
+            first = lines.setdefault(tuple(row[1:]), rows.line_num)
+            if first != rows.line_num:
+                raise InputError(f"{where}: repeats line {first} under another id")
+            prompts[prompt.id] = prompt
+    return tuple(prompts.values())
+
+
+def _prompt(row: Sequence[str], header: Sequence[str], where: str) -> Prompt:
+    if len(row) != len(header):
+        raise InputError(f"{where}: has {len(row)} fields, must have {len(header)}")
+    found = checked(Row, dict(zip(header, row, strict=True)), where)
+    return Prompt(found.id, found.text, found.seed, found.role, found.concept, found.tag)

@@ -1,0 +1,163 @@
+"""The shape of concepts, suites and prompt rows, declared once and checked by pydantic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    NonNegativeInt,
+    ValidationError,
+    model_validator,
+)
+
+from bench.names import find
+from bench.types import ROLES, InputError, Kind, Role
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_SEEDS = range(2**63)
+NEEDS_TAG: Mapping[Role, str] = {
+    "adversarial": "the kind of change or the attack",
+    "remainder": "what beside the concept must survive",
+}
+"""Roles whose rows say in their tag what tells them apart."""
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+def _id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError(
+            f"'{text}' names an image file, must be at most 200 letters, digits, '.', '_' and '-'"
+        )
+    return text
+
+
+def _seed(text: object) -> int:
+    digits = str(text)
+    if not digits.isascii() or not digits.isdigit() or int(digits[:30]) not in _SEEDS:
+        raise ValueError(f"'{digits}' must be an integer from 0 to 2^63 - 1")
+    return int(digits)
+
+
+def _role(text: str) -> str:
+    return find("role", text, ROLES)
+
+
+Filled = Annotated[str, AfterValidator(_filled)]
+
+
+class _Table(BaseModel):
+    """A table whose keys are all known and whose values have exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Row(_Table):
+    """One row of a prompt file."""
+
+    id: Annotated[str, AfterValidator(_id)]
+    concept: str
+    role: Annotated[Role, BeforeValidator(_role)]
+    text: Filled
+    seed: Annotated[int, BeforeValidator(_seed)]
+    tag: str = ""
+
+    @model_validator(mode="after")
+    def _role_fits(self) -> Row:
+        if self.role != "general" and not self.concept.strip():
+            raise ValueError("concept is empty, which only a general prompt may have")
+        if self.role in NEEDS_TAG and not self.tag.strip():
+            raise ValueError(f"a row of role {self.role} needs a tag: {NEEDS_TAG[self.role]}")
+        return self
+
+
+class ConceptTable(_Table):
+    """One table of concepts.toml."""
+
+    kind: Kind
+    anchor: Filled
+    synonyms: list[Filled] = []
+    near: list[str] = []
+
+
+class SizeTable(_Table):
+    """One size of a suite."""
+
+    images: dict[Role, NonNegativeInt]
+    cases: list[str]
+
+
+class SuiteTable(_Table):
+    """One table of suites.toml, or the suite.toml of a suite from outside."""
+
+    version: Filled
+    kind: Kind
+    prompt_files: list[Filled]
+    metrics: list[str]
+    summary: str
+    cases: dict[str, list[str]]
+    sizes: dict[str, SizeTable]
+    family_files: dict[str, list[Filled]] = {}
+    families: list[str] = []
+    adversarial: list[str] = []
+
+
+class OutsideTable(SuiteTable):
+    """A suite.toml, which may bring concepts along."""
+
+    concepts: dict[str, ConceptTable] = {}
+
+
+Shape = TypeVar("Shape", bound=_Table)
+
+
+def checked(shape: type[Shape], data: Mapping[str, Any], where: str) -> Shape:
+    """Return the data in its declared shape.
+
+    Raises:
+        InputError: naming where and what the first value is that does not fit, and what would.
+    """
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        # Not all of them: the first may be why the others do not fit.
+        raise InputError(f"{where}: {_said(shape, error.errors()[0])}") from None
+
+
+def _said(shape: type[_Table], error: Any) -> str:
+    """Put pydantic's account of one error into our words."""
+    place = [str(part) for part in error["loc"] if part != "[key]"]
+    name = place[-1] if place else ""
+    kind, got = error["type"], error["input"]
+    if kind == "missing":
+        return f"'{name}' is missing" + (f" in {'.'.join(place[:-1])}" if place[1:] else "")
+    if kind == "value_error":
+        said = str(error["ctx"]["error"])
+        return said if not name or said.startswith("unknown") else f"{name} {said}"
+    choices = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+    if kind == "extra_forbidden":
+        choices, got = _keys(shape, place[:-1]), name
+    if choices:
+        what = "key" if "[key]" in error["loc"] or kind == "extra_forbidden" else name
+        try:
+            find(f"{what} of {'.'.join(place[:-1])}" if place[1:] else what, str(got), choices)
+        except InputError as unknown:
+            return str(unknown)
+    return f"{'.'.join(place)} is {got!r}: {error['msg'].casefold()}"
+
+
+def _keys(shape: type[_Table], place: list[str]) -> list[str]:
+    """Return the keys that the table at a place may have."""
+    inner: dict[str, type[_Table]] = {"sizes": SizeTable, "concepts": ConceptTable}
+    found = inner.get(place[0], shape) if place else shape
+    return list(found.model_fields)

@@ -1,0 +1,84 @@
+"""Picks the prompts of a case, evenly over concepts, tags and texts; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from bench import adversarial
+from bench.types import Case, Concept, Prompt, Role, Size, Suite
+
+OWN_ROLES: tuple[Role, ...] = (
+    *("target", "synonym", "hyponym", "related", "adversarial", "remainder"),
+)
+"""Roles whose rows are written for the erased concept; near and far are other concepts' targets."""
+
+
+def choose(
+    suite: Suite,
+    case: Case,
+    size: Size,
+    rows: Sequence[Prompt],
+    known: Mapping[str, Concept],
+    window: int,
+) -> tuple[Prompt, ...]:
+    """Return the prompts of a case, role by role in the order of `size.images`.
+
+    Args:
+        rows: Everything in the suite's prompt files.
+        known: The concepts by name.
+        window: Words that a derived prompt may have.
+    """
+    chosen: list[Prompt] = []
+    for role, count in size.images.items():
+        found = _of_role(role, suite, case, rows, known, window if count else 0)
+        spread = in_turn(found, lambda r: r.concept, lambda r: r.tag, lambda r: r.text)
+        chosen += (replace(row, role=role) for row in islice(spread, count))  # type: ignore[arg-type]
+    return tuple(chosen)
+
+
+def _of_role(
+    role: str,
+    suite: Suite,
+    case: Case,
+    rows: Sequence[Prompt],
+    known: Mapping[str, Concept],
+    window: int,
+) -> list[Prompt]:
+    """Return every row that serves the role in this case."""
+    own = set(case.concepts)
+    written = [row for row in rows if row.role == role]
+    if role == "general":
+        return written
+    if role == "adversarial":
+        direct = [row for row in rows if row.concept in own and row.role == "target"]
+        spread = list(in_turn(direct, lambda row: row.concept, lambda row: row.text))
+        derived = adversarial.derive(spread, suite.adversarial, window) if window else []
+        return [*derived, *(row for row in written if row.concept in own)]
+    if role in OWN_ROLES:
+        return [row for row in written if row.concept in own]
+    near = {name for concept in own for name in known[concept].near} - own
+    if role == "near":
+        return [row for row in rows if row.concept in near and row.role in ("target", "near")]
+    others = {name for other in suite.cases for name in other.concepts} - own - near
+    direct = [row for row in rows if row.concept in others and row.role == "target"]
+    return [*direct, *(row for row in written if row.concept not in own | near)]
+
+
+def in_turn(rows: Sequence[Prompt], *keys: Callable[[Prompt], str]) -> Iterator[Prompt]:
+    """Yield rows alternating over the groups of the first key, and within them over the next."""
+    if not keys:
+        yield from rows
+        return
+    groups: dict[str, list[Prompt]] = {}
+    for row in rows:
+        groups.setdefault(keys[0](row), []).append(row)
+    waiting = [in_turn(group, *keys[1:]) for group in groups.values()]
+    while waiting:
+        remaining = []
+        for group in waiting:
+            for row in islice(group, 1):
+                yield row
+                remaining.append(group)
+        waiting = remaining

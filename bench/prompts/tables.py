@@ -1,0 +1,96 @@
+"""Reads concepts and suites from TOML tables."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench import adversarial
+from bench.names import find
+from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
+from bench.types import Case, Concept, InputError, Size, Suite
+
+FAMILIES = ("mini", "sd", "sdxl")
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        InputError: it is not there or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not valid TOML ({error})") from error
+
+
+def concept(name: str, entry: Any, known: Mapping[str, Any], where: str) -> Concept:
+    """Return a concept from its table; `known` are those that it may name as its look-alikes."""
+    table = checked(ConceptTable, _table(entry, where), where)
+    near = tuple(find(f"near concept in {where}", other, known) for other in table.near)
+    return Concept(name, table.kind, table.anchor, tuple(table.synonyms), near)
+
+
+def suite(name: str, entry: Any, known: Mapping[str, Concept], where: str) -> Suite:
+    """Return one of the package's suites from its table."""
+    return _suite(name, checked(SuiteTable, _table(entry, where), where), known, where)
+
+
+def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
+    """Return the suite of a folder with a suite.toml; its own concepts come before `known`."""
+    path = folder / "suite.toml"
+    where = str(path)
+    table = checked(OutsideTable, toml(path), where)
+    names = {**known, **table.concepts}
+    own = {
+        each: concept(each, entry.model_dump(), names, f"{where} [concepts.{each}]")
+        for each, entry in table.concepts.items()
+    }
+    found = _suite(folder.name, table, {**known, **own}, where)
+    return replace(found, concepts=tuple(own.values()), folder=str(folder))
+
+
+def _table(entry: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{where}: is {entry!r}, must be a table")
+    return entry
+
+
+def _suite(name: str, table: SuiteTable, known: Mapping[str, Concept], where: str) -> Suite:
+    cases = tuple(
+        Case(case, tuple(find(f"concept in {where}", each, known) for each in erased))
+        for case, erased in table.cases.items()
+    )
+    if not cases or not all(case.concepts for case in cases):
+        raise InputError(f"{where}: every suite needs a case, and every case a concept")
+    sizes = tuple(
+        Size(
+            size,
+            dict(entry.images.items()),
+            tuple(find(f"case in {where}", case, table.cases) for case in entry.cases),
+        )
+        for size, entry in table.sizes.items()
+    )
+    for family in (*table.families, *table.family_files):
+        find(f"family in {where}", family, FAMILIES)
+    for kind in table.adversarial:
+        find(f"kind of adversarial prompt in {where}", kind, adversarial.KINDS)
+    return Suite(
+        name=name,
+        version=table.version,
+        kind=table.kind,
+        cases=cases,
+        sizes=sizes,
+        prompt_files=tuple(table.prompt_files),
+        metrics=tuple(table.metrics),
+        summary=table.summary,
+        family_files={key: tuple(names) for key, names in table.family_files.items()},
+        families=tuple(table.families),
+        adversarial=tuple(table.adversarial),
+    )
