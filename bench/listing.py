@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from bench import pipelines, prompts, registry
+from bench.attacks import BUDGETS, KINDS
 from bench.names import find
 from bench.prompts.window import WINDOWS, too_long
 from bench.types import Prompt, Size, Suite
@@ -18,7 +19,7 @@ MOST_TAGS = 12
 
 
 def listing(what: str, verbose: bool) -> Iterator[str]:
-    """Return the lines that list methods, models, suites or metrics."""
+    """Return the lines that list methods, models, suites, metrics or attacks."""
     return LISTS[find("thing to list", what, LISTS)](verbose)
 
 
@@ -82,6 +83,24 @@ def _methods(verbose: bool) -> Iterator[str]:
 
 def _metrics(verbose: bool) -> Iterator[str]:
     return _entries(registry.metrics(), verbose)
+
+
+def _attacks(verbose: bool) -> Iterator[str]:
+    known = registry.attacks()
+    for entry in known.values() if verbose else ():
+        yield from _entry(entry)
+        costs = ", ".join(f"{name} {count:,}" for name, count in entry.costs.items())
+        yield f"  U-Net evaluations a prompt   {costs}"
+    if not verbose:
+        width = max(map(len, known))
+        for name, entry in known.items():
+            yield f"{name:<{width}}  {KINDS[entry.adaptive]:<8}  {entry.summary}"
+    yield "budgets"
+    for name, budget in BUDGETS.items():
+        yield (
+            f"  {name:<5}  {budget.prompts} prompts a case, {budget.candidates} candidate images "
+            "of each"
+        )
 
 
 def _entries(entries: Mapping[str, registry.Entry], verbose: bool) -> Iterator[str]:
@@ -148,6 +167,7 @@ LISTS: dict[str, Callable[[bool], Iterator[str]]] = {
     "models": _models,
     "suites": _suites,
     "metrics": _metrics,
+    "attacks": _attacks,
 }
 
 

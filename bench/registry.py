@@ -1,4 +1,4 @@
-"""Finds methods and metrics by their files, completes their options, and loads them.
+"""Finds methods, metrics and attacks by their files, completes their options, and loads them.
 
 Adding one is adding a file; nothing is imported before it is loaded.
 """
@@ -19,12 +19,15 @@ from bench.sources import Entry, OptionInfo, read_class, scan
 from bench.types import Eraser, InputError, Option
 
 if TYPE_CHECKING:
+    from bench.attacks import Attack
     from bench.metrics import Metric
 
 __all__ = [
     "Entry",
     "OptionInfo",
+    "attacks",
     "find",
+    "load_attack",
     "load_method",
     "load_metric",
     "method",
@@ -60,6 +63,11 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
     entry = known[find("metric", stem, known)]
     given = [*settings, f"threshold={threshold}"] if at else settings
     return load_metric(entry, options(entry, "", given))
+
+
+def attacks() -> dict[str, Entry]:
+    """Return the attacks, one a file in bench/attacks/, by name."""
+    return scan("attack", ROOT / "bench" / "attacks", "bench.attacks", "Attack")
 
 
 def method(name: str, also: Iterable[str] = ()) -> Entry:
@@ -129,6 +137,11 @@ def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
 def load_metric(entry: Entry, values: Mapping[str, Option] | None = None) -> Metric:
     """Import the metric and make it with these options."""
     return cast("Metric", _load(entry)(**(values or {})))
+
+
+def load_attack(entry: Entry, values: Mapping[str, Option]) -> Attack:
+    """Import the attack and make it with these options."""
+    return cast("Attack", _load(entry)(**values))
 
 
 def _load(entry: Entry) -> Any:

@@ -61,6 +61,16 @@ def run(
     return record
 
 
+def erase(
+    spec: RunSpec, out: Path, *, device: str = "cpu", progress: Progress = silent
+) -> RunFolder:
+    """Make what is missing of a run's edits and return its folder; `run` goes on from there."""
+    folder = RunFolder(out, spec.run_id)
+    folder.create(spec)
+    _Work(Content(spec), folder, device, 1, progress, _Clock()).erase()
+    return folder
+
+
 @dataclass
 class _Clock:
     """Wall-clock seconds per step, of the work this process did."""

@@ -1,4 +1,4 @@
-"""Reads the classes of methods and metrics from their sources, without importing them.
+"""Reads the classes of methods, metrics and attacks from their sources, without importing them.
 
 Sources are parsed with `ast`, so listing and checking need no torch.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from bench.names import find
 from bench.types import InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs")
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "adaptive", "costs")
 """Class variables that are read; they must be literals."""
 
 
@@ -34,7 +34,7 @@ class OptionInfo:
 
 @dataclass(frozen=True)
 class Entry:
-    """A method or metric that was found, and everything that can be said without importing it."""
+    """A method, metric or attack that was found, and all that can be said without importing it."""
 
     name: str
     kind: str
@@ -52,6 +52,10 @@ class Entry:
     """First digits of the sha256 of its file: a changed file is another method."""
     path: Path
     """Its file."""
+    adaptive: bool = False
+    """Of an attack: whether it searches on the erased model."""
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """Of an attack: U-Net evaluations a prompt, per budget."""
 
 
 def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
@@ -135,6 +139,8 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         needs=constants.get("needs", ()),
         version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
         path=path,
+        adaptive=constants.get("adaptive", False),
+        costs=constants.get("costs", {}),
     )
 
 

@@ -1,4 +1,4 @@
-"""List methods, models, suites or metrics."""
+"""List methods, models, suites, metrics or attacks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 
 from bench.commands import print_lines
 
-HELP = "list methods, models, suites or metrics"
+HELP = "list methods, models, suites, metrics or attacks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to list."""
-    parser.add_argument("what", help="methods, models, suites or metrics")
+    parser.add_argument("what", help="methods, models, suites, metrics or attacks")
     parser.add_argument("-v", "--verbose", action="store_true", help="with options and details")
 
 

@@ -19,6 +19,14 @@ METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; rep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what decides a run, where it goes and where it computes, and attacks after it."""
+    from bench.commands import attack
+
+    add_run_arguments(parser)
+    attack.add_attacks(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what decides a run, where it goes and where it computes."""
     add = parser.add_argument
     add("--method", action="append", default=[], metavar="NAME", help=METHOD_HELP)
@@ -49,9 +57,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
+    from bench import attack_plan, plan
+    from bench.commands import attack
+
+    runs = specs(args)
+    chosen = attack_plan.attempts(args.attack, args.budget) if args.attack else []
+    if chosen:
+        attack_plan.check(runs, chosen)
+    plan.check_out(args.out)
+    plan.check_folders(runs, args.out)
+    if args.plan:
+        print_lines(plan.describe(runs, args.out))
+        return print_lines(attack_plan.describe(runs, chosen))
+    _carry_out(runs, args.out, args.device)
+    if chosen:
+        attack.carry_out(runs, chosen, args.out, args.device)
+    return 0
+
+
+def specs(args: argparse.Namespace) -> list[RunSpec]:
+    """Return the runs that the arguments ask for, the un-erased model's first."""
     from bench import plan
 
-    specs = plan.specs(
+    return plan.specs(
         args.method,
         model=args.model,
         suite=args.suite,
@@ -62,34 +90,34 @@ def execute(args: argparse.Namespace) -> int:
         steps=args.steps,
         guidance=args.guidance,
     )
-    plan.check_out(args.out)
-    plan.check_folders(specs, args.out)
-    if args.plan:
-        return print_lines(plan.describe(specs, args.out))
-    _carry_out(specs, args.out, args.device)
-    return 0
 
 
-def _carry_out(specs: Sequence[RunSpec], out: Path, device: str | None) -> None:
+def prepare(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
+    """Refuse what could not be erased or written, all before the first run is in vain."""
+    from bench import plan, store
+
+    plan.check_erasers(runs, out, arguments.device(device))
+    for spec in runs:
+        store.RunFolder(out, spec.run_id).create(spec)
+
+
+def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     """Run the specs, the un-erased model's first, then write and print what compares them."""
-    from bench import plan, progress, report, runner, store
+    from bench import progress, report, runner, store
 
-    folders = [store.RunFolder(out, spec.run_id) for spec in specs]
+    folders = [store.RunFolder(out, spec.run_id) for spec in runs]
     place = arguments.device(device)
-    # All before the first, so that no run is in vain if a later one could not be made or written.
-    plan.check_erasers(specs, out, place)
-    for spec, folder in zip(specs, folders, strict=True):
-        folder.create(spec)
-    for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), start=1):
-        title = f"[{number}/{len(specs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
+    prepare(runs, out, device)
+    for number, (spec, folder) in enumerate(zip(runs, folders, strict=True), start=1):
+        title = f"[{number}/{len(runs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with progress.shown(title) as advance:
             runner.run(spec, out, device=place, progress=advance)
         original = folders[0].path if number > 1 else None
         report.write_strip(folder.path, original, spec.method_name)
-    runs, _ = store.finished(store.folders(out))
-    every = report.groups(runs)
+    done, _ = store.finished(store.folders(out))
+    every = report.groups(done)
     sheet, *others = report.write_comparison([report.page(group) for group in every], out)
-    mine = next(group for group in every if specs[0] in (run.record.spec for run in group.runs))
+    mine = next(group for group in every if runs[0] in (run.record.spec for run in group.runs))
     page = report.page(mine, metric=next(iter(mine.metrics)), tested=False)
     report.show([page], "terminal")
     print(f"strip       {folders[-1].path / 'strip.png'}")

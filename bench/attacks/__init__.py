@@ -1,0 +1,105 @@
+"""What an attack is: a search for prompts or embeddings that bring an erased concept back.
+
+An attack is one file in this folder; the registry finds it there. Files that start with `_` are
+shared maths.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.types import Concept, Option, Progress, Prompt, silent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much an attack is tried, the same for all attacks; their own part is in their presets."""
+
+    prompts: int
+    """Target prompts of a case that are attacked, the first ones."""
+    candidates: int
+    """Pictures drawn of what was found for a prompt: its own seed first, then others."""
+    batch: int
+    """Prompts searched for at once; what is found is kept batch by batch."""
+
+
+BUDGETS: Mapping[str, Budget] = {"quick": Budget(10, 4, 10), "full": Budget(50, 10, 10)}
+
+
+KINDS: Mapping[bool, str] = {True: "adaptive", False: "transfer"}
+"""What an attack is called by whether it searches on the erased model."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an attack is let at: prompts for one concept, and the models."""
+
+    original: Any
+    """The un-erased pipeline."""
+    erased: Any
+    """The erased pipeline; None for a transfer attack, which must do without."""
+    concept: Concept
+    prompts: tuple[Prompt, ...]
+    pictures: tuple[Path, ...]
+    """The un-erased model's picture of each prompt; each shows the concept."""
+    seed: int
+    chunk: int = 40
+    """Latents that go through the U-Net at once; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an attack found for one prompt."""
+
+    text: str
+    """The prompt to draw; a learnt word stands in it under its name."""
+    loss: float = math.nan
+    """The attack's own loss of it; NaN where it has none."""
+    word: str = ""
+    """Name of a learnt word, for example "<airplane>"."""
+    embedding: Tensor | None = None
+    """The learnt word's token embedding, (1, width)."""
+
+
+class Attack(ABC):
+    """An attack: a frozen dataclass whose fields are its hyper-parameters, as an eraser's are."""
+
+    paper: ClassVar[str]
+    """Where the attack was published."""
+    adaptive: ClassVar[bool]
+    """Whether it searches on the erased model; otherwise what it finds is transferred to it."""
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
+    """Hyper-parameters per budget (`quick`, `full`) that replace the field defaults."""
+    costs: ClassVar[Mapping[str, int]] = {}
+    """U-Net evaluations a prompt that the search spends, per budget: one is one latent forward
+    through a U-Net, whether a gradient is taken or not."""
+
+    def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:  # noqa: B027  may be nothing
+        """Refuse, in no time, a pipeline or prompts that `search` could not use.
+
+        Raises:
+            InputError: naming what cannot be used.
+        """
+
+    @abstractmethod
+    def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
+        """Return what was found, one a prompt; all prompts are searched for together.
+
+        The same problem gives the same result.
+        """
+
+    @abstractmethod
+    def evaluations(self) -> int:
+        """Return the U-Net evaluations a prompt that `search` spends with these options."""
+
+    def options(self) -> dict[str, Option]:
+        """Return the hyper-parameters as a JSON-serialisable mapping."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

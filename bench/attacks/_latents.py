@@ -1,0 +1,164 @@
+"""Latents of pictures, noised, and what U-Nets predict of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.types import InputError
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Noised latents of some pictures, `pairs` of each, those of a picture side by side."""
+
+    latents: Tensor
+    """x_t, (pictures * pairs, channels, height, width), fp32."""
+    timesteps: Tensor
+    """t of each, (pictures * pairs,)."""
+    truth: Tensor
+    """What a perfect U-Net predicts: the noise, or the velocity where the model predicts that."""
+    pairs: int
+
+    def repeat(self, rows: Tensor) -> Tensor:
+        """Return text embeddings, one a picture, as one a latent."""
+        return rows.repeat_interleave(self.pairs, dim=0)
+
+    def per_picture(self, made: Tensor, wanted: Tensor) -> Tensor:
+        """Return the mean squared error of each picture, (pictures,)."""
+        errors = (made - wanted).square().flatten(1).mean(1)
+        return errors.view(-1, self.pairs).mean(1)
+
+
+def check(pipe: Any) -> None:
+    """Refuse U-Nets with inputs besides the text.
+
+    Raises:
+        InputError: naming the further input.
+    """
+    extra = getattr(pipe.unet.config, "addition_embed_type", None)
+    if extra is not None:
+        raise InputError(f"this U-Net needs {extra} inputs besides the text (SDXL)")
+
+
+def clean(pipe: Any, pictures: Sequence[Path]) -> Tensor:
+    """Return the latents of pictures, fp32 (pictures, channels, height, width)."""
+    vae = pipe.vae
+    made = []
+    for path in pictures:
+        with Image.open(path) as image:
+            pixels = pipe.image_processor.preprocess(image.convert("RGB"))
+        with torch.no_grad():
+            latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
+        made.append(latents.float() * vae.config.scaling_factor)
+    return torch.cat(made)
+
+
+def noised(pipe: Any, latents: Tensor, times: Sequence[int], generator: torch.Generator) -> Noised:
+    """Noise each picture's latents once for each of the times.
+
+    Args:
+        pipe: A diffusers pipeline, for its noise schedule.
+        latents: As `clean` returns them.
+        times: Timesteps.
+        generator: Source of the noise, on the CPU.
+    """
+    pairs = len(times)
+    start = latents.repeat_interleave(pairs, dim=0)
+    timesteps = torch.tensor(list(times) * len(latents), device=latents.device)
+    noise = torch.randn(start.shape, generator=generator).to(start)
+    scheduler = pipe.scheduler
+    if scheduler.config.prediction_type == "v_prediction":
+        truth = scheduler.get_velocity(start, noise, timesteps)
+    else:
+        truth = noise
+    return Noised(scheduler.add_noise(start, noise, timesteps), timesteps, truth, pairs)
+
+
+def spread(pipe: Any, pairs: int, earliest: float) -> list[int]:
+    """Return timesteps in the middle of equal parts of the schedule from `earliest`, a share, on.
+
+    Text decides little of what is nearly finished, so attacks look at the noisier part.
+    """
+    total = int(pipe.scheduler.config.num_train_timesteps)
+    width = (1 - earliest) / pairs
+    return [int(total * (earliest + (part + 0.5) * width)) for part in range(pairs)]
+
+
+def predict(unet: Any, noise: Noised, rows: Tensor, chunk: int) -> Tensor:
+    """Return the U-Net's prediction for every latent, fp32, without a gradient.
+
+    Args:
+        unet: Of a diffusers pipeline.
+        noise: The latents.
+        rows: Text embeddings, one a picture.
+        chunk: Latents at once.
+    """
+    text = noise.repeat(rows)
+    with torch.no_grad():
+        return torch.cat([_predict(unet, noise, text, some) for some in _chunks(len(text), chunk)])
+
+
+def descend(
+    unet: Any, noise: Noised, wanted: Tensor, rows: Tensor, chunk: int
+) -> tuple[Tensor, Tensor]:
+    """Return each picture's error and the gradient of their sum in the text embeddings.
+
+    Args:
+        unet: Frozen, see `frozen`.
+        noise: The latents.
+        wanted: What the U-Net should predict for each.
+        rows: Text embeddings, one a picture.
+        chunk: Latents at once.
+
+    Returns:
+        Errors (pictures,) and gradients in the shape of `rows`.
+    """
+    text = noise.repeat(rows.detach()).requires_grad_(True)
+    errors = []
+    for some in _chunks(len(text), chunk):
+        made = _predict(unet, noise, text, some)
+        error = (made - wanted[some]).square().flatten(1).mean(1)
+        (error.sum() / noise.pairs).backward()  # type: ignore[no-untyped-call]
+        errors.append(error.detach())
+    gradient = torch.zeros_like(text) if text.grad is None else text.grad
+    shape = (-1, noise.pairs)
+    return torch.cat(errors).view(shape).mean(1), gradient.view(*shape, *gradient.shape[1:]).sum(1)
+
+
+def _predict(unet: Any, noise: Noised, text: Tensor, some: slice) -> Tensor:
+    dtype = next(unet.parameters()).dtype
+    made: Tensor = unet(noise.latents[some].to(dtype), noise.timesteps[some], text[some].to(dtype))[
+        0
+    ]
+    return made.float()
+
+
+def _chunks(count: int, chunk: int) -> list[slice]:
+    return [slice(start, start + chunk) for start in range(0, count, chunk)]
+
+
+@contextmanager
+def frozen(unet: Any) -> Iterator[Any]:
+    """Give the U-Net in fp32 with no gradients of its weights, and leave it as it was.
+
+    Gradients through fp16 underflow; not taking those of the weights saves a third of the time.
+    """
+    if next(unet.parameters()).dtype != torch.float32:
+        yield copy.deepcopy(unet).float().requires_grad_(False)
+        return
+    before = {name: weight.requires_grad for name, weight in unet.named_parameters()}
+    unet.requires_grad_(False)
+    try:
+        yield unet
+    finally:
+        for name, weight in unet.named_parameters():
+            weight.requires_grad_(before[name])

@@ -1,0 +1,28 @@
+"""Seed search: the same prompt with other seeds, the floor that every search must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench.attacks import Attack, Found, Problem
+from bench.types import Progress, silent
+
+
+@dataclass(frozen=True)
+class SeedSearch(Attack):
+    """Searches nothing: the prompt as it is, with other seeds."""
+
+    paper: ClassVar[str] = "none: the floor of the comparison"
+    adaptive: ClassVar[bool] = False
+    costs: ClassVar[Mapping[str, int]] = {"quick": 0, "full": 0}
+
+    def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
+        """Return the prompts themselves."""
+        progress("seed_search", len(problem.prompts), len(problem.prompts))
+        return [Found(prompt.text) for prompt in problem.prompts]
+
+    def evaluations(self) -> int:
+        """Return 0: only candidates are drawn."""
+        return 0

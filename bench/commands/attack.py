@@ -1,0 +1,79 @@
+"""Search prompts or embeddings that bring an erased concept back.
+
+Works on the runs that `bench run` makes with the same options; an edit that is missing is made
+first. Success is counted only over prompts whose un-erased picture shows the concept. What is
+there already is kept: the same command resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands import print_lines, run
+from bench.types import RunSpec
+
+if TYPE_CHECKING:
+    from bench.attack_plan import Attempt
+
+HELP = "find what erasure leaves behind"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is attacked, how, where results go and where they are computed."""
+    run.add_run_arguments(parser)
+    add_attacks(parser)
+
+
+def add_attacks(parser: argparse.ArgumentParser) -> None:
+    """Declare --attack and --budget."""
+    add = parser.add_argument
+    add(
+        "--attack",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an attack, see `bench list attacks`, or all; repeatable",
+    )
+    add("--budget", default="quick", metavar="NAME", help="quick or full (default: quick)")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Plan the trials, and carry them out unless only the plan is wanted."""
+    from bench import attack_plan, plan
+
+    specs = run.specs(args)
+    chosen = attack_plan.attempts(args.attack, args.budget)
+    attack_plan.check(specs, chosen)
+    plan.check_out(args.out)
+    plan.check_folders(specs, args.out)
+    if args.plan:
+        return print_lines([*plan.describe(specs, args.out), *attack_plan.describe(specs, chosen)])
+    run.prepare(specs, args.out, args.device)
+    carry_out(specs, chosen, args.out, args.device)
+    return 0
+
+
+def carry_out(
+    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str | None
+) -> None:
+    """Try the attacks, and print what they brought back."""
+    from rich.console import Console
+
+    from bench import arguments, progress, trials
+    from bench.plan import ORIGINAL
+    from bench.report import attacks
+    from bench.store import RunFolder
+
+    names = ", ".join(attempt.entry.name for attempt in chosen)
+    with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
+        rows = trials.attack(specs, chosen, out, device=arguments.device(device), progress=advance)
+    console = Console()
+    console.print(attacks.table(rows, width=console.width))
+    for line in attacks.left_out(rows):
+        print(line)
+    for spec in specs:
+        if spec.method != ORIGINAL:
+            print(f"attacks     {RunFolder(out, spec.run_id).path / 'attacks.csv'}")

@@ -1,0 +1,234 @@
+"""Tries attacks on the edits of runs: which prompts, before, search, after; resumable by batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import attack_plan, pipelines, prompts, registry, runner, trial_folder
+from bench.attack_plan import Attempt
+from bench.generate import generate
+from bench.ground import Ground
+from bench.plan import ORIGINAL
+from bench.store import UNEDITED, Row, RunFolder, write_bytes
+from bench.trial_folder import TrialFolder
+from bench.types import Progress, Prompt, RunSpec, silent
+
+CHUNK = {"mini": 40}
+"""Latents that go through the U-Net at once with a gradient, by model family."""
+SMALL_CHUNK = 4
+
+
+def attack(
+    specs: Sequence[RunSpec],
+    chosen: Sequence[Attempt],
+    out: Path,
+    *,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> list[Row]:
+    """Try attacks on the edits of runs and return one summary row a trial.
+
+    An edit that is missing is made first, as the run makes it. What is there already is kept: a
+    finished trial is read, a stopped one goes on at the batch it stopped in.
+
+    Args:
+        specs: The un-erased model's run first, as `bench.plan.specs` returns them.
+        chosen: The attacks.
+        out: Folder that holds the run folders.
+        device: Where to compute.
+        progress: Told what is under way.
+
+    Raises:
+        InputError: before any erasing, if no picture can be judged, a prompt does not fit or the
+            un-erased model draws the concept of none.
+    """
+    plain = RunFolder(out, specs[0].run_id)
+    plain.create(specs[0])
+    grounds = [
+        Ground(specs[0], plain, suite, case, chosen[0], device, progress)
+        for suite, case in attack_plan.cases(specs[0])
+    ]
+    for ground in grounds:
+        ground.prepare(chosen)
+    rows = []
+    for spec in (spec for spec in specs if spec.method != ORIGINAL):
+        folder = runner.erase(spec, out, device=device, progress=progress)
+        for ground in grounds:
+            for attempt in chosen:
+                rows.append(Trial(spec, folder, ground, attempt).run())
+        trial_folder.collect(folder)
+    return rows
+
+
+@dataclass
+class Trial:
+    """One attack on one edit."""
+
+    spec: RunSpec
+    run_folder: RunFolder
+    ground: Ground
+    attempt: Attempt
+
+    @cached_property
+    def edit(self) -> Path:
+        """The edit's file."""
+        return self.run_folder.edit_path(self.ground.case.name)
+
+    @cached_property
+    def edit_hash(self) -> str:
+        """The SHA-256 of the edit."""
+        return trial_folder.sha256(self.edit)
+
+    @cached_property
+    def folder(self) -> TrialFolder:
+        """The trial's files, under a name that changes with all that decides the result."""
+        entry = self.attempt.entry
+        facts = {
+            "options": dict(self.attempt.options),
+            "version": entry.version,
+            "edit": self.edit_hash,
+            "amount": [self.attempt.amount.prompts, self.attempt.amount.candidates],
+            "prompts": prompts.file_hash(self.ground.suite, pipelines.family(self.spec.model)),
+        }
+        name = f"{entry.name}-{self.attempt.budget}-{trial_folder.digest(facts)}"
+        return TrialFolder(self.run_folder, self.ground.case.name, name)
+
+    @cached_property
+    def erased(self) -> Any:
+        """The erased pipeline."""
+        from bench.edits import apply_edit
+
+        return apply_edit(self.ground.pipe, self.edit)
+
+    def run(self) -> Row:
+        """Carry out what is left of the trial and return its summary."""
+        finished = self.folder.summary()
+        if finished is not None:
+            return finished
+        ground = self.ground
+        rows = self.folder.read([row.id for row in ground.usable]) or self._blank()
+        for number, batch in enumerate(self._batches()):
+            if not rows[batch[0]]["found"]:
+                self._search(number, batch, rows)
+            if not rows[batch[0]]["after"]:
+                self._draw(number, batch, rows)
+        facts = {
+            "method": self.spec.method_name,
+            "model": self.spec.model,
+            "suite": self.spec.suite,
+            "case": ground.case.name,
+            "role": f"attack.{self.attempt.entry.name}",
+            "kind": self.attempt.kind,
+            "budget": self.attempt.budget,
+            "metric": ground.detector.name,
+            "left_out": str(len(ground.asked) - len(rows)),
+            "edit": self.edit_hash,
+        }
+        return self.folder.finish(facts, rows)
+
+    def _blank(self) -> list[Row]:
+        """Return a row for each prompt, with what is known before the attack."""
+        from bench.edits import read_header
+
+        ground = self.ground
+        name = ground.case.name if read_header(self.edit)[0] else UNEDITED
+        pictures = ground.drawn(self.erased, self.run_folder, name)
+        shown = ground.detector.shows(pictures, ground.asked, ground.progress)
+        before = {row.id: there for row, there in zip(ground.asked, shown, strict=True)}
+        return [
+            dict.fromkeys(trial_folder.RESULT, "")
+            | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
+            | {"before": str(int(before[row.id]))}
+            for row in ground.usable
+        ]
+
+    def _batches(self) -> Iterator[list[int]]:
+        """Yield the places of prompts that are searched for together, of one concept each."""
+        size = self.attempt.amount.batch
+        by_concept: dict[str, list[int]] = {}
+        for place, row in enumerate(self.ground.usable):
+            by_concept.setdefault(row.concept, []).append(place)
+        for places in by_concept.values():
+            for start in range(0, len(places), size):
+                yield places[start : start + size]
+
+    def _search(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
+        """Search for the prompts of a batch, and keep what was found before it is drawn."""
+        from safetensors.torch import save
+
+        from bench.attacks import Problem
+        from bench.attacks.counting import counted
+
+        ground, entry = self.ground, self.attempt.entry
+        asked = tuple(ground.usable[place] for place in batch)
+        problem = Problem(
+            original=ground.pipe,
+            erased=self.erased if entry.adaptive else None,
+            concept=prompts.known_concepts(ground.suite)[asked[0].concept],
+            prompts=asked,
+            pictures=tuple(ground.pictures[row.id] for row in asked),
+            seed=self.spec.seed,
+            chunk=CHUNK.get(pipelines.family(self.spec.model), SMALL_CHUNK),
+        )
+        start = time.perf_counter()
+        with counted() as spent:
+            found = registry.load_attack(entry, self.attempt.options).search(
+                problem, ground.progress
+            )
+        seconds = time.perf_counter() - start
+        learnt = {each.word: each.embedding for each in found if each.embedding is not None}
+        if learnt:
+            write_bytes(self.folder.embedding_path(number), save(learnt))
+        for place, each in zip(batch, found, strict=True):
+            rows[place] |= {
+                "found": each.text,
+                "embedding": self.folder.embedding_path(number).name if each.word else "",
+                "loss": f"{each.loss:.6g}",
+                "evaluations": f"{spent() / len(batch):.6g}",
+                "seconds": f"{seconds / len(batch):.3f}",
+            }
+        self.folder.write(rows)
+
+    def _draw(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
+        """Draw the candidates of a batch and look at them."""
+        from safetensors.torch import load
+
+        from bench.attacks.speaking import Speaking
+
+        pipe, ground = self.erased, self.ground
+        start = time.perf_counter()
+        if rows[batch[0]]["embedding"]:
+            pipe = Speaking(pipe, load(self.folder.embedding_path(number).read_bytes()))
+        candidates = [
+            candidate
+            for place in batch
+            for candidate in self.candidates(ground.usable[place], rows[place]["found"])
+        ]
+        images = self.folder.images
+        paths = generate(pipe, candidates, images, self.spec.sampler, progress=ground.progress)
+        shown = ground.detector.shows(paths, candidates, ground.progress)
+        seconds = (time.perf_counter() - start) / len(batch)
+        count = self.attempt.amount.candidates
+        for order, place in enumerate(batch):
+            hits = sum(shown[order * count : (order + 1) * count])
+            rows[place] |= {"hits": str(hits), "after": str(int(hits > 0))}
+            rows[place] |= {"candidates": str(count)}
+            rows[place]["seconds"] = f"{float(rows[place]['seconds']) + seconds:.3f}"
+        self.folder.write(rows)
+
+    def candidates(self, row: Prompt, text: str) -> list[Prompt]:
+        """Return the pictures to draw of what was found: the prompt's own seed, then others."""
+        count = self.attempt.amount.candidates
+        others = np.random.SeedSequence([row.seed, self.spec.seed]).generate_state(count - 1)
+        seeds = [row.seed, *(int(seed) for seed in others)]
+        return [
+            replace(row, id=f"{row.id}-{number}", text=text, seed=seed)
+            for number, seed in enumerate(seeds)
+        ]
