@@ -131,3 +131,11 @@ def test_runs_lists_finished_runs_only(folder: RunFolder) -> None:
 
 def test_runs_of_a_folder_that_is_not_there_are_none(tmp_path: Path) -> None:
     assert store.runs(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("text", ["a\rb", "\r", "a\r\nb", "a\nb", 'a "b", c', ""])
+def test_rows_come_back_with_every_kind_of_line_break(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.csv"
+    store.write_rows(path, ("a", "b"), [{"a": text, "b": "1"}, {"a": "x", "b": text}])
+    assert store.read_rows(path) == [{"a": text, "b": "1"}, {"a": "x", "b": text}]
+    assert path.read_bytes().startswith(b"a,b\n") and path.read_bytes().endswith(b"\n")
