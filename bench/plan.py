@@ -211,6 +211,8 @@ def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case], family: str)
     for case in cases:
         there = {row.role for row in prompts.select(suite, case, size, family)}
         for role, count in size.images.items():
-            if count and role not in there and role not in elsewhere:
+            # An imported file owes no case every role, but each case some prompt.
+            needed = role not in elsewhere and not (suite.folder and there)
+            if count and role not in there and needed:
                 files = ", ".join(str(path) for path in prompts.paths(suite, family))
                 raise InputError(f"{files} has no {role} prompts for case {case.name}")

@@ -114,6 +114,10 @@ def test_methods_see_types_pipelines_and_what_they_share() -> None:
 LAYERS = {
     "bench.adversarial": ("bench.types", "bench.adversarial"),
     "bench.prompts": ("bench.types", "bench.names", "bench.adversarial", "bench.prompts"),
+    "bench.importers": (
+        *("bench.types", "bench.names", "bench.store", "bench.adversarial", "bench.prompts"),
+        "bench.importers",
+    ),
     "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
     "bench.stats": ("bench.types",),
     "bench.store": ("bench.types",),

@@ -42,9 +42,14 @@ def _id(text: str) -> str:
     return text
 
 
+def is_seed(text: str) -> bool:
+    """Return whether a text is a seed: an integer from 0 to 2^63 - 1."""
+    return len(text) < 40 and text.isascii() and text.isdigit() and int(text) in _SEEDS
+
+
 def _seed(text: object) -> int:
     digits = str(text)
-    if not digits.isascii() or not digits.isdigit() or int(digits[:30]) not in _SEEDS:
+    if not is_seed(digits):
         raise ValueError(f"'{digits}' must be an integer from 0 to 2^63 - 1")
     return int(digits)
 

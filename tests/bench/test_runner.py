@@ -378,3 +378,32 @@ def test_a_model_that_no_metric_can_read_is_refused(
 def test_unknown_names_are_refused(spec: RunSpec, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="airplane"):
         go(replace(spec, cases=("airplan",)), tmp_path)
+
+
+def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    from bench import importers
+
+    (tmp_path / "mine.csv").write_text(
+        "prompt,concept,role\na wyvern,wyvern,target\na chair,chair,far\na rock,,general\n"
+    )
+    importers.import_file(tmp_path / "mine.csv", tmp_path / "mine")
+    suite = str(tmp_path / "mine")
+    # The metric that the import chose reads real pictures; this test's reads these.
+    table = tmp_path / "mine" / "suite.toml"
+    table.write_text(table.read_text().replace('["clip"]', '["hue"]'))
+    version = prompts.suite(suite).version
+    outside = replace(spec, suite=suite, suite_version=version, cases=("wyvern",), size="full")
+    record = go(outside, tmp_path / "out")
+    assert Doubler.calls == ["wyvern"]
+    rows = RunFolder(tmp_path / "out", outside.run_id).read_per_image()
+    assert [(row["role"], row["concept"]) for row in rows] == [
+        ("target", "wyvern"),
+        ("far", "chair"),
+        ("general", ""),
+    ]
+    assert rows[-1]["hue_label"] in ("wyvern", "chair") and rows[-1]["hue_probability"] == "nan"
+    (unread,) = [score for score in record.scores if score.metric == "hue_unread"]
+    assert unread.value == 0
+    assert record.provenance["prompts_sha256"] == prompts.file_hash(prompts.suite(suite))

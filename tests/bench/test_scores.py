@@ -63,6 +63,12 @@ def test_an_unreadable_image_is_counted_apart_and_nowhere_else() -> None:
     assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 10)
 
 
+def test_a_general_image_that_was_read_is_not_unread() -> None:
+    general = row("general", "cat", "", 0) | {"judge_probability": "nan"}
+    scores = aggregate([*rows(), general], SPEC, ["judge"], "object")
+    assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 10)
+
+
 def test_headline_from_pooled_near_and_far() -> None:
     score = find(scored(rows(gone=3), SPEC), "H_o", "all")
     # acc_e = 1/4, acc_s = 2 of 3 (near and far pooled), acc_g = 0

@@ -146,3 +146,11 @@ def test_a_record_that_cannot_be_read_is_named_and_stops_no_other(folder: RunFol
     found, problems = store.finished(store.folders(folder.path.parent))
     assert [run.record.flags for run in found] == [("far images are lost",)]
     assert len(problems) == 1 and str(other) in problems[0]
+
+
+@pytest.mark.parametrize("text", ["a\rb", "\r", "a\r\nb", "a\nb", 'a "b", c', ""])
+def test_rows_come_back_with_every_kind_of_line_break(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.csv"
+    store.write_rows(path, ("a", "b"), [{"a": text, "b": "1"}, {"a": "x", "b": text}])
+    assert store.read_rows(path) == [{"a": text, "b": "1"}, {"a": "x", "b": text}]
+    assert path.read_bytes().startswith(b"a,b\n") and path.read_bytes().endswith(b"\n")

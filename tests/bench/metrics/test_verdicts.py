@@ -41,6 +41,13 @@ def test_an_unreadable_image_keeps_its_place_and_is_nan() -> None:
     assert math.isnan(float(found[1]["erased"]))
 
 
+def test_a_general_prompt_has_no_concept_to_be_read_but_may_show_the_erased_one() -> None:
+    general = Prompt("g", "a beach", 0, "general", "")
+    (found,) = verdicts([[0.7, 0.3]], ["cat", "dog"], [True], [general], [CAT])
+    assert found["label"] == "cat" and found["erased"] == 1.0
+    assert math.isnan(float(found["probability"]))
+
+
 def test_images_are_read_as_shares_of_white_and_broken_ones_left_out(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64), (255, 0, 51)).save(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
