@@ -35,7 +35,7 @@ class Mace(Eraser):
     paper: ClassVar[str] = "Mass Concept Erasure, arXiv 2403.06135 (CVPR 2024)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {"learning_rate": 1e-3, "lamb": 100.0, "image_steps": 20, "image_guidance": 4.0},
+        "mini": {"learning_rate": 3e-4, "lamb": 1000.0, "image_steps": 20, "image_guidance": 4.0},
     }
     preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
 

@@ -42,6 +42,7 @@ class RealEra(Eraser):
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {
             "prompts": 10,
+            "ridge": 2.0,
             "steps": 60,
             "learning_rate": 1e-3,
             "trajectories": 8,
