@@ -74,6 +74,15 @@ class Content:
         return found
 
     @property
+    def detectors(self) -> dict[str, str]:
+        """Who measures: by metric its network, and the first digits of its file's sha256."""
+        known = registry.metrics()
+        return {
+            metric.name: f"{known[metric.name.split('@')[0]].version} {metric.detector}"
+            for metric in self.metrics
+        }
+
+    @property
     def original(self) -> RunSpec:
         """The spec of the un-erased model's run of the same protocol."""
         version = registry.method(ORIGINAL).version

@@ -82,10 +82,11 @@ class Measuring:
         there = {name: path for name, path in paths.items() if path.exists()}
         return self.content.setting(case, self.device, there)
 
-    def unerased(self) -> list[Row]:
-        """Return per_image.csv of the un-erased model's run; nothing where it is not there."""
+    @property
+    def unerased(self) -> RunFolder | None:
+        """The folder of the un-erased model's finished run, None where it is not there."""
         folder = RunFolder(self.folder.path.parent, self.content.original.run_id)
-        return folder.read_per_image() if folder.is_done() else []
+        return folder if folder.is_done() else None
 
     def of_run(
         self, rows: Iterable[Row], facts: Mapping[str, Mapping[str, float]]

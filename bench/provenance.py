@@ -12,7 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "diffusers", "transformers", "peft", "open_clip_torch")
+PACKAGES = (
+    *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
+    *("torchmetrics", "nudenet"),
+)
 """Packages whose version can change an image or a score."""
 
 ROOT = Path(__file__).resolve().parent.parent

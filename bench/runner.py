@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import meter, pipelines, prompts, provenance, registry
+from bench import collapse, meter, pipelines, prompts, protocol, provenance, registry
 from bench.content import Content
 from bench.generate import generate, image_path
 from bench.measure import Measuring, image_folder
@@ -53,10 +53,12 @@ def run(
         work.check()
         work.erase()
         work.generate()
-        scores = work.score(work.measure())
+        scores, flags = work.score(work.measure())
     facts |= {"per_image_sha256": folder.per_image_hash()}
+    facts |= {"detectors": work.content.detectors}
+    facts |= {"protocol": protocol.digest(protocol.of(spec, facts))}
     facts |= {"resumed": resumed, "started": started, "finished": provenance.now()}
-    record = RunRecord(spec, facts, dict(clock.seconds), tuple(scores))
+    record = RunRecord(spec, facts, dict(clock.seconds), tuple(scores), flags)
     folder.write_record(record)
     return record
 
@@ -194,8 +196,9 @@ class _Work:
         with self.clock.step("measure"):
             return self.measuring.measure(self.measuring.measured() or self.measuring.blank())
 
-    def score(self, rows: list[Row]) -> list[Score]:
-        content = self.content
+    def score(self, rows: list[Row]) -> tuple[list[Score], tuple[str, ...]]:
+        """Write the scores, and return them with why the run must not be ranked."""
+        content, unerased = self.content, self.measuring.unerased
         with self.clock.step("measure"):
             costs = meter.costs(self.folder, content, self.clock.seconds)
             scores = aggregate(
@@ -205,7 +208,8 @@ class _Work:
                 content.suite.kind,
                 family=content.family,
                 of_run=self.measuring.of_run(rows, costs),
-                unerased=self.measuring.unerased(),
+                unerased=unerased.read_per_image() if unerased else (),
             )
         self.folder.write_scores(scores)
-        return scores
+        before = unerased.read_record().scores if unerased else ()
+        return scores, collapse.flags(scores, before, content.metrics[0].name, content.family)
