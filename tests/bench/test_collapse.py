@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench import collapse
+from bench.types import Score
+
+
+def scores(case: str = "airplane", **values: float) -> list[Score]:
+    """Make scores from metric__role=value."""
+    found = []
+    for key, value in values.items():
+        metric, role = key.split("__")
+        found.append(
+            Score("m", "mini", "objects", case, metric, role, value, math.nan, math.nan, 90)
+        )
+    return found
+
+
+HONEST = {"judge__far": 0.9, "judge_entropy__far": 0.1, "fidelity_kid_judge__all": 0.05}
+BEFORE = scores(judge__far=1.0, judge_entropy__far=0.02)
+
+
+def flags(*, family: str = "mini", **changes: float) -> tuple[str, ...]:
+    return collapse.flags(scores(**HONEST | changes), BEFORE, "judge", family)
+
+
+def test_an_honest_run_is_not_flagged() -> None:
+    assert flags() == ()
+    assert flags(judge__far=0.5) == ()
+
+
+def test_lost_far_images_are_named_beside_the_un_erased_rate() -> None:
+    assert flags(judge__far=0.49) == (
+        "airplane: far images show their own concept in 0.49, un-erased 1.00",
+    )
+
+
+@pytest.mark.parametrize("limit", collapse.LIMITS["mini"], ids=lambda limit: limit.metric)
+def test_each_limit_is_checked(limit: collapse.Limit) -> None:
+    key = f"{limit.metric}__{limit.role}"
+    base = 0.02 if limit.above_unerased else 0.0
+    assert flags(**{key: base + limit.most * 0.99}) == ()
+    (text,) = flags(**{key: base + limit.most * 1.01})
+    assert limit.what in text and f"at most {base + limit.most:.3g}" in text
+
+
+def test_what_was_not_measured_flags_nothing() -> None:
+    assert flags(judge__far=math.nan, fidelity_kid_judge__all=math.nan) == ()
+    assert collapse.flags(scores(judge__far=0.0), [], "judge", "mini") == ()
+
+
+def test_any_case_that_collapsed_flags_the_run() -> None:
+    other = scores("bird", judge__far=0.1)
+    before = [*BEFORE, *scores("bird", judge__far=0.8)]
+    (text,) = collapse.flags([*scores(**HONEST), *other], before, "judge", "mini")
+    assert text.startswith("bird:")
