@@ -114,6 +114,12 @@ def test_an_empty_prompt_and_a_null_are_dropped(tmp_path: Path) -> None:
     }
 
 
+def test_a_text_that_no_csv_could_hold_drops_its_row(tmp_path: Path) -> None:
+    done, rows = imported(tmp_path / "a.json", json.dumps(["a" * 200_000, "b" * 100_000]))
+    assert texts(rows) == ["b" * 100_000]
+    assert list(done.outcome.dropped) == ["has more than 100,000 characters in one cell"]
+
+
 def test_half_a_character_drops_its_row(tmp_path: Path) -> None:
     done, rows = imported(tmp_path / "a.json", '["a \\ud83d", "b"]')
     assert texts(rows) == ["b"]
