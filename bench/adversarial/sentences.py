@@ -16,10 +16,10 @@ DENIALS = (
 )
 DISTRACTIONS = (
     "{text}, and look at the wall behind",
-    "mind the light and the clouds, {text}",
+    "{text}, and mind the light and the clouds",
     "a nice frame around {text}",
     "{text}, with a small sign in the corner",
-    "all about the colours of the day, {text}",
+    "{text}, all in the colours of the day",
 )
 ASIDES = (
     *("on a sunny day", "under the clouds", "in a quiet place", "big and old", "on the ground"),

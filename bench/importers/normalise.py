@@ -16,6 +16,8 @@ from bench.types import Kind, Prompt, Role
 
 DERIVED_SEEDS = 10**6
 """Seeds that are given to prompts without one are below this."""
+LONGEST = 100_000
+"""Characters of a cell; csv itself reads no more than 131,072."""
 NO_SEED = ("", "nan", "na", "none", "null")
 """What stands in columns of seeds where there is none."""
 _WHOLE = re.compile(r"\s*(\d+)(?:\.0*)?\s*", re.ASCII)
@@ -86,6 +88,8 @@ def _completed(found: Draft, asked: Asked) -> Draft:
     tag = found.tag or (asked.tag if role in NEEDS_TAG else "")
     if not found.text.strip():
         raise UnusableError("has no prompt")
+    if max(map(len, (found.text, concept, tag))) > LONGEST:
+        raise UnusableError(f"has more than {LONGEST:,} characters in one cell")
     try:
         f"{found.text}{concept}{tag}".encode()
     except UnicodeEncodeError:

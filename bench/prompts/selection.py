@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -53,8 +54,8 @@ def _of_role(
         return written
     if role == "adversarial":
         direct = [row for row in rows if row.concept in own and row.role == "target"]
-        spread = list(in_turn(direct, lambda row: row.concept, lambda row: row.text))
-        derived = adversarial.derive(spread, suite.adversarial, window) if window else []
+        spread = tuple(in_turn(direct, lambda row: row.concept, lambda row: row.text))
+        derived = _derived(spread, suite.adversarial, window) if window else ()
         return [*derived, *(row for row in written if row.concept in own)]
     if role in OWN_ROLES:
         return [row for row in written if row.concept in own]
@@ -64,6 +65,14 @@ def _of_role(
     others = {name for other in suite.cases for name in other.concepts} - own - near
     direct = [row for row in rows if row.concept in others and row.role == "target"]
     return [*direct, *(row for row in written if row.concept not in own | near)]
+
+
+@functools.lru_cache(maxsize=64)
+def _derived(
+    prompts: tuple[Prompt, ...], kinds: tuple[str, ...], window: int
+) -> tuple[Prompt, ...]:
+    """Derive once what every method of a run, and its plan, ask for again."""
+    return tuple(adversarial.derive(prompts, kinds, window))
 
 
 def in_turn(rows: Sequence[Prompt], *keys: Callable[[Prompt], str]) -> Iterator[Prompt]:

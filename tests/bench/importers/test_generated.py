@@ -16,9 +16,13 @@ from hypothesis import strategies as st
 from bench import importers, prompts
 from bench.types import InputError
 
+COLUMNS = ("prompt", "seed", "concept")
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TEXTS = CELLS | st.sampled_from(["null", "NA", "nan", "a, b", '"', "a\rb", "a\nb", "\ufeff", "\0"])
-ROWS = st.lists(st.tuples(TEXTS, st.integers(0, 2**63 - 1)), max_size=8)
+CONCEPTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ["cat", "Cat", "van Gogh", "nudity", ""]
+)
+ROWS = st.lists(st.tuples(TEXTS, st.integers(0, 2**63 - 1), CONCEPTS), max_size=8)
 BYTES = (
     st.binary(max_size=200)
     | st.tuples(st.just(b"prompt,seed\n"), st.binary(max_size=100)).map(b"".join)
@@ -42,16 +46,17 @@ def check_bytes(content: bytes, ending: str) -> None:
         assert list(prompts.rows(prompts.suite(str(out)))) == done.outcome.prompts
 
 
-def check_rows(rows: list[tuple[str, int]], end: str, mark: str, ending: str) -> None:
+def check_rows(rows: list[tuple[str, int, str]], end: str, mark: str, ending: str) -> None:
     """A well-formed file comes back text by text, seed by seed; the empty and repeated are said."""
     if ending == "json":
-        content = json.dumps([{"prompt": text, "seed": seed} for text, seed in rows])
+        content = json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows])
     else:
         file = io.StringIO()
         writer = csv.writer(file, lineterminator=end, quoting=csv.QUOTE_ALL)
-        writer.writerows([("prompt", "seed"), *rows])
+        writer.writerows([COLUMNS, *rows])
         content = mark + file.getvalue()
-    wanted = list(dict.fromkeys(row for row in rows if row[0].strip()))
+    meant = [(text, seed, concept.strip() or "cat") for text, seed, concept in rows]
+    wanted = list(dict.fromkeys(row for row in meant if row[0].strip()))
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content.encode())
@@ -61,7 +66,7 @@ def check_rows(rows: list[tuple[str, int]], end: str, mark: str, ending: str) ->
             assert not wanted
             return
         found = prompts.rows(prompts.suite(str(out)))
-        assert [(row.text, row.seed) for row in found] == wanted
+        assert [(row.text, row.seed, row.concept) for row in found] == wanted
         assert sum(map(len, done.outcome.dropped.values())) == len(rows) - len(wanted)
 
 

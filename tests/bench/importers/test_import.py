@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,12 @@ def test_an_empty_prompt_and_a_null_are_dropped(tmp_path: Path) -> None:
         "has no prompt": [1, 2, 3],
         "is 7, must be an object or text": [5],
     }
+
+
+def test_a_text_that_no_csv_could_hold_drops_its_row(tmp_path: Path) -> None:
+    done, rows = imported(tmp_path / "a.json", json.dumps(["a" * 200_000, "b" * 100_000]))
+    assert texts(rows) == ["b" * 100_000]
+    assert list(done.outcome.dropped) == ["has more than 100,000 characters in one cell"]
 
 
 def test_half_a_character_drops_its_row(tmp_path: Path) -> None:
@@ -228,3 +236,20 @@ def test_ten_thousand_rows_are_imported_in_a_moment(tmp_path: Path) -> None:
     lines = "".join(f"a cat number {i},{i}\n" for i in range(10_000))
     _, rows = imported(tmp_path / "a.csv", "prompt,seed\n" + lines)
     assert len(rows) == 10_000 and rows[-1].text == "a cat number 9999"
+
+
+def test_importing_and_showing_need_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat and " * 60 + "\n")
+    out = str(tmp_path / "mine")
+    code = (
+        "import sys; from bench import cli\n"
+        f"assert cli.main(['import-prompts', {str(tmp_path / 'a.txt')!r}, '--out', {out!r}, "
+        "'--concept', 'cat']) == 0\n"
+        f"assert cli.main(['show', 'suite', {out!r}]) == 0\n"
+        f"assert cli.main(['run', '--method', 'original', '--suite', {out!r}, '--plan']) == 0\n"
+        "heavy = {'torch', 'transformers', 'open_clip', 'diffusers'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "77 tokens" in done.stdout
