@@ -41,7 +41,6 @@ class RealEra(Eraser):
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {
-            "prompts": 10,
             "ridge": 2.0,
             "steps": 60,
             "learning_rate": 1e-3,
