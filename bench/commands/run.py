@@ -31,7 +31,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--method", action="append", default=[], metavar="NAME", help=METHOD_HELP)
     add("--model", default="mini", metavar="NAME", help="a name, hub id or folder (default: mini)")
-    add("--suite", default="objects", metavar="NAME", help="what to test on (default: objects)")
+    add("--suite", default="objects", metavar="NAME", help="a name or a folder (default: objects)")
     add("--size", default="quick", metavar="NAME", help="smoke, quick or full (default: quick)")
     add(
         "--concept",

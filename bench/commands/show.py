@@ -14,7 +14,7 @@ SHOWN = ("suite",)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to show."""
     parser.add_argument("what", help="suite")
-    parser.add_argument("name", help="its name")
+    parser.add_argument("name", help="its name, or its folder")
 
 
 def execute(args: argparse.Namespace) -> int:

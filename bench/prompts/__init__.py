@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def suite(name: str) -> Suite:
             raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}")
         find("suite", name, (*known, A_FOLDER))
     found = tables.outside(folder, concepts())
-    return replace(found, version=f"{found.version}-{file_hash(found)[:8]}")
+    files = (path for family in ("", *found.family_files) for path in paths(found, family))
+    digest = _hash([folder / "suite.toml", *dict.fromkeys(files)])
+    return replace(found, version=f"{found.version}-{digest[:8]}")
 
 
 def paths(suite: Suite, family: str = "") -> list[Path]:
@@ -111,8 +114,12 @@ def roles_of_other_families(suite: Suite, family: str) -> set[Role]:
 
 def file_hash(suite: Suite, family: str = "") -> str:
     """Return the SHA-256 of the suite's prompt files, one after the other, as hexadecimal."""
+    return _hash(paths(suite, family))
+
+
+def _hash(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in paths(suite, family):
+    for path in files:
         try:
             digest.update(path.read_bytes())
         except OSError as error:

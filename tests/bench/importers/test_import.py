@@ -205,7 +205,11 @@ def test_an_imported_suite_is_planned_by_its_path_and_a_changed_one_is_another_r
     assert first.run_id.startswith("original-mine-sd14-full-") and first.cases == ("cat",)
     path = tmp_path / "mine" / "prompts.csv"
     path.write_text(path.read_text().replace("kitten", "tomcat"))
-    assert spec().run_id != first.run_id
+    second = spec()
+    assert second.run_id != first.run_id
+    table = tmp_path / "mine" / "suite.toml"
+    table.write_text(table.read_text().replace("target = 2", "target = 1"))
+    assert spec().run_id not in (first.run_id, second.run_id)
 
 
 def test_role_tag_and_anchor_are_taken(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Suites that a user writes: a folder with suite.toml and prompt files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import prompts
+from bench.types import InputError
+
+SUITE = """
+version = "3"
+kind = "object"
+prompt_files = ["prompts.csv"]
+metrics = ["clip"]
+summary = "Mine."
+adversarial = ["typo"]
+
+[cases]
+wyvern = ["wyvern"]
+both = ["wyvern", "cat"]
+
+[sizes.smoke]
+images = { target = 2, adversarial = 1, near = 1 }
+cases = ["wyvern"]
+
+[concepts.wyvern]
+kind = "object"
+anchor = "a rock"
+near = ["bird"]
+"""
+ROWS = """id,concept,role,text,seed
+a,wyvern,target,a wyvern,1
+b,cat,target,a cat,2
+c,bird,near,a bird,3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "suite.toml").write_text(SUITE)
+    (tmp_path / "mine" / "prompts.csv").write_text(ROWS)
+    return tmp_path / "mine"
+
+
+def test_a_suite_brings_concepts_along_and_uses_those_there_are(folder: Path) -> None:
+    suite = prompts.suite(str(folder))
+    known = prompts.known_concepts(suite)
+    assert known["wyvern"].near == ("bird",) and "cat" in known
+    assert "wyvern" not in prompts.concepts()
+    wyvern, both = suite.cases
+    rows = prompts.select(suite, wyvern, suite.sizes[0])
+    assert [(row.role, row.concept) for row in rows] == [
+        ("target", "wyvern"),
+        ("adversarial", "wyvern"),
+        ("near", "bird"),
+    ]
+    assert {row.concept for row in prompts.select(suite, both, suite.sizes[0])} == {
+        *("wyvern", "cat", "bird"),
+    }
+
+
+def test_its_name_is_the_folders_and_its_version_changes_with_any_file(folder: Path) -> None:
+    first = prompts.suite(str(folder))
+    assert first.name == "mine" and re.fullmatch(r"3-[0-9a-f]{8}", first.version)
+    assert prompts.suite(f"{folder}/") == prompts.suite(str(folder))
+    for name in ("suite.toml", "prompts.csv"):
+        path = folder / name
+        path.write_text(path.read_text().replace("a rock", "a cliff").replace("a bird", "birds"))
+        assert prompts.suite(str(folder)).version != first.version
+        first = prompts.suite(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('version = "3"\n', "", "'version' is missing"),
+        ('version = "3"', "version = 3", "version is 3"),
+        ('kind = "object"\nprompt', 'kind = "objet"\nprompt', "'objet'; nearest: object"),
+        ("summary", "sumary", "'summary' is missing"),
+        ("[sizes.smoke]", "[sizes.smoke]\nimage = 1", "unknown key of sizes.smoke: 'image'"),
+        ("target = 2", "targt = 2", "'targt'; nearest: target"),
+        ('both = ["wyvern", "cat"]', 'both = ["wyvern", "cta"]', "'cta'; nearest: cat"),
+        ('both = ["wyvern", "cat"]', "both = []", "every case a concept"),
+        ('near = ["bird"]', 'near = ["birdd"]', "'birdd'; nearest: bird"),
+        ('anchor = "a rock"', 'anchor = " "', "anchor is empty"),
+        ('cases = ["wyvern"]', 'cases = ["wivern"]', "'wivern'; nearest: wyvern"),
+        ('adversarial = ["typo"]', 'adversarial = ["typos"]', "'typos'; nearest: typo"),
+        ("[cases]", "[cases", "not valid TOML"),
+    ],
+)
+def test_a_slip_is_named_with_the_file(folder: Path, old: str, new: str, message: str) -> None:
+    assert SUITE.count(old) >= 1
+    (folder / "suite.toml").write_text(SUITE.replace(old, new, 1))
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        prompts.suite(str(folder))
+    assert "suite.toml" in str(error.value)
+
+
+def test_a_row_of_an_unknown_concept_names_the_nearest(folder: Path) -> None:
+    (folder / "prompts.csv").write_text(ROWS.replace(",wyvern,", ",wyvren,"))
+    with pytest.raises(InputError, match="'wyvren'; nearest: wyvern"):
+        prompts.rows(prompts.suite(str(folder)))
+
+
+def test_what_is_no_suite_is_refused(folder: Path) -> None:
+    (folder / "suite.toml").unlink()
+    with pytest.raises(InputError, match=r"has no suite\.toml"):
+        prompts.suite(str(folder))
+    with pytest.raises(InputError, match=r"choices: objects, .* a folder with a suite\.toml"):
+        prompts.suite(str(folder / "gone"))
+
+
+def test_a_missing_prompt_file_is_named(folder: Path) -> None:
+    (folder / "prompts.csv").unlink()
+    with pytest.raises(InputError, match=r"prompts\.csv: cannot be read"):
+        prompts.suite(str(folder))
