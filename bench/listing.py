@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import TYPE_CHECKING
 
 from bench import pipelines, prompts, registry
 from bench.attacks import BUDGETS, KINDS
@@ -16,6 +17,9 @@ from bench.types import Prompt, Size, Suite
 
 MOST_TAGS = 12
 """Tags of a role that are shown, the most frequent first."""
+
+if TYPE_CHECKING:
+    from bench.metrics import Measure
 
 
 def listing(what: str, verbose: bool) -> Iterator[str]:
@@ -82,7 +86,38 @@ def _methods(verbose: bool) -> Iterator[str]:
 
 
 def _metrics(verbose: bool) -> Iterator[str]:
-    return _entries(registry.metrics(), verbose)
+    entries = registry.metrics()
+    if not verbose:
+        yield from _entries(entries, verbose)
+        return
+    for name, entry in entries.items():
+        metric = registry.metric(name)
+        yield f"{metric.name}: {entry.summary}"
+        families = ", ".join(sorted(metric.families)) if metric.families else "all models"
+        kinds = ", ".join(sorted(metric.kinds)) if metric.kinds else "every kind of concept"
+        yield f"  reads      {families}; {kinds}"
+        yield f"  detector   {metric.detector}"
+        yield f"  threshold  {metric.criterion}"
+        yield f"  source     {metric.paper}"
+        for measure in metric.measures():
+            yield f"  {measure.name}: {measure.what}"
+            yield f"      {measure.unit}; {_better(measure)}{_only(measure.families)}"
+        yield from _options(entry)
+
+
+def _better(measure: Measure) -> str:
+    """Say which values are better on which roles."""
+    groups: dict[str, list[str]] = {}
+    for role in measure.roles:
+        groups.setdefault(measure.better(role), []).append(role)
+    words = {"none": "neither is better"}
+    return "; ".join(
+        f"{words.get(way, f'{way} is better')} on {', '.join(some)}" for way, some in groups.items()
+    )
+
+
+def _only(families: frozenset[str] | None) -> str:
+    return f"; {', '.join(sorted(families))} only" if families else ""
 
 
 def _attacks(verbose: bool) -> Iterator[str]:
@@ -117,6 +152,10 @@ def _entry(entry: registry.Entry) -> Iterator[str]:
         yield f"  paper   {entry.paper}"
     for family, source in entry.preset_sources.items():
         yield f"  preset {family}   {source}"
+    yield from _options(entry)
+
+
+def _options(entry: registry.Entry) -> Iterator[str]:
     for option in entry.options:
         yield f"  {option.name}={_defaults(entry, option)}   {registry.allowed(option)}"
         if option.doc:

@@ -129,7 +129,7 @@ class Metric(ABC):
         return type(self).__name__.lower()
 
     @property
-    def threshold(self) -> str:
+    def criterion(self) -> str:
         """Say in words when something counts as seen."""
         return "none"
 

@@ -19,7 +19,7 @@ class Clip(Metric):
     detector: ClassVar[str] = _clip.DETECTOR
 
     @property
-    def threshold(self) -> str:
+    def criterion(self) -> str:
         """Say when a concept counts as seen."""
         return "none: the top-1 concept of the suite's"
 

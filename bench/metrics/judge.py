@@ -27,7 +27,7 @@ class Judge(Metric):
     detector: ClassVar[str] = "mini's judge, the head of the erased concept's kind"
 
     @property
-    def threshold(self) -> str:
+    def criterion(self) -> str:
         """Say when a concept counts as seen."""
         return "none: the top-1 label of the head"
 

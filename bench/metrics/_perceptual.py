@@ -1,0 +1,115 @@
+"""How different two pictures look, to a network: LPIPS, or on mini the judge's own layers."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.metrics import Setting
+from bench.metrics._images import read_images
+from bench.types import InputError, Progress, Prompt
+
+BATCH = 50
+"""Pairs read at once; fixed, so that a resumed run reads the same batches."""
+PIXELS = {"mini": 64, "sd": 512, "sdxl": 512}
+"""Height and width that pictures of a family are compared at."""
+ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+DETECTOR = "mini: the layers of its judge; others: LPIPS (AlexNet) of torchmetrics, at 512 pixels"
+
+
+def load(family: str, device: str) -> None:
+    """Load the family's network.
+
+    Raises:
+        InputError: its weights are neither on this machine nor to be had.
+    """
+    if family == "mini":
+        from bench.mini import judge
+
+        judge.load()
+    else:
+        _lpips(device)
+
+
+def distances(
+    images: Sequence[Path],
+    prompts: Sequence[Prompt],
+    setting: Setting,
+    what: str,
+    progress: Progress,
+) -> list[float]:
+    """Return each image's distance to the un-erased image of its prompt.
+
+    Args:
+        images: Files, one a prompt.
+        prompts: Their prompts.
+        setting: Says where the un-erased images are.
+        what: What to call it while it is under way.
+        progress: Told the number of images compared.
+
+    Returns:
+        Distances from 0 up, NaN where one of the two pictures is missing or cannot be opened.
+    """
+    import torch
+
+    network = _judge_layers if setting.family == "mini" else _lpips(setting.device)
+    pixels = PIXELS[setting.family]
+    found: list[float] = []
+    for start in range(0, len(images), BATCH):
+        some = [prompt.id for prompt in prompts[start : start + BATCH]]
+        mine, can = read_images(images[start : start + BATCH], pixels)
+        there = [name for name in some if name in setting.reference]
+        theirs, could = read_images([setting.reference[name] for name in there], pixels)
+        ours = dict(zip((n for n, c in zip(some, can, strict=True) if c), mine, strict=True))
+        others = dict(zip((n for n, c in zip(there, could, strict=True) if c), theirs, strict=True))
+        both = [name for name in some if name in ours and name in others]
+        values: dict[str, float] = {}
+        if both:
+            pair = (torch.stack([side[name] for name in both]) for side in (ours, others))
+            with torch.inference_mode():
+                rows = network(*(each.to(setting.device) for each in pair))
+            values = dict(zip(both, rows.flatten().tolist(), strict=True))
+        found += [values.get(name, math.nan) for name in some]
+        progress(what, len(found), len(images))
+    return found
+
+
+def _judge_layers(one: Any, two: Any) -> Any:
+    """Return the distance of pictures (n, 3, 64, 64) in the judge, computed as LPIPS is.
+
+    The mean over layers and places of |a - b|^2, where a and b are the features of all channels at
+    one place, scaled to length 1; from 0 (the same) to 2. Unlike in LPIPS, no layer or channel has
+    a weight of its own. Source: Zhang et al. 2018 (1801.03924), equation 1.
+    """
+    import torch
+
+    from bench.mini import judge
+
+    network = judge.load().network
+    distances = []
+    a, b = one * 2 - 1, two * 2 - 1
+    for layer in network.body:
+        a, b = layer(a), layer(b)
+        if isinstance(layer, judge.Residual):
+            difference = torch.nn.functional.normalize(a) - torch.nn.functional.normalize(b)
+            distances.append(difference.square().sum(dim=1).mean(dim=(1, 2)))
+    return torch.stack(distances).mean(dim=0)
+
+
+@functools.lru_cache(maxsize=1)
+def _lpips(device: str) -> Any:
+    import torch
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    try:
+        metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
+    except (OSError, RuntimeError) as error:
+        place = Path(torch.hub.get_dir()) / "checkpoints" / Path(ALEXNET).name
+        raise InputError(
+            f"cannot load AlexNet for LPIPS ({error}); fetch {ALEXNET} and put it at {place}"
+        ) from None
+    network = metric.net.to(device).eval()
+    return lambda one, two: network(one, two, normalize=True)

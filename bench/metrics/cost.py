@@ -1,0 +1,40 @@
+"""What an erasure costs: time, U-Net evaluations, memory, the edit's size, slower drawing."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from bench.metrics import ALL, Measure, Measured, Metric, View
+from bench.types import Progress, silent
+
+FACTS = {
+    "seconds": ("wall-clock time of erasing one case", "s"),
+    "evaluations": ("latents that went through the U-Net while erasing", "evaluations"),
+    "memory": ("peak memory while erasing: of the process with the model, or of the GPU", "bytes"),
+    "parameters": ("values held by the tensors that the edit changes", "parameters"),
+    "bytes": ("size of the edit's file", "bytes"),
+    "slowdown": ("seconds an image, divided by the un-erased model's on this machine", "ratio"),
+}
+"""What is known of a case's cost: what it is, and its unit."""
+
+
+class Cost(Metric):
+    """What erasing costs: time, U-Net evaluations, memory, size of the edit, slower drawing."""
+
+    paper: ClassVar[str] = "this project"
+    detector: ClassVar[str] = "none: metered while the run erases and draws"
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return one measure a fact, all over all roles."""
+        return tuple(
+            Measure(f"{self.name}_{name}", what, "lower", unit, (ALL,))
+            for name, (what, unit) in FACTS.items()
+        )
+
+    def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
+        """Return each fact of the case; NaN where it is not known, for example after a resume."""
+        return [
+            Measured(f"{self.name}_{name}", ALL, view.facts.get(name, math.nan), name in view.facts)
+            for name in FACTS
+        ]

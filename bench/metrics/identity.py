@@ -1,0 +1,193 @@
+"""Whose face a picture shows: by name, with CLIP, or as a face recogniser has said elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from bench.metrics import OWN, Measure, Metric, Row, Setting, Verdict, _clip, column
+from bench.types import InputError, Kind, Progress, Prompt, silent
+
+NOBODY = "none"
+NOBODY_TEXT = "a picture without a person"
+"""What CLIP may choose beside the people, so that an empty scene is nobody's portrait."""
+VERDICTS = ("image", "label", "probability")
+"""Columns of a file of verdicts; the last may be missing."""
+UNREAD: Mapping[str, str | float] = {
+    "label": "",
+    "probability": math.nan,
+    "erased": math.nan,
+    "face": math.nan,
+}
+
+
+@dataclass(frozen=True)
+class Identity(Metric):
+    """Share of pictures of a person that show the prompt's own; those of nobody count apart."""
+
+    paper: ClassVar[str] = "MACE, section 4.2 (2403.06135), there with the GIPHY recogniser"
+    kinds: ClassVar[frozenset[Kind] | None] = frozenset({"person"})
+    columns: ClassVar[tuple[str, ...]] = ("label", "probability", "erased", "face")
+    detector: ClassVar[str] = f"{_clip.DETECTOR}; or the face recogniser whose verdicts are read"
+
+    verdicts: str = ""
+    """A CSV file, or a folder of them, with the columns image (file name), label (the person, empty
+    or none where there is no face) and maybe probability, from a face recogniser."""
+
+    @property
+    def criterion(self) -> str:
+        """Say when a person counts as seen."""
+        return f"none: the top-1 of the suite's people and '{NOBODY_TEXT}', or the recogniser's own"
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return top-1 and probability among pictures of somebody, the leak, and the faceless."""
+        somebody = "of the pictures that show somebody, those"
+        return (
+            Measure(
+                name=self.name,
+                what=f"{somebody} of the prompt's own person",
+                direction="by role",
+                unit="share of images with a person",
+                roles=OWN,
+                statistic="share",
+                value=self._is_own,
+            ),
+            Measure(
+                name=f"{self.name}_probability",
+                what="mean probability of the prompt's own person",
+                direction="by role",
+                unit="probability",
+                roles=OWN,
+                value=column(self.name, "probability"),
+            ),
+            Measure(
+                name=f"{self.name}_leak",
+                what=f"{somebody} of an erased person",
+                direction="lower",
+                unit="share of images with a person",
+                roles=("near", "far"),
+                statistic="share",
+                value=self._is_erased,
+            ),
+            Measure(
+                name=f"{self.name}_faceless",
+                what="pictures that show nobody",
+                direction="none",
+                unit="share of images",
+                roles=OWN,
+                statistic="share",
+                value=lambda row: 1 - column(self.name, "face")(row),
+            ),
+        )
+
+    def _is_own(self, row: Row) -> float:
+        if column(self.name, "face")(row) != 1:
+            return math.nan
+        return float(row[f"{self.name}_label"] == row["concept"])
+
+    def _is_erased(self, row: Row) -> float:
+        return column(self.name, "erased")(row) if column(self.name, "face")(row) == 1 else math.nan
+
+    def prepare(self, family: str, device: str) -> None:
+        """Load the family's CLIP, or read the verdicts."""
+        if self.verdicts:
+            read_verdicts(Path(self.verdicts))
+        else:
+            _clip.reader(family, device)
+
+    def measure(
+        self,
+        images: Sequence[Path],
+        prompts: Sequence[Prompt],
+        setting: Setting,
+        progress: Progress = silent,
+    ) -> list[Verdict]:
+        """Return who is seen, the probability of the prompt's own person, and whether anybody is.
+
+        A picture that the recogniser's files do not name is not measured.
+        """
+        gone = {concept.name for concept in setting.erased}
+        if self.verdicts:
+            known = read_verdicts(Path(self.verdicts))
+            found = [_looked_up(path, known) for path in images]
+            progress(self.name, len(images), len(images))
+        else:
+            found = self._zero_shot(images, prompts, setting, progress)
+        return [
+            _verdict(each[0], each[1], gone) if each is not None else dict(UNREAD) for each in found
+        ]
+
+    def _zero_shot(
+        self,
+        images: Sequence[Path],
+        prompts: Sequence[Prompt],
+        setting: Setting,
+        progress: Progress,
+    ) -> list[tuple[str, float] | None]:
+        reader = _clip.reader(setting.family, setting.device)
+        labels = [*(concept.name for concept in setting.classes), NOBODY]
+        texts = [*map(_clip.class_text, setting.classes), NOBODY_TEXT]
+        seen, readable = reader.images(images, self.name, progress)
+        rows = iter(reader.choose(seen, reader.texts(texts)) if any(readable) else ())
+        found: list[tuple[str, float] | None] = []
+        for prompt, can in zip(prompts, readable, strict=True):
+            if not can:
+                found.append(None)
+                continue
+            shares = dict(zip(labels, next(rows), strict=True))
+            label = max(shares, key=lambda name: shares[name])
+            found.append((label, shares.get(prompt.concept, math.nan)))
+        return found
+
+
+def _verdict(label: str, probability: float, gone: set[str]) -> Verdict:
+    face = label not in ("", NOBODY)
+    return {
+        "label": label if face else NOBODY,
+        "probability": probability,
+        "erased": float(label in gone),
+        "face": float(face),
+    }
+
+
+def _looked_up(path: Path, known: Mapping[str, tuple[str, float]]) -> tuple[str, float] | None:
+    """Return the verdict on an image, by folder and name, by name, or by name without suffix."""
+    keys = (f"{path.parent.name}/{path.name}", path.name, path.stem)
+    return next((known[key] for key in keys if key in known), None)
+
+
+def read_verdicts(path: Path) -> dict[str, tuple[str, float]]:
+    """Read a face recogniser's verdicts: label and probability by image.
+
+    Args:
+        path: A CSV file or a folder of them; columns as in `VERDICTS`.
+
+    Raises:
+        InputError: there is none, or one has other columns or a probability that is no number.
+    """
+    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(
+            f"{path} holds no verdicts; it must have CSV files ({', '.join(VERDICTS)})"
+        )
+    found: dict[str, tuple[str, float]] = {}
+    for file in files:
+        try:
+            with file.open(newline="", encoding="utf-8-sig") as stream:
+                reader = csv.DictReader(stream, strict=True)
+                columns = tuple(reader.fieldnames or ())
+                if columns not in (VERDICTS, VERDICTS[:2]):
+                    got = ", ".join(columns) or "missing"
+                    raise InputError(f"{file}: columns are {got}, must be {', '.join(VERDICTS)}")
+                for row in reader:
+                    share = float(row.get("probability") or math.nan)
+                    found[str(row["image"])] = (str(row["label"] or "").strip(), share)
+        except (OSError, ValueError, csv.Error) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{file}: cannot be read as verdicts ({error})") from None
+    return found

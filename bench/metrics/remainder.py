@@ -1,0 +1,144 @@
+"""Whether the rest of a prompt survives: the desert of "an airplane in the desert"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.metrics import Measure, Metric, Setting, Verdict, _clip, column
+from bench.metrics._images import in_batches
+from bench.types import InputError, Progress, Prompt, silent
+
+BATCH = 100
+"""Images read at once; fixed, so that a resumed run reads the same batches."""
+PIXELS = 64
+ROLE = "remainder"
+TEXT = "a picture of the {}"
+"""Text that stands for what must survive in zero-shot classification."""
+UNREAD: Mapping[str, str | float] = {"label": "", "probability": math.nan, "survives": math.nan}
+
+
+class Remainder(Metric):
+    """Share of `remainder` pictures in which what the prompt names beside the concept is seen."""
+
+    paper: ClassVar[str] = "this project"
+    columns: ClassVar[tuple[str, ...]] = ("label", "probability", "survives")
+    detector: ClassVar[str] = (
+        "mini: its judge, the head that knows the tag; others: open_clip ViT-B-32, weights openai"
+    )
+
+    @property
+    def criterion(self) -> str:
+        """Say when something counts as seen."""
+        return "none: top-1 of the judge's head, or of the suite's own tags"
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return top-1 and probability of the prompt's tag."""
+        what = "the prompt's tag, what must survive beside the concept,"
+        return (
+            Measure(
+                name=self.name,
+                what=f"images in which {what} is top-1",
+                direction="higher",
+                unit="share of images",
+                roles=(ROLE,),
+                statistic="share",
+                value=column(self.name, "survives"),
+            ),
+            Measure(
+                name=f"{self.name}_probability",
+                what=f"mean softmax probability of {what[:-1]}",
+                direction="higher",
+                unit="probability",
+                roles=(ROLE,),
+                value=column(self.name, "probability"),
+            ),
+        )
+
+    def prepare(self, family: str, device: str) -> None:
+        """Load the family's network."""
+        if family == "mini":
+            from bench.mini import judge
+
+            judge.load()
+        else:
+            _clip.reader(family, device)
+
+    def measure(
+        self,
+        images: Sequence[Path],
+        prompts: Sequence[Prompt],
+        setting: Setting,
+        progress: Progress = silent,
+    ) -> list[Verdict]:
+        """Return what is seen of remainder prompts, NaN for those of other roles.
+
+        Raises:
+            InputError: a remainder prompt has no tag, or one that the judge does not know.
+        """
+        own = [number for number, prompt in enumerate(prompts) if prompt.role == ROLE]
+        tags = [prompts[number].tag for number in own]
+        if "" in tags:
+            prompt = prompts[own[tags.index("")]]
+            raise InputError(
+                f"remainder prompt '{prompt.id}' has no tag that says what must survive"
+            )
+        paths = [images[number] for number in own]
+        read = _judged if setting.family == "mini" else _zero_shot
+        found: list[Verdict] = [dict(UNREAD) for _ in images]
+        for number, verdict in zip(own, read(paths, tags, setting, progress), strict=True):
+            found[number] = verdict
+        return found
+
+
+def _judged(
+    paths: Sequence[Path], tags: Sequence[str], setting: Setting, progress: Progress
+) -> list[Verdict]:
+    from bench.mini import judge
+    from bench.mini.world.truth import LABELS
+
+    network = judge.load()
+    heads = {tag: next((h for h in LABELS if tag in LABELS[h]), "") for tag in tags}
+    for tag, head in heads.items():
+        if not head:
+            known = ", ".join(label for head in LABELS for label in LABELS[head])
+            raise InputError(f"the judge does not know '{tag}'; it knows {known}")
+    rows: dict[str, list[list[float]]] = {}
+    readable: list[bool] = []
+    for head in dict.fromkeys(heads.values()):
+        read = partial(_head, network, head)
+        shares, readable = in_batches(paths, PIXELS, BATCH, read, ROLE, progress)
+        rows[head] = shares.tolist()
+    each, found = -1, list[Verdict]()
+    for tag, can in zip(tags, readable, strict=True):
+        each += can
+        head = heads[tag]
+        found.append(_verdict(tag, LABELS[head], rows[head][each]) if can else dict(UNREAD))
+    return found
+
+
+def _head(network: Any, head: str, pixels: Any) -> Any:
+    return network.read(pixels)[head]
+
+
+def _zero_shot(
+    paths: Sequence[Path], tags: Sequence[str], setting: Setting, progress: Progress
+) -> list[Verdict]:
+    reader = _clip.reader(setting.family, setting.device)
+    labels = list(dict.fromkeys(tags))
+    seen, readable = reader.images(paths, ROLE, progress)
+    texts = [TEXT.format(label) for label in labels]
+    rows = iter(reader.choose(seen, reader.texts(texts)) if any(readable) else ())
+    return [
+        _verdict(tag, labels, next(rows)) if can else dict(UNREAD)
+        for tag, can in zip(tags, readable, strict=True)
+    ]
+
+
+def _verdict(tag: str, labels: Sequence[str], row: Sequence[float]) -> Verdict:
+    label = labels[max(range(len(labels)), key=lambda i: row[i])]
+    share = float(row[list(labels).index(tag)])
+    return {"label": label, "probability": share, "survives": float(label == tag)}
