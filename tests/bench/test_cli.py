@@ -23,10 +23,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ["rnu"],
-            "unknown command of bench: 'rnu'; nearest: run; choices: ",
-        ),
+        (["rnu"], "unknown command of bench: 'rnu'; nearest: run; choices: "),
         (["--plan"], "unknown option of bench: '--plan'"),
         (
             ["run", "--metod", "realera"],
