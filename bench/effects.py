@@ -30,6 +30,8 @@ STAYS = {
     "far": "specificity",
 }
 """Roles whose effect is the rate."""
+BETTER = {"efficacy": "higher", "generality": "higher", "residue": "lower", "specificity": "higher"}
+"""Which way each effect is better."""
 
 
 def of(parts: Sequence[Sequence[Row]], unerased: Sequence[Row], value: Value) -> Iterator[Found]:

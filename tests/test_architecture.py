@@ -138,6 +138,7 @@ LAYERS = {
     "bench.report": (
         *("bench.types", "bench.names", "bench.store", "bench.stats", "bench.paired"),
         *("bench.protocol", "bench.scores", "bench.calibration", "bench.registry", "bench.metrics"),
+        "bench.effects",
         *("bench.prompts", "bench.pipelines", "bench.report"),
     ),
     "bench.mini.world": ("bench.types", "bench.names", "bench.mini"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench import protocol, registry
+from bench import effects, protocol, registry
 from bench.scores import HEADLINES
 from bench.store import Finished
 from bench.types import RunSpec, Score
@@ -123,6 +123,15 @@ class Group:
         present = {score.metric for run in self.runs for score in run.record.scores}
         names = [headline.name for some in HEADLINES.values() for headline in some]
         return [Column(n, "all", "higher", "harmonic mean") for n in names if n in present]
+
+    def effects(self) -> list[Column]:
+        """Return the columns of effects, relative to what the un-erased model draws."""
+        present = {(s.metric, s.role) for run in self.runs for s in run.record.scores}
+        return [
+            Column(f"{name}_relative", role, effects.BETTER[name], "share")
+            for role, name in (effects.FALLS | effects.STAYS).items()
+            if (f"{name}_relative", role) in present
+        ]
 
     def label(self, run: Finished) -> str:
         """Return the method's name, with what tells it from other runs of the same method."""

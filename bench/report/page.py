@@ -8,7 +8,7 @@ from bench import protocol
 from bench.report import calibrated, published
 from bench.report.differences import differences
 from bench.report.groups import Group
-from bench.report.table import Table, flagged, scores
+from bench.report.table import Table, effects, flagged, scores
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,16 @@ def page(
         baseline: Method, label or id of the run that the others are tested against, nothing is
             tested where the group has none of that name; None is the un-erased model.
         metric: The only metric to show; None shows all.
-        tested: Whether there are tables of differences.
+        tested: Whether there are tables of effects and differences, or of scores alone.
     """
     names = [name for name in group.metrics if metric in (None, name)]
     against = group.names.get(baseline) if baseline else group.unerased
     tables: list[Table] = []
     for name in names:
         tables.append(scores(group, name))
+        relative = effects(group) if name == next(iter(group.metrics)) and tested else None
+        if relative:
+            tables.append(relative)
         compared = differences(group, name, against) if against and tested else None
         if compared:
             tables.append(compared)

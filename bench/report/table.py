@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.groups import ARROWS, UNERASED, Column, Group
@@ -42,12 +43,7 @@ def scores(group: Group, metric: str) -> Table:
     main = metric == next(iter(group.metrics))
     columns = group.columns(metric) + (group.headlines() if main else [])
     header = ["method", *(column.title(metric) for column in columns)]
-    lines = [
-        [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
-        for run in group.runs
-    ]
-    for place, column in enumerate(columns, start=1):
-        _rank(lines, group, place, column)
+    lines = _lines(group, columns)
     if main:
         header.append(f"erase (s) {ARROWS['lower']}")
         for line, run in zip(lines, group.runs, strict=True):
@@ -56,6 +52,30 @@ def scores(group: Group, metric: str) -> Table:
     title = f"{metric}: {what.what} ({what.unit})"
     notes = _unread(group, metric)
     return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes))
+
+
+def effects(group: Group) -> Table | None:
+    """Return the table of effects, or None where no un-erased run stands beside these."""
+    columns = group.effects()
+    if not columns:
+        return None
+    titles = [f"{c.name.removesuffix('_relative')} {c.role} {ARROWS[c.better]}" for c in columns]
+    title = (
+        "effects, over prompts whose un-erased image shows the concept: efficacy and generality "
+        "are the shares that no longer do, residue and specificity those that still do"
+    )
+    return Table(title, ("method", *titles), tuple(map(tuple, _lines(group, columns))))
+
+
+def _lines(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
+    """Return one line a run, the best of each column marked."""
+    lines = [
+        [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
+        for run in group.runs
+    ]
+    for place, column in enumerate(columns, start=1):
+        _rank(lines, group, place, column)
+    return lines
 
 
 def cell(score: Score | None, column: Column) -> Cell:

@@ -16,7 +16,7 @@ from bench.report.latex import latex
 from bench.report.table import Cell, Table, scores
 from bench.report.terminal import print_table
 from bench.store import Finished
-from bench.types import Sampler
+from bench.types import Sampler, Score
 
 from .conftest import ROLES, SPEC, UNERASED, Make, blanked
 
@@ -203,3 +203,14 @@ def test_latex_compiles(make: Make, tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> None:
+    run = make()
+    place = ("realera", "mini", "objects", "airplane")
+    extra = (Score(*place, "residue_relative", "related", 0.25, 0.1, 0.4, 40),)
+    some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
+    (table,) = [t for t in page(group([some])).tables if t.title.startswith("effects")]
+    assert table.header == ("method", "residue related ↓")
+    assert table.lines[0][1].full == "0.25 [0.10, 0.40]"
+    assert not [t for t in page(group([run])).tables if t.title.startswith("effects")]
