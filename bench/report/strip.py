@@ -14,7 +14,7 @@ from bench.types import ERASED_ROLES
 
 PER_ROLE = 2
 """Columns a role gets."""
-ROLES_SHOWN = ("target", "synonym", "related", "near", "far")
+ROLES_SHOWN = ("target", "synonym", "related", "adversarial", "near", "far")
 
 SIDE = 160
 """Pixels an image is enlarged to, both ways."""
