@@ -43,7 +43,7 @@ def images(root: Path | str = "reports/runs") -> pd.DataFrame:
         part = pd.DataFrame(run.folder.read_per_image())
         for name in part.columns:
             if name not in PROMPT_COLUMNS and not name.endswith("_label"):
-                part[name] = pd.to_numeric(part[name])
+                part[name] = [float(text or "nan") for text in part[name]]
         spec = run.record.spec
         part.insert(0, "run_seed", spec.seed)
         part.insert(0, "method", spec.method_name)
