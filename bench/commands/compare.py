@@ -50,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
             find(what, asked, dict.fromkeys(known))
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
     if not args.runs:
-        report.write_comparison(pages, args.out)
+        report.write_comparison(pages, args.out, problems)
     return report.show(pages, args.format)
 
 

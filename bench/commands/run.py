@@ -114,9 +114,10 @@ def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
             runner.run(spec, out, device=place, progress=advance)
         original = folders[0].path if number > 1 else None
         report.write_strip(folder.path, original, spec.method_name)
-    done, _ = store.finished(store.folders(out))
+    done, problems = store.finished(store.folders(out))
     every = report.groups(done)
-    sheet, *others = report.write_comparison([report.page(group) for group in every], out)
+    pages = [report.page(group) for group in every]
+    sheet, *others = report.write_comparison(pages, out, problems)
     mine = next(group for group in every if runs[0] in (run.record.spec for run in group.runs))
     page = report.page(mine, metric=next(iter(mine.metrics)), tested=False)
     report.show([page], "terminal")

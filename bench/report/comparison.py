@@ -22,9 +22,13 @@ LEGEND = (
 )
 
 
-def write_comparison(pages: Sequence[Page], out: Path) -> list[Path]:
-    """Write the pages in three formats and return the files' paths."""
-    made = {"csv": sheet(pages), "md": document(pages), "tex": paper(pages)}
+def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> list[Path]:
+    """Write the pages in three formats and return the files' paths.
+
+    Args:
+        left_out: Why runs are missing, one sentence each; the page says so.
+    """
+    made = {"csv": sheet(pages), "md": document(pages, left_out), "tex": paper(pages)}
     paths = [out / f"comparison.{ending}" for ending in made]
     for path, text in zip(paths, made.values(), strict=True):
         write_bytes(path, text.encode())
@@ -80,9 +84,11 @@ def _row(group: Group, run: Finished) -> dict[str, object]:
     return row
 
 
-def document(pages: Sequence[Page]) -> str:
+def document(pages: Sequence[Page], left_out: Sequence[str] = ()) -> str:
     """Return the pages as one Markdown document."""
     lines = ["# Comparison", "", LEGEND, ""]
+    for problem in left_out:
+        lines += [f"Left out: {problem}.", ""]
     for page in pages:
         lines += [f"## {page.heading}", ""]
         for table in page.tables:

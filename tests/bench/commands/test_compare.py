@@ -87,6 +87,7 @@ def test_a_record_of_another_version_is_named_and_the_rest_still_compared(
     captured = capsys.readouterr()
     assert "left out:" in captured.err and SPEC.run_id in captured.err
     assert "mace" in captured.out
+    assert f"Left out: {out / SPEC.run_id}" in (out / "comparison.md").read_text()
 
 
 @pytest.mark.parametrize(
