@@ -112,8 +112,8 @@ def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
         title = f"[{number}/{len(runs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with progress.shown(title) as advance:
             runner.run(spec, out, device=place, progress=advance)
-        original = folders[0].path if number > 1 else None
-        report.write_strip(folder.path, original, spec.method_name)
+        rows = [("un-erased", folders[0].path), (spec.method_name, folder.path)]
+        report.write_strip(folder.strip_path, rows[: min(number, 2)])
     done, problems = store.finished(store.folders(out))
     every = report.groups(done)
     pages = [report.page(group) for group in every]
@@ -121,6 +121,11 @@ def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     mine = next(group for group in every if runs[0] in (run.record.spec for run in group.runs))
     page = report.page(mine, metric=next(iter(mine.metrics)), tested=False)
     report.show([page], "terminal")
-    print(f"strip       {folders[-1].path / 'strip.png'}")
+    strip = folders[-1].strip_path
+    if len(runs) > 2:
+        names = ["un-erased", *(spec.method_name for spec in runs[1:])]
+        paths = [folder.path for folder in folders]
+        strip = report.write_strip(out / "strip.png", list(zip(names, paths, strict=True)))
+    print(f"strip       {strip}")
     print(f"comparison  {sheet}, {', '.join(path.suffix for path in others)}")
     print(f"results in {folders[-1].path if len(folders) < 3 else out}")

@@ -1,4 +1,4 @@
-"""A picture strip: the same prompts and seeds, un-erased above, erased below."""
+"""A picture strip: the same prompts and seeds, un-erased above, each method below."""
 
 from __future__ import annotations
 
@@ -37,31 +37,23 @@ class Picture:
     images: tuple[Path | None, ...]
 
 
-def write_strip(run: Path, original: Path | None, method: str) -> Path:
-    """Write strip.png into a run folder and return its path.
+def write_strip(path: Path, runs: Sequence[tuple[str, Path]]) -> Path:
+    """Write a strip of runs of one protocol, a row each, and return its path.
 
     Args:
-        run: Folder of the finished run.
-        original: Folder of the un-erased run of the same protocol; None for that run itself.
-        method: What the lower row is called.
+        path: The picture to write.
+        runs: What each row is called, and the finished run's folder; the un-erased one first.
 
     Raises:
-        InputError: if what was measured of either run cannot be read back.
+        InputError: if what was measured of a run cannot be read back.
     """
-    rows = read_rows(run / "per_image.csv")
-    above = _paths(original) if original else {}
+    folders = [_paths(folder) for _, folder in runs]
     pictures = [
-        Picture(
-            row["role"],
-            row["text"],
-            (above.get(_key(row)), run / row["image"]) if original else (run / row["image"],),
-        )
-        for row in pick(rows)
+        Picture(row["role"], row["text"], tuple(paths.get(_key(row)) for paths in folders))
+        for row in pick(read_rows(runs[-1][1] / "per_image.csv"))
     ]
-    labels = ("un-erased", method) if original else ("un-erased",)
     data = io.BytesIO()
-    draw(pictures, labels).save(data, format="PNG", optimize=True)
-    path = run / "strip.png"
+    draw(pictures, [name for name, _ in runs]).save(data, format="PNG", optimize=True)
     write_bytes(path, data.getvalue())
     return path
 

@@ -35,8 +35,10 @@ def area(picture: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
 
 def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> None:
     original = run_folder(tmp_path / "original", RED)
-    path = strip.write_strip(run_folder(tmp_path / "run", BLUE), original, "realera")
-    assert path == tmp_path / "run" / "strip.png"
+    run = run_folder(tmp_path / "run", BLUE)
+    rows = [("un-erased", original), ("realera", run)]
+    path = strip.write_strip(tmp_path / "strip.png", rows)
+    assert path == tmp_path / "strip.png"
     picture = Image.open(path).convert("RGB")
     above, below = area(picture, RED), area(picture, BLUE)
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
@@ -46,9 +48,19 @@ def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> No
 
 
 def test_the_un_erased_run_has_one_row(tmp_path: Path) -> None:
-    path = strip.write_strip(run_folder(tmp_path / "run", RED), None, "original")
+    run = run_folder(tmp_path / "run", RED)
+    path = strip.write_strip(run / "strip.png", [("un-erased", run)])
     rows = np.unique(area(Image.open(path).convert("RGB"), RED)[:, 0])
     assert len(rows) == strip.SIDE
+
+
+def test_every_method_gets_a_row(tmp_path: Path) -> None:
+    runs = [
+        (str(n), run_folder(tmp_path / str(n), colour)) for n, colour in enumerate((RED, BLUE, RED))
+    ]
+    picture = Image.open(strip.write_strip(tmp_path / "s.png", runs)).convert("RGB")
+    columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
+    assert len(area(picture, RED)) == 2 * len(area(picture, BLUE)) == 2 * columns * strip.SIDE**2
 
 
 def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
@@ -56,7 +68,8 @@ def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", BLUE)
     (run / "images" / "target-0.png").unlink()
     (run / "images" / "far-0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    picture = Image.open(strip.write_strip(run, original, "realera")).convert("RGB")
+    path = strip.write_strip(run / "strip.png", [("un-erased", original), ("realera", run)])
+    picture = Image.open(path).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
     assert len(area(picture, BLUE)) == (columns - 2) * strip.SIDE**2
 
