@@ -23,7 +23,10 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["rnu"], "unknown command of bench: 'rnu'; nearest: run; choices: check-method, list"),
+        (
+            ["rnu"],
+            "unknown command of bench: 'rnu'; nearest: run; choices: attack, check-method, list",
+        ),
         (["--plan"], "unknown option of bench: '--plan'"),
         (
             ["run", "--metod", "realera"],

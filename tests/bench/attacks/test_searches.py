@@ -181,12 +181,12 @@ def test_a_projected_step_goes_against_the_gradient() -> None:
 
 def test_an_inverted_word_lowers_the_denoising_loss(problem: Problem) -> None:
     """With many noised latents a step, the mean loss falls; a frozen word is the control."""
-    still = Inversion(steps=1, pairs=64, learning_rate=0.0).search(problem)
-    short = Inversion(steps=8, pairs=64, learning_rate=0.0).search(problem)
-    learnt = Inversion(steps=8, pairs=64, learning_rate=0.5).search(problem)
-    assert still[0].embedding is not None and learnt[0].embedding is not None
-    assert torch.equal(still[0].embedding, short[0].embedding)
-    assert sum(f.loss for f in learnt) < sum(f.loss for f in short)
+    start = Inversion(steps=1, pairs=1, learning_rate=0.0).search(problem)
+    still = Inversion(steps=20, pairs=64, learning_rate=0.0).search(problem)
+    learnt = Inversion(steps=20, pairs=64, learning_rate=0.01).search(problem)
+    assert start[0].embedding is not None and still[0].embedding is not None
+    assert torch.equal(start[0].embedding, still[0].embedding)
+    assert all(b.loss < a.loss for a, b in zip(still, learnt, strict=True))
 
 
 def test_the_inverted_word_stands_for_the_name() -> None:
