@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import collapse, meter, pipelines, prompts, protocol, provenance, registry
+from bench import meter, pipelines, prompts, protocol, provenance, registry, scoring
 from bench.content import Content
 from bench.generate import generate, image_path
 from bench.measure import Measuring, image_folder
-from bench.scores import aggregate
 from bench.store import UNEDITED, Row, RunFolder
 from bench.types import Progress, Prompt, RunRecord, RunSpec, Score, silent
 
@@ -198,18 +197,7 @@ class _Work:
 
     def score(self, rows: list[Row]) -> tuple[list[Score], tuple[str, ...]]:
         """Write the scores, and return them with why the run must not be ranked."""
-        content, unerased = self.content, self.measuring.unerased
         with self.clock.step("measure"):
-            costs = meter.costs(self.folder, content, self.clock.seconds)
-            scores = aggregate(
-                rows,
-                content.spec,
-                content.metrics,
-                content.suite.kind,
-                family=content.family,
-                of_run=self.measuring.of_run(rows, costs),
-                unerased=unerased.read_per_image() if unerased else (),
-            )
+            scores = scoring.scores_of(self.measuring, rows, self.clock.seconds)
         self.folder.write_scores(scores)
-        before = unerased.read_record().scores if unerased else ()
-        return scores, collapse.flags(scores, before, content.metrics[0].name, content.family)
+        return scores, scoring.flags_of(self.measuring, scores)

@@ -195,7 +195,7 @@ def _headline(
     return interval, sum(group.size for groups in clusters for group in groups)
 
 
-def merged(old: Iterable[Score], new: Iterable[Score], metrics: Iterable[Metric]) -> list[Score]:
+def merged(old: Sequence[Score], new: Iterable[Score], metrics: Iterable[Metric]) -> list[Score]:
     """Return a run's scores after some metrics were measured again.
 
     Args:
@@ -212,5 +212,12 @@ def merged(old: Iterable[Score], new: Iterable[Score], metrics: Iterable[Metric]
         if (score.case, score.metric, score.role) not in again
         and not any(score.metric == name or score.metric.startswith(f"{name}_") for name in gone)
     ]
-    order = {case: number for number, case in enumerate(dict.fromkeys(s.case for s in kept))}
-    return sorted([*kept, *fresh], key=lambda score: order.get(score.case, len(order)))
+    # Where they stood before; what is new stands last of its case.
+    places = {(s.case, s.metric, s.role): number for number, s in enumerate(old)}
+    order = {case: number for number, case in enumerate(dict.fromkeys(s.case for s in old))}
+
+    def place(score: Score) -> tuple[int, int]:
+        key = (score.case, score.metric, score.role)
+        return order.get(score.case, len(order)), places.get(key, len(places))
+
+    return sorted([*kept, *fresh], key=place)

@@ -163,6 +163,11 @@ class RunFolder:
             return None
         return hashlib.sha256(self.per_image_path.read_bytes()).hexdigest()
 
+    @staticmethod
+    def per_image_digest(rows: Sequence[Mapping[str, object]]) -> str:
+        """Return the sha256 that per_image.csv would have with these rows."""
+        return hashlib.sha256(csv_bytes(list(rows[0]), rows)).hexdigest()
+
     def write_scores(self, scores: Sequence[Score]) -> None:
         """Write the aggregated scores."""
         write_rows(self.scores_path, SCORE_COLUMNS, [asdict(score) for score in scores])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.report.calibrated import show_calibration, write_calibration
-from bench.report.comparison import show, write_comparison
+from bench.report.comparison import show, show_scores, write_comparison
 from bench.report.groups import group, groups
 from bench.report.page import page
 from bench.report.strip import write_strip
@@ -14,6 +14,7 @@ __all__ = [
     "page",
     "show",
     "show_calibration",
+    "show_scores",
     "write_calibration",
     "write_comparison",
     "write_strip",

@@ -11,8 +11,10 @@ from bench.report.groups import Group
 from bench.report.latex import latex
 from bench.report.markdown import markdown
 from bench.report.page import Page
+from bench.report.table import Cell, Table
 from bench.report.terminal import print_table
 from bench.store import Finished, csv_bytes, write_bytes
+from bench.types import Score
 
 LEGEND = (
     "↓ lower is better, ↑ higher is better; the best is bold, the second underlined. Brackets are "
@@ -52,6 +54,24 @@ def show(pages: Sequence[Page], form: str) -> int:
             console.print(note, highlight=False, markup=False)
         console.print()
     return 0
+
+
+def show_scores(scores: Sequence[Score]) -> None:
+    """Print scores as they stand in scores.csv, one a line, those not measured left out."""
+    from rich.console import Console
+
+    lines = tuple(
+        (
+            Cell(s.metric),
+            Cell(s.role),
+            Cell(f"{s.value:.3g}", "" if math.isnan(s.low) else f"[{s.low:.3g}, {s.high:.3g}]"),
+            Cell(str(s.n)),
+        )
+        for s in scores
+        if s.case == scores[-1].case and not math.isnan(s.value)
+    )
+    title = f"case {scores[-1].case}" if scores else "nothing was measured"
+    print_table(Console(), Table(title, ("metric", "role", "value", "n"), lines))
 
 
 def sheet(pages: Sequence[Page]) -> str:

@@ -18,8 +18,9 @@ def print_table(console: Console, table: Table) -> None:
     """Print a table that fits: turned on its side if need be, then without its intervals."""
     lines = [[Cell(text) for text in table.header], *(list(line) for line in table.lines)]
     notes = list(table.notes)
-    if _width(lines) > console.width:
-        lines = [list(column) for column in zip(*lines, strict=True)]
+    turned = [list(column) for column in zip(*lines, strict=True)]
+    if _width(lines) > console.width and _width(turned) < _width(lines):
+        lines = turned
     if _width(lines) > console.width and any(each.interval for line in lines for each in line):
         lines = [[replace(each, interval="") for each in line] for line in lines]
         notes.append("A wider terminal, or comparison.md, has the 95 % intervals.")

@@ -1,0 +1,86 @@
+"""Measure images again: a finished run's, by other metrics, or a folder's, made elsewhere.
+
+RUN is the folder of a finished run; only the numbers of the metrics named change. For images made
+elsewhere give a folder of <id>.png and their prompt file; per_image.csv and scores.csv go to --to.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import arguments
+from bench.types import InputError, Score
+
+HELP = "measure a run again, or images made elsewhere"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what to measure, and by what."""
+    add = parser.add_argument
+    add("run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run")
+    add("--metric", action="append", default=[], metavar="NAME", help="a metric; repeatable")
+    add("--images", type=Path, metavar="DIR", help="images made elsewhere, <id>.png")
+    add("--prompts", type=Path, metavar="FILE", help="their prompt file")
+    add("--erased", metavar="CONCEPT", help="what was erased from the model that made them")
+    add("--model", default="sd14", metavar="NAME", help="that model (default: sd14)")
+    add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
+    arguments.add_device(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Measure, and print the scores of the metrics."""
+    if (args.run is None) == (args.images is None):
+        raise InputError("score needs either the folder of a finished run, or --images DIR")
+    return _again(args) if args.images is None else _given(args)
+
+
+def _again(args: argparse.Namespace) -> int:
+    from bench import progress, registry, scoring, store
+
+    if not args.metric:
+        raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
+    folder = store.RunFolder(args.run.parent, args.run.name)
+    scoring.checked(folder, args.metric)
+    with progress.shown(f"measuring {args.run} by {', '.join(args.metric)}") as advance:
+        record = scoring.score_again(
+            folder, args.metric, device=arguments.device(args.device), progress=advance
+        )
+    names = [registry.metric(name).name for name in args.metric]
+    _show(record.scores, names)
+    print(f"in {folder.scores_path}")
+    return 0
+
+
+def _given(args: argparse.Namespace) -> int:
+    from bench import given, plan, progress
+
+    for name in ("prompts", "erased"):
+        if getattr(args, name) is None:
+            raise InputError(f"--images needs --{name}")
+    out = args.to or args.images
+    plan.check_out(out)
+    work = given.given(
+        args.images, args.prompts, erased=args.erased, model=args.model, metrics=args.metric
+    )
+    with progress.shown(f"measuring {args.images}") as advance:
+        scores, broken = given.score(
+            work, out, device=arguments.device(args.device), progress=advance
+        )
+    _show(scores, [metric.name for metric in work.metrics])
+    if work.missing:
+        some = ", ".join(work.missing[:5]) + (" ..." if len(work.missing) > 5 else "")
+        print(f"{len(work.missing)} of {len(work.prompts)} images are missing: {some}")
+    if broken:
+        print(f"{broken} images could not be opened and count nowhere")
+    print(f"in {out / 'per_image.csv'} and scores.csv")
+    return 0
+
+
+def _show(scores: Sequence[Score], names: Sequence[str]) -> None:
+    from bench import report
+
+    report.show_scores(
+        [s for s in scores if any(s.metric == n or s.metric.startswith(f"{n}_") for n in names)]
+    )

@@ -1,0 +1,148 @@
+"""Scores images that were made elsewhere: a folder of pictures and a prompt file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import pipelines, prompts, registry
+from bench.generate import image_path
+from bench.measure import columns, fill, prompt_row
+from bench.names import find
+from bench.scores import aggregate
+from bench.store import SCORE_COLUMNS, Row, csv_bytes, write_bytes, write_rows
+from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric
+
+CASE = "given"
+"""The case that these images are."""
+DEFAULT = ("judge", "clip")
+"""Metrics unless others are asked for, as far as they can read the images."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Images that are there, and how they are to be measured."""
+
+    folder: Path
+    prompts: tuple[Prompt, ...]
+    missing: tuple[str, ...]
+    """Files that the prompts name and that are not there."""
+    erased: Concept
+    classes: tuple[Concept, ...]
+    """The concepts to choose between."""
+    family: str
+    metrics: tuple[Metric, ...]
+    spec: RunSpec
+    """What a run of this would be called: the folder is the method, the prompt file the suite."""
+
+
+def given(
+    folder: Path, prompt_file: Path, *, erased: str, model: str, metrics: Sequence[str] = ()
+) -> Given:
+    """Check what is there and what is asked, without torch.
+
+    Args:
+        folder: `<id>.png` for each prompt; some may be missing, and are counted.
+        prompt_file: CSV with the columns id, concept, role, text, seed and maybe tag.
+        erased: Name of the concept that was erased.
+        model: Whose images these are, which decides who can read them.
+        metrics: Names; empty for those that choose between concepts.
+
+    Raises:
+        InputError: nothing is there, or a name is unknown.
+    """
+    rows = prompts.read(prompt_file)
+    known = prompts.concepts()
+    concept = known[find("concept", erased, known)]
+    for name in dict.fromkeys(row.concept for row in rows if row.concept):
+        find(f"concept in {prompt_file}", name, known)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}")
+    paths = [image_path(folder, row) for row in rows]
+    missing = tuple(path.name for path in paths if not path.is_file())
+    if len(missing) == len(rows):
+        first = paths[0].name if paths else "any"
+        raise InputError(
+            f"{folder} has none of the {len(rows)} images that {prompt_file} names; the first "
+            f"would be {first}"
+        )
+    pipelines.check(model)
+    family = pipelines.family(model)
+    suites = prompts.suites().values()
+    others = dict.fromkeys(
+        name
+        for suite in suites
+        if suite.kind == concept.kind
+        for case in suite.cases
+        for name in case.concepts
+    )
+    names = dict.fromkeys([erased, *(row.concept for row in rows if row.concept), *others])
+    version = hashlib.sha256(prompt_file.read_bytes()).hexdigest()[:8]
+    spec = RunSpec(
+        method=folder.resolve().name,
+        options={},
+        model=model,
+        suite=prompt_file.stem,
+        suite_version=version,
+        cases=(CASE,),
+        size=CASE,
+        sampler=Sampler(0, 0.0),
+        seed=0,
+    )
+    return Given(
+        folder,
+        rows,
+        missing,
+        concept,
+        tuple(known[name] for name in names),
+        family,
+        _metrics(metrics, concept, family, model),
+        spec,
+    )
+
+
+def _metrics(names: Sequence[str], erased: Concept, family: str, model: str) -> tuple[Metric, ...]:
+    every = {name: registry.metric(name) for name in registry.metrics()}
+    able = [
+        name for name, each in every.items() if each.columns and each.reads(family, erased.kind)
+    ]
+    for name in names:
+        metric = registry.metric(name)
+        if not (metric.columns and metric.reads(family, erased.kind)):
+            find(
+                f"metric for single images of {model} and concepts of kind {erased.kind}",
+                name,
+                able,
+            )
+    return tuple(registry.metric(name) for name in names or (n for n in DEFAULT if n in able))
+
+
+def score(
+    work: Given, out: Path, *, device: str = "cpu", progress: Progress = silent
+) -> tuple[list[Score], int]:
+    """Measure the images, and write per_image.csv and scores.csv to `out`.
+
+    Returns:
+        The scores, and the number of images that are there but could not be opened.
+    """
+    from bench.metrics import Setting
+
+    for metric in work.metrics:
+        metric.prepare(work.family, device)
+    setting = Setting((work.erased,), work.classes, work.family, device)
+    blank = dict.fromkeys(columns(work.metrics), "")
+    rows: list[Row] = [prompt_row(CASE, each, str(work.folder)) | blank for each in work.prompts]
+    images = [image_path(work.folder, each) for each in work.prompts]
+    for metric in work.metrics:
+        fill(rows, metric, images, work.prompts, setting, progress)
+    scores = aggregate(rows, work.spec, work.metrics, work.erased.kind, family=work.family)
+    write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
+    write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
+    unread = sum(work.metrics[0].missing(row) for row in rows) - len(work.missing)
+    return scores, max(0, unread)

@@ -1,0 +1,153 @@
+"""Scores of measured images: aggregates them beside the un-erased model, and again on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench import collapse, meter, registry
+from bench.content import Content
+from bench.measure import Measuring, columns, fill
+from bench.names import find
+from bench.scores import aggregate, merged
+from bench.store import Row, RunFolder
+from bench.types import InputError, Progress, RunRecord, Score, silent
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric
+
+CHANGED = "per_image_sha256"
+CHANGING = "per_image_sha256_next"
+"""Names in a record's provenance of the hash of per_image.csv, and of what it is about to be."""
+
+
+def scores_of(
+    measuring: Measuring, rows: Sequence[Row], seconds: Mapping[str, float]
+) -> list[Score]:
+    """Return a run's scores by the metrics that measure it, the first one's headline among them.
+
+    Args:
+        measuring: The run and its metrics.
+        rows: per_image.csv.
+        seconds: The run's wall-clock seconds, for costs.
+    """
+    content, unerased = measuring.content, measuring.unerased
+    costs = meter.costs(measuring.folder, content, seconds)
+    return aggregate(
+        rows,
+        content.spec,
+        measuring.metrics,
+        content.suite.kind,
+        family=content.family,
+        of_run=measuring.of_run(rows, costs),
+        unerased=unerased.read_per_image() if unerased else (),
+    )
+
+
+def flags_of(measuring: Measuring, scores: Sequence[Score]) -> tuple[str, ...]:
+    """Return why a run with these scores must not be ranked; nothing for an honest one."""
+    content, unerased = measuring.content, measuring.unerased
+    before = unerased.read_record().scores if unerased else ()
+    return collapse.flags(scores, before, content.metrics[0].name, content.family)
+
+
+def chosen(content: Content, names: Sequence[str]) -> list[Metric]:
+    """Return metrics by name, after checking that they can measure this run.
+
+    Raises:
+        InputError: there is no such metric, or it reads other models or kinds of concepts.
+    """
+    family, kind = content.family, content.suite.kind
+    known = {name: registry.metric(name) for name in registry.metrics()}
+    fit = [name for name, metric in known.items() if metric.reads(family, kind)]
+    found = []
+    for name in dict.fromkeys(names):
+        metric = registry.metric(name)
+        if not metric.reads(family, kind):
+            find(f"metric for concepts of kind {kind} in images of {content.spec.model}", name, fit)
+        found.append(metric)
+    return found
+
+
+def score_again(
+    folder: RunFolder, names: Sequence[str], *, device: str = "cpu", progress: Progress = silent
+) -> RunRecord:
+    """Measure a finished run's images by some metrics, anew or for the first time.
+
+    The numbers of other metrics stay. Stopped at any time, the same call ends with the same files.
+
+    Args:
+        folder: The run's.
+        names: Metrics.
+        device: Where to compute.
+        progress: Told what is under way.
+
+    Raises:
+        InputError: the run is not finished or was edited by hand, or a metric cannot measure it.
+    """
+    record, metrics = checked(folder, names)
+    content = Content(record.spec)
+    for metric in metrics:
+        metric.prepare(content.family, device)
+    rows = _measured(Measuring(content, folder, metrics, device, progress), metrics)
+    first = content.metrics[0]
+    own = [metric for metric in metrics if metric.name != first.name]
+    measuring = Measuring(content, folder, [first, *own], device, progress)
+    fresh = scores_of(measuring, rows, record.seconds)
+    if own == metrics:
+        # The first metric only lent its place: headlines are made from it, and stay as they are.
+        fresh = [score for score in fresh if _is_of(score, metrics)]
+    scores = tuple(merged(record.scores, fresh, metrics))
+    facts = dict(record.provenance) | {CHANGING: folder.per_image_digest(rows)}
+    folder.write_record(replace(record, provenance=facts))
+    folder.write_per_image(rows)
+    folder.write_scores(scores)
+    facts |= {CHANGED: facts.pop(CHANGING)}
+    known = registry.metrics()
+    versions = {m.name: f"{known[m.name.split('@')[0]].version} {m.detector}" for m in metrics}
+    facts["scored_again"] = dict(facts.get("scored_again", {})) | versions
+    done = replace(record, provenance=facts, scores=scores, flags=flags_of(measuring, scores))
+    folder.write_record(done)
+    return done
+
+
+def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Metric]]:
+    """Return a finished run's record and the metrics by name, or refuse as `score_again` does."""
+    if not folder.is_done():
+        raise InputError(f"{folder.path} is no finished run: it has no record.json")
+    record = folder.read_record()
+    metrics = chosen(Content(record.spec), names)
+    known = {record.provenance.get(name) for name in (CHANGED, CHANGING)} - {None}
+    if known and folder.per_image_hash() not in known:
+        raise InputError(
+            f"{folder.per_image_path} was changed since the run wrote it; put it back, or delete "
+            "it and record.json, and `bench run` with the same options measures its images again"
+        )
+    return record, metrics
+
+
+def _measured(measuring: Measuring, metrics: Sequence[Metric]) -> list[Row]:
+    """Return per_image.csv with these metrics' columns measured anew; nothing is written."""
+    fresh = columns(metrics)
+    rows = [row | dict.fromkeys(fresh, "") for row in measuring.folder.read_per_image()]
+    for case in measuring.content.cases:
+        own = [row for row in rows if row["case"] == case.name]
+        images = [measuring.folder.path / row["image"] for row in own]
+        prompts = measuring.content.prompts[case.name]
+        if [row["id"] for row in own] != [prompt.id for prompt in prompts]:
+            raise InputError(
+                f"{measuring.folder.path} lists other prompts for case {case.name} than suite "
+                f"{measuring.content.suite.name} has now, so its images cannot be measured again"
+            )
+        setting = measuring.setting(case)
+        for metric in metrics:
+            fill(own, metric, images, prompts, setting, measuring.progress)
+    return rows
+
+
+def _is_of(score: Score, metrics: Sequence[Metric]) -> bool:
+    return any(
+        score.metric == metric.name or score.metric.startswith(f"{metric.name}_")
+        for metric in metrics
+    )

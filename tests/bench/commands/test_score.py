@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import cli, plan, runner, scoring, store
+from bench.mini import known
+from bench.types import InputError, RunRecord
+
+SUITE = """
+version = "1"
+kind = "object"
+prompt_files = ["prompts.csv"]
+metrics = ["judge"]
+summary = "A few."
+
+[cases]
+airplane = ["airplane"]
+bird = ["bird"]
+ship = ["ship"]
+
+[sizes.tiny]
+images = { target = 2, near = 1, far = 1 }
+cases = ["airplane"]
+"""
+ROWS = """id,concept,role,text,seed
+a-0,airplane,target,a photo of an airplane,1
+a-1,airplane,target,a red airplane,2
+b-0,bird,target,a photo of a bird,3
+s-0,ship,target,a photo of a ship,4
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw a run of four images, judged by the judge alone."""
+    suite = tmp_path_factory.mktemp("suite")
+    (suite / "suite.toml").write_text(SUITE)
+    (suite / "prompts.csv").write_text(ROWS)
+    for spec in plan.specs(["uce"], model="mini", suite=str(suite), size="tiny"):
+        runner.run(spec, suite / "runs")
+    return suite / "runs"
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Iterator[store.RunFolder]:
+    copy = tmp_path / "runs"
+    shutil.copytree(made, copy)
+    (path,) = copy.glob("uce-*")
+    yield store.RunFolder(copy, path.name)
+
+
+def values(record: RunRecord, prefix: str) -> dict[tuple[str, str], float]:
+    return {(s.metric, s.role): s.value for s in record.scores if s.metric.startswith(prefix)}
+
+
+def test_a_new_metric_is_added_and_the_others_stay(run: store.RunFolder) -> None:
+    before = run.read_record()
+    assert not values(before, "clip")
+    after = scoring.score_again(run, ["clip"])
+    assert values(after, "clip")[("clip", "far")] in (0.0, 1.0)
+    kept = {key: value for key, value in values(after, "").items() if not key[0].startswith("clip")}
+    assert repr(kept) == repr(values(before, ""))
+    assert run.read_record().scores == after.scores or str(run.read_record()) == str(after)
+    assert "clip_label" in run.read_per_image()[0]
+    assert [s.metric for s in run.read_scores()] == [s.metric for s in after.scores]
+
+
+def test_the_same_metric_again_leaves_the_same_files(run: store.RunFolder) -> None:
+    files = [run.per_image_path, run.scores_path]
+    before = [path.read_bytes() for path in files]
+    scoring.score_again(run, ["judge"])
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_metrics_of_sets_and_of_pairs_can_be_added(run: store.RunFolder) -> None:
+    record = scoring.score_again(run, ["change", "cost"])
+    assert values(record, "change")[("change_judge", "far")] >= 0
+    assert values(record, "cost")[("cost_parameters", "all")] > 0
+
+
+def test_a_hand_edited_file_is_refused_and_nothing_changes(run: store.RunFolder) -> None:
+    text = run.per_image_path.read_text()
+    run.per_image_path.write_text(text.replace("none", "bird", 1))
+    with pytest.raises(InputError, match="was changed since the run wrote it"):
+        scoring.score_again(run, ["clip"])
+    assert "clip" not in run.scores_path.read_text()
+
+
+def test_stopped_between_its_files_the_same_call_finishes(
+    run: store.RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as stop:
+        stop.setattr(store.RunFolder, "write_scores", lambda *_: (_ for _ in ()).throw(KeyError()))
+        with pytest.raises(KeyError):
+            scoring.score_again(run, ["clip"])
+    record = scoring.score_again(run, ["clip"])
+    assert values(record, "clip") and scoring.CHANGING not in record.provenance
+
+
+def test_missing_and_truncated_images_are_counted(run: store.RunFolder) -> None:
+    first, second, *_ = (run.path / row["image"] for row in run.read_per_image())
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:40])
+    record = scoring.score_again(run, ["judge"])
+    assert values(record, "judge_unread")[("judge_unread", "all")] == 0.5
+
+
+def test_the_command_prints_the_scores(
+    run: store.RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["score", str(run.path), "--metric", "clip", "--device", "cpu"]) == 0
+    text = capsys.readouterr().out
+    assert "clip_probability" in text and str(run.scores_path) in text
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Rendered pictures, one of them truncated, and a prompt file that names one more."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    rows = ["id,concept,role,text,seed"]
+    for number, (picture, concept) in enumerate(known.pictures("object", 1)):
+        if concept:
+            picture.save(folder / f"{concept}.png")
+            role = "target" if concept == "airplane" else "far"
+            rows.append(f"{concept},{concept},{role},a photo of a {concept},{number}")
+    (folder / "ship.png").write_bytes(b"\x89PNG")
+    (tmp_path / "prompts.csv").write_text("\n".join([*rows, "gone,cat,far,a cat,7"]) + "\n")
+    return folder
+
+
+def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["score", "--images", str(pictures), "--prompts", str(tmp_path / "prompts.csv")]
+    words += ["--erased", "airplane", "--model", "mini", "--to", str(out), "--device", "cpu"]
+    assert cli.main(words) == 0
+    text = capsys.readouterr().out
+    assert "1 of 11 images are missing: gone.png" in text
+    assert "1 images could not be opened" in text
+    rows = {row["id"]: row for row in store.read_rows(out / "per_image.csv")}
+    assert rows["airplane"]["judge_label"] == "airplane" and rows["gone"]["judge_label"] == ""
+    scores = store.read_rows(out / "scores.csv")
+    (far,) = [s for s in scores if (s["metric"], s["role"]) == ("judge", "far")]
+    assert int(far["n"]) == 8 and float(far["value"]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "score needs either"),
+        (["RUN", "--images", "x"], "score needs either"),
+        (["RUN"], "score needs --metric; choices: change, clip"),
+        (["RUN", "--metric", "clp"], "unknown metric: 'clp'; nearest: clip"),
+        (
+            ["RUN", "--metric", "style"],
+            "unknown metric for concepts of kind object in images of mini: 'style'",
+        ),
+        (["nowhere", "--metric", "clip"], "nowhere is no finished run"),
+        (["--images", "x"], "--images needs --prompts"),
+        (["--images", "x", "--prompts", "PROMPTS"], "--images needs --erased"),
+        (["--images", "x", "--prompts", "PROMPTS", "--erased", "airplan"], "nearest: airplane"),
+        (["--images", "x", "--prompts", "PROMPTS", "--erased", "cat"], "there is no folder x"),
+        (["--images", "EMPTY", "--prompts", "PROMPTS", "--erased", "cat"], "has none of the 4"),
+    ],
+)
+def test_bad_input(
+    words: list[str],
+    message: str,
+    run: store.RunFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "prompts.csv").write_text(ROWS)
+    places = {"RUN": run.path, "PROMPTS": tmp_path / "prompts.csv", "EMPTY": tmp_path / "empty"}
+    assert cli.main(["score", *(str(places.get(word, word)) for word in words)]) == 2
+    assert message in capsys.readouterr().err
