@@ -32,9 +32,9 @@ class Limit:
 
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "mini": (
-        Limit("judge_entropy", "far", 0.5, "the judge's entropy on far images, nats", True),
-        Limit("fidelity_fid_judge", "all", 60.0, "FID of what should stay"),
-        Limit("fidelity_kid_judge", "all", 1.0, "KID of what should stay"),
+        Limit("judge_entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
+        Limit("fidelity_fid_judge", "all", 150.0, "FID of what should stay"),
+        Limit("fidelity_kid_judge", "all", 26.0, "KID of what should stay"),
     ),
     "sd": (Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),),
     "sdxl": (Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),),

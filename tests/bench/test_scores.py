@@ -24,6 +24,7 @@ def row(
         "judge_label": label,
         "judge_probability": "nan" if unread else "0.75",
         "judge_erased": "nan" if unread else str(erased),
+        "judge_confidence": "nan" if unread else "0.75",
         "judge_entropy": "nan" if unread else "0.5",
     }
 
@@ -65,8 +66,8 @@ def test_an_unreadable_image_is_counted_apart_and_nowhere_else() -> None:
 
 def test_a_general_image_that_was_read_is_not_unread() -> None:
     general = row("general", "cat", "", 0) | {"judge_probability": "nan"}
-    scores = aggregate([*rows(), general], SPEC, ["judge"], "object")
-    assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 10)
+    scores = scored([*rows(), general], SPEC)
+    assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 11)
 
 
 def test_headline_from_pooled_near_and_far() -> None:
@@ -159,7 +160,9 @@ def test_scores_measured_again_replace_only_their_own() -> None:
     kept = Score(*("m", "mini", "objects", "airplane", "clip"), "target", 0.5, 0.4, 0.6, 4)
     stale = Score(*("m", "mini", "objects", "airplane", "judge_old"), "far", 0.5, 0.4, 0.6, 4)
     new = scored(rows(gone=3), SPEC)
-    assert merged([*old, kept, stale], new, [Judge()]) == [kept, *new]
+    # Each stands where it stood; what the metric no longer gives is gone.
+    assert merged([*old, kept, stale], new, [Judge()]) == [*new, kept]
+    assert merged([kept, *old, stale], new, [Judge()]) == [kept, *new]
 
 
 def test_one_image_has_a_headline_but_no_interval() -> None:
