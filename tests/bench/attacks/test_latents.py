@@ -1,0 +1,90 @@
+"""Noised latents, their errors and gradients, and the count of what is spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from bench import pipelines
+from bench.attacks import Problem, _latents
+from bench.attacks.counting import counted
+
+
+def noise_of(problem: Problem, pairs: int = 3) -> _latents.Noised:
+    pipe = problem.original
+    clean = _latents.clean(pipe, problem.pictures)
+    times = _latents.spread(pipe, pairs, 0.4)
+    return _latents.noised(pipe, clean, times, torch.Generator().manual_seed(0))
+
+
+def test_latents_are_those_of_the_autoencoder(problem: Problem) -> None:
+    clean = _latents.clean(problem.original, problem.pictures)
+    assert clean.shape == (2, 8, 8, 8)
+    assert (clean[0] - clean[1]).abs().amax() > 0
+
+
+def test_times_are_spread_over_the_noisier_part(tiny_pipe: Any) -> None:
+    assert _latents.spread(tiny_pipe, 3, 0.4) == [500, 700, 900]
+    assert _latents.spread(tiny_pipe, 2, 0.0) == [250, 750]
+
+
+def test_latents_are_noised_as_the_schedule_says(problem: Problem) -> None:
+    noise = noise_of(problem)
+    pipe = problem.original
+    kept = pipe.scheduler.alphas_cumprod[noise.timesteps].view(-1, 1, 1, 1)
+    clean = _latents.clean(pipe, problem.pictures).repeat_interleave(3, dim=0)
+    wanted = kept.sqrt() * clean + (1 - kept).sqrt() * noise.truth
+    torch.testing.assert_close(noise.latents, wanted)
+    assert noise.timesteps.tolist() == [500, 700, 900, 500, 700, 900]
+
+
+@pytest.mark.parametrize("chunk", [2, 100])
+def test_gradients_do_not_depend_on_the_chunk_and_match_one_graph(
+    problem: Problem, chunk: int
+) -> None:
+    noise = noise_of(problem)
+    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    with _latents.frozen(problem.erased.unet) as unet:
+        losses, gradient = _latents.descend(unet, noise, noise.truth, rows, chunk)
+        leaf = rows.clone().requires_grad_(True)
+        made = unet(noise.latents, noise.timesteps, leaf.repeat_interleave(3, dim=0))[0]
+        errors = (made - noise.truth).square().mean((1, 2, 3)).view(2, 3).mean(1)
+    torch.testing.assert_close(losses, errors)
+    (wanted,) = torch.autograd.grad(errors.sum(), leaf)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-6)
+    assert gradient.abs().amax() > 0
+
+
+def test_a_step_against_the_gradient_lowers_the_loss(problem: Problem) -> None:
+    noise = noise_of(problem)
+    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    with _latents.frozen(problem.erased.unet) as unet:
+        losses, gradient = _latents.descend(unet, noise, noise.truth, rows, 10)
+        step = 1e-2 * gradient / gradient.flatten(1).norm(dim=1)[:, None, None]
+        lower, _ = _latents.descend(unet, noise, noise.truth, rows - step, 10)
+        higher, _ = _latents.descend(unet, noise, noise.truth, rows + step, 10)
+    assert (lower < losses).all()
+    assert (higher > losses).all()
+
+
+def test_a_frozen_unet_is_given_back_as_it_was(tiny_pipe: Any) -> None:
+    before = [weight.requires_grad for weight in tiny_pipe.unet.parameters()]
+    with _latents.frozen(tiny_pipe.unet) as unet:
+        assert not any(weight.requires_grad for weight in unet.parameters())
+    assert [weight.requires_grad for weight in tiny_pipe.unet.parameters()] == before
+    assert any(before)
+
+
+def test_every_latent_through_any_unet_is_counted(problem: Problem) -> None:
+    noise = noise_of(problem)
+    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    with counted() as spent:
+        assert spent() == 0
+        _latents.predict(problem.original.unet, noise, rows, 4)
+        assert spent() == 6
+        problem.erased(["a cat"], num_inference_steps=2, guidance_scale=3.0, output_type="latent")
+        assert spent() == 6 + 2 * 2
+    _latents.predict(problem.original.unet, noise, rows, 4)
+    assert spent() == 10
