@@ -90,7 +90,7 @@ def spread(pipe: Any, pairs: int, earliest: float) -> list[int]:
     """
     total = int(pipe.scheduler.config.num_train_timesteps)
     width = (1 - earliest) / pairs
-    return [int(total * (earliest + (part + 0.5) * width)) for part in range(pairs)]
+    return [round(total * (earliest + (part + 0.5) * width)) for part in range(pairs)]
 
 
 def predict(unet: Any, noise: Noised, rows: Tensor, chunk: int) -> Tensor:
