@@ -14,7 +14,7 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
     Adaptive attacks and transferred ones stand apart, since only the former know the erased model.
 
     Args:
-        rows: Summaries, see `bench.trial_folder.SUMMARY`.
+        rows: Summaries, see `bench.trials.folder.SUMMARY`.
         width: Columns of the terminal; below 100 the intervals are left out.
     """
     from rich.table import Table

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from bench import attack_plan, pipelines, prompts, registry, runner, trial_folder
-from bench.attack_plan import Attempt
+from bench import pipelines, prompts, registry, runner
 from bench.generate import generate
-from bench.ground import Ground
 from bench.plan import ORIGINAL
 from bench.store import UNEDITED, Row, RunFolder, write_bytes
-from bench.trial_folder import TrialFolder
+from bench.trials import plan
+from bench.trials.folder import RESULT, TrialFolder, collect, digest, sha256
+from bench.trials.ground import Ground
+from bench.trials.plan import Attempt
 from bench.types import Progress, Prompt, RunSpec, silent
 
 CHUNK = {"mini": 40}
@@ -53,7 +54,7 @@ def attack(
     plain.create(specs[0])
     grounds = [
         Ground(specs[0], plain, suite, case, chosen[0], device, progress)
-        for suite, case in attack_plan.cases(specs[0])
+        for suite, case in plan.cases(specs[0])
     ]
     for ground in grounds:
         ground.prepare(chosen)
@@ -63,7 +64,7 @@ def attack(
         for ground in grounds:
             for attempt in chosen:
                 rows.append(Trial(spec, folder, ground, attempt).run())
-        trial_folder.collect(folder)
+        collect(folder)
     return rows
 
 
@@ -84,7 +85,7 @@ class Trial:
     @cached_property
     def edit_hash(self) -> str:
         """The SHA-256 of the edit."""
-        return trial_folder.sha256(self.edit)
+        return sha256(self.edit)
 
     @cached_property
     def folder(self) -> TrialFolder:
@@ -97,7 +98,7 @@ class Trial:
             "amount": [self.attempt.amount.prompts, self.attempt.amount.candidates],
             "prompts": prompts.file_hash(self.ground.suite, pipelines.family(self.spec.model)),
         }
-        name = f"{entry.name}-{self.attempt.budget}-{trial_folder.digest(facts)}"
+        name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
         return TrialFolder(self.run_folder, self.ground.case.name, name)
 
     @cached_property
@@ -143,7 +144,7 @@ class Trial:
         shown = ground.detector.shows(pictures, ground.asked, ground.progress)
         before = {row.id: there for row, there in zip(ground.asked, shown, strict=True)}
         return [
-            dict.fromkeys(trial_folder.RESULT, "")
+            dict.fromkeys(RESULT, "")
             | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
             | {"before": str(int(before[row.id]))}
             for row in ground.usable
