@@ -56,19 +56,27 @@ def attack(
         Ground(specs[0], plain, suite, case, chosen[0], device, progress)
         for suite, case in plan.cases(specs[0])
     ]
+    trials = [
+        Trial(spec, RunFolder(out, spec.run_id), ground, attempt)
+        for spec in specs
+        if spec.method != ORIGINAL
+        for ground in grounds
+        for attempt in chosen
+    ]
+    left = [trial for trial in trials if trial.finished() is None]
     for ground in grounds:
-        ground.prepare(chosen)
+        if any(trial.ground is ground for trial in left):
+            ground.prepare(chosen)
     rows = []
-    for spec in (spec for spec in specs if spec.method != ORIGINAL):
-        folder = runner.erase(spec, out, device=device, progress=progress)
-        for ground in grounds:
-            for attempt in chosen:
-                rows.append(Trial(spec, folder, ground, attempt).run())
-        collect(folder)
+    for trial in trials:
+        if trial in left:
+            runner.erase(trial.spec, out, device=device, progress=progress)
+        rows.append(trial.run())
+        collect(trial.run_folder)
     return rows
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """One attack on one edit."""
 
@@ -108,9 +116,13 @@ class Trial:
 
         return apply_edit(self.ground.pipe, self.edit)
 
+    def finished(self) -> Row | None:
+        """Return the finished trial's summary, None if something is left; loads no model."""
+        return self.folder.summary() if self.edit.exists() else None
+
     def run(self) -> Row:
         """Carry out what is left of the trial and return its summary."""
-        finished = self.folder.summary()
+        finished = self.finished()
         if finished is not None:
             return finished
         ground = self.ground
