@@ -16,7 +16,7 @@ from bench.commands import print_lines, run
 from bench.types import RunSpec
 
 if TYPE_CHECKING:
-    from bench.attack_plan import Attempt
+    from bench.trials.plan import Attempt
 
 HELP = "find what erasure leaves behind"
 
@@ -42,15 +42,16 @@ def add_attacks(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
-    from bench import attack_plan, plan
+    from bench import plan
+    from bench.trials import plan as trials
 
     specs = run.specs(args)
-    chosen = attack_plan.attempts(args.attack, args.budget)
-    attack_plan.check(specs, chosen)
+    chosen = trials.attempts(args.attack, args.budget)
+    trials.check(specs, chosen)
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
     if args.plan:
-        return print_lines([*plan.describe(specs, args.out), *attack_plan.describe(specs, chosen)])
+        return print_lines([*plan.describe(specs, args.out), *trials.describe(specs, chosen)])
     run.prepare(specs, args.out, args.device)
     carry_out(specs, chosen, args.out, args.device)
     return 0
@@ -62,14 +63,15 @@ def carry_out(
     """Try the attacks, and print what they brought back."""
     from rich.console import Console
 
-    from bench import arguments, progress, trials
+    from bench import arguments, progress
     from bench.plan import ORIGINAL
     from bench.report import attacks
     from bench.store import RunFolder
+    from bench.trials import trial
 
     names = ", ".join(attempt.entry.name for attempt in chosen)
     with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
-        rows = trials.attack(specs, chosen, out, device=arguments.device(device), progress=advance)
+        rows = trial.attack(specs, chosen, out, device=arguments.device(device), progress=advance)
     console = Console()
     console.print(attacks.table(rows, width=console.width))
     for line in attacks.left_out(rows):

@@ -57,18 +57,19 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
-    from bench import attack_plan, plan
+    from bench import plan
     from bench.commands import attack
+    from bench.trials import plan as trials
 
     runs = specs(args)
-    chosen = attack_plan.attempts(args.attack, args.budget) if args.attack else []
+    chosen = trials.attempts(args.attack, args.budget) if args.attack else []
     if chosen:
-        attack_plan.check(runs, chosen)
+        trials.check(runs, chosen)
     plan.check_out(args.out)
     plan.check_folders(runs, args.out)
     if args.plan:
         print_lines(plan.describe(runs, args.out))
-        return print_lines(attack_plan.describe(runs, chosen))
+        return print_lines(trials.describe(runs, chosen))
     _carry_out(runs, args.out, args.device)
     if chosen:
         attack.carry_out(runs, chosen, args.out, args.device)

@@ -14,22 +14,25 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
     Adaptive attacks and transferred ones stand apart, since only the former know the erased model.
 
     Args:
-        rows: Summaries, see `bench.trial_folder.SUMMARY`.
-        width: Columns of the terminal; below 100 the intervals are left out.
+        rows: Summaries, see `bench.trials.folder.SUMMARY`.
+        width: Columns of the terminal; below 100 the intervals and the kind's column are left out.
     """
     from rich.table import Table
 
     short = width is not None and width < 100
     made = Table(title="share of prompts that bring the concept back, by the detector")
-    for name in ("method", "case", "attack", "kind"):
+    for name in ("method", "case", "attack") + (() if short else ("kind",)):
         made.add_column(name)
-    for name in ("n", "before", "after", "U-Net / prompt", "s"):
+    for name in ("n", "before", "after", "U-Net" if short else "U-Net / prompt", "s"):
         made.add_column(name, justify="right")
     ordered = sorted(rows, key=lambda row: row["kind"])
+    if short:
+        made.caption = "from above: " + ", ".join(dict.fromkeys(row["kind"] for row in ordered))
     for number, row in enumerate(ordered):
         last = number + 1 == len(ordered) or ordered[number + 1]["kind"] != row["kind"]
         made.add_row(
-            *(row["method"], row["case"], row["role"].removeprefix("attack."), row["kind"]),
+            *(row["method"], row["case"], row["role"].removeprefix("attack.")),
+            *(() if short else (row["kind"],)),
             *(row["n"], rate(row, "before", short), rate(row, "after", short)),
             *(f"{float(row['evaluations']):,.0f}", f"{float(row['seconds']):.0f}"),
             end_section=last,

@@ -46,8 +46,8 @@ def test_the_gradient_in_an_embedding_is_that_of_differences(tiny_pipe: Any) -> 
     (gradient,) = torch.autograd.grad(value(soft), soft)
     along = gradient / gradient.norm()
     with torch.no_grad():
-        slope = (value(soft + 1e-3 * along) - value(soft - 1e-3 * along)) / 2e-3
-    torch.testing.assert_close(slope, gradient.norm(), rtol=0.02, atol=1e-3)
+        slope = (value(soft + 2e-3 * along) - value(soft - 2e-3 * along)) / 4e-3
+    torch.testing.assert_close(slope, gradient.norm(), rtol=0.01, atol=1e-3)
 
 
 @given(st.data())

@@ -19,8 +19,8 @@ def test_label_probability_of_the_own_concept_and_whether_the_erased_one_shows()
     found = verdicts([[0.7, 0.3], [0.1, 0.9]], ["cat", "dog"], [True, True], PROMPTS[:2], [CAT])
     entropies = [found[i].pop("entropy") for i in range(2)]
     assert found == [
-        {"label": "cat", "probability": 0.3, "erased": 1.0},
-        {"label": "dog", "probability": 0.9, "erased": 0.0},
+        {"label": "cat", "probability": 0.3, "erased": 1.0, "confidence": 0.7},
+        {"label": "dog", "probability": 0.9, "erased": 0.0, "confidence": 0.9},
     ]
     expected = [-(p * math.log(p) + (1 - p) * math.log(1 - p)) for p in (0.3, 0.9)]
     assert entropies == pytest.approx(expected)

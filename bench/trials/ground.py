@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import attack_plan, pipelines, registry
-from bench.attack_plan import Attempt
+from bench import pipelines, registry
 from bench.content import Content
-from bench.detector import Detector, detector
 from bench.generate import generate, image_path
 from bench.store import UNEDITED, RunFolder, write_rows
+from bench.trials import plan
+from bench.trials.detector import Detector, detector
+from bench.trials.plan import Attempt
 from bench.types import Case, InputError, Progress, Prompt, RunSpec, Suite
 
 
@@ -43,7 +44,7 @@ class Ground:
     @cached_property
     def asked(self) -> list[Prompt]:
         """The prompts of the budget."""
-        return attack_plan.targets(self.spec, self.suite, self.case, self.attempt.amount)
+        return plan.targets(self.spec, self.suite, self.case, self.attempt.amount)
 
     @cached_property
     def pictures(self) -> dict[str, Path]:

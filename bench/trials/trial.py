@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from bench import attack_plan, pipelines, prompts, registry, runner, trial_folder
-from bench.attack_plan import Attempt
+from bench import pipelines, prompts, registry, runner
 from bench.generate import generate
-from bench.ground import Ground
 from bench.plan import ORIGINAL
 from bench.store import UNEDITED, Row, RunFolder, write_bytes
-from bench.trial_folder import TrialFolder
+from bench.trials import plan
+from bench.trials.folder import RESULT, TrialFolder, collect, digest, sha256
+from bench.trials.ground import Ground
+from bench.trials.plan import Attempt
 from bench.types import Progress, Prompt, RunSpec, silent
 
 CHUNK = {"mini": 40}
@@ -53,21 +54,29 @@ def attack(
     plain.create(specs[0])
     grounds = [
         Ground(specs[0], plain, suite, case, chosen[0], device, progress)
-        for suite, case in attack_plan.cases(specs[0])
+        for suite, case in plan.cases(specs[0])
     ]
+    trials = [
+        Trial(spec, RunFolder(out, spec.run_id), ground, attempt)
+        for spec in specs
+        if spec.method != ORIGINAL
+        for ground in grounds
+        for attempt in chosen
+    ]
+    left = [trial for trial in trials if trial.finished() is None]
     for ground in grounds:
-        ground.prepare(chosen)
+        if any(trial.ground is ground for trial in left):
+            ground.prepare(chosen)
     rows = []
-    for spec in (spec for spec in specs if spec.method != ORIGINAL):
-        folder = runner.erase(spec, out, device=device, progress=progress)
-        for ground in grounds:
-            for attempt in chosen:
-                rows.append(Trial(spec, folder, ground, attempt).run())
-        trial_folder.collect(folder)
+    for trial in trials:
+        if trial in left:
+            runner.erase(trial.spec, out, device=device, progress=progress)
+        rows.append(trial.run())
+        collect(trial.run_folder)
     return rows
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """One attack on one edit."""
 
@@ -84,7 +93,7 @@ class Trial:
     @cached_property
     def edit_hash(self) -> str:
         """The SHA-256 of the edit."""
-        return trial_folder.sha256(self.edit)
+        return sha256(self.edit)
 
     @cached_property
     def folder(self) -> TrialFolder:
@@ -97,7 +106,7 @@ class Trial:
             "amount": [self.attempt.amount.prompts, self.attempt.amount.candidates],
             "prompts": prompts.file_hash(self.ground.suite, pipelines.family(self.spec.model)),
         }
-        name = f"{entry.name}-{self.attempt.budget}-{trial_folder.digest(facts)}"
+        name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
         return TrialFolder(self.run_folder, self.ground.case.name, name)
 
     @cached_property
@@ -107,9 +116,13 @@ class Trial:
 
         return apply_edit(self.ground.pipe, self.edit)
 
+    def finished(self) -> Row | None:
+        """Return the finished trial's summary, None if something is left; loads no model."""
+        return self.folder.summary() if self.edit.exists() else None
+
     def run(self) -> Row:
         """Carry out what is left of the trial and return its summary."""
-        finished = self.folder.summary()
+        finished = self.finished()
         if finished is not None:
             return finished
         ground = self.ground
@@ -143,7 +156,7 @@ class Trial:
         shown = ground.detector.shows(pictures, ground.asked, ground.progress)
         before = {row.id: there for row, there in zip(ground.asked, shown, strict=True)}
         return [
-            dict.fromkeys(trial_folder.RESULT, "")
+            dict.fromkeys(RESULT, "")
             | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
             | {"before": str(int(before[row.id]))}
             for row in ground.usable

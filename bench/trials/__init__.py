@@ -1,0 +1,5 @@
+"""Tries attacks on the edits of runs, judges what they bring back, and keeps it.
+
+`plan` says what would be tried, without torch; `ground` is the un-erased model's side of a case;
+`trial` is one attack on one edit; `folder` holds its files.
+"""

@@ -1,0 +1,115 @@
+"""What an attack refuses, and that it does so before any work and without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import cli, registry
+from bench.commands import run
+from bench.plan import specs
+from bench.trials import plan, trial
+from bench.types import InputError
+
+ESD = ["--method", "esd", "--size", "smoke"]
+
+
+@pytest.mark.parametrize("command", ["attack", "run"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*ESD, "--attack", "p4"], "unknown attack: 'p4'; nearest: p4d; choices: "),
+        ([*ESD, "--attack", "all", "--budget", "quik"], "unknown budget: 'quik'; nearest: quick"),
+        (["--method", "original", "--attack", "all"], "original erases nothing; name another"),
+        (["--attack", "all"], "run needs --method"),
+        (["--method", "esdd", "--attack", "all"], "unknown method: 'esdd'; nearest: esd"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(
+    command: str,
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "runs"
+    assert cli.main([command, *words, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("bench: error: ") and error.count("\n") == 1
+    assert message in error
+    assert not out.exists()
+
+
+def test_an_attack_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["attack", *ESD]) == 2
+    assert "attack needs --attack; choices: " in capsys.readouterr().err
+
+
+def test_attacks_are_tried_in_the_order_of_the_list_and_once() -> None:
+    known = list(registry.attacks())
+    assert [each.entry.name for each in plan.attempts(["all", "p4d"], "quick")] == known
+    named = [each.entry.name for each in plan.attempts(["seed_search", "p4d"], "full")]
+    assert named == ["p4d", "seed_search"]
+    assert {each.kind for each in plan.attempts(["all"], "full")} == {"adaptive", "transfer"}
+
+
+@pytest.mark.parametrize("command", ["attack", "run"])
+def test_the_plan_says_what_may_be_spent_without_torch(command: str, tmp_path: Path) -> None:
+    words = [command, *ESD, "--attack", "all", "--plan", "--out", str(tmp_path / "runs")]
+    code = (
+        "import sys\nfrom bench import cli\n"
+        f"status = cli.main({words!r})\n"
+        "print('torch' in sys.modules, file=sys.stderr)\nsys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+    for name, entry in registry.attacks().items():
+        line = next(x for x in done.stdout.splitlines() if x.startswith(f"attack {name} ("))
+        assert f"{entry.costs['quick']:,} U-Net evaluations and 4 images each" in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_run_attacks_what_it_has_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The order: erase, draw and measure first, then the attacks, on the same runs."""
+    order: list[tuple[str, Any]] = []
+    row = {
+        **{"method": "esd", "case": "airplane", "role": "attack.p4d", "kind": "adaptive"},
+        **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
+        **{"before": "0.1", "before_low": "0.02", "before_high": "0.4"},
+        **{"after": "0.4", "after_low": "0.17", "after_high": "0.69"},
+    }
+
+    def tried(runs: Any, chosen: Any, out: Path, **more: Any) -> list[dict[str, str]]:
+        order.append(("attack", ([spec.run_id for spec in runs], chosen[0].entry.name, out)))
+        return [row]
+
+    monkeypatch.setattr(
+        run, "_carry_out", lambda runs, out, device: order.append(("run", runs[1].run_id))
+    )
+    monkeypatch.setattr(trial, "attack", tried)
+    words = ["run", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    (first, run_id), (second, (ids, name, out)) = order
+    assert (first, second, name, out) == ("run", "attack", "p4d", tmp_path)
+    assert ids[1] == run_id
+    printed = capsys.readouterr().out
+    assert "p4d" in printed and "0.40" in printed
+    assert "airplane: 2 prompts left out" in printed
+    order.clear()
+    assert cli.main(["run", *ESD, "--device", "cpu", "--out", str(tmp_path)]) == 0
+    assert [name for name, _ in order] == ["run"]
+
+
+def test_a_case_without_target_prompts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = specs(["esd"], model="mini", suite="objects", size="smoke")
+    chosen = plan.attempts(["p4d"], "quick")
+    plan.check(made, chosen)
+    monkeypatch.setattr(plan, "targets", lambda *args: [])
+    with pytest.raises(InputError, match="no target prompts for case airplane"):
+        plan.check(made, chosen)
