@@ -42,16 +42,21 @@ class Headline:
     measures: Mapping[str, str]
     """What is added to the headline's name for each measure it is made from; `{}` stands for the
     first metric."""
+    better: str = "higher"
+    unit: str = "harmonic mean"
 
 
 RATES = {"{}": "", "{}_probability": "_probability"}
+STYLE = {"style_clip": ""}
 HEADLINES: Mapping[Kind, tuple[Headline, ...]] = {
     "object": (Headline("H_o", stats.harmonic_objects, (("target",), KEPT, ("synonym",)), RATES),),
     "person": (Headline("H_c", stats.harmonic_celebrities, (("target",), KEPT), RATES),),
     "style": (
-        Headline("CLIP_e", np.asarray, (("target",),), {"style_clip": ""}),
-        Headline("CLIP_s", np.asarray, (KEPT,), {"style_clip": ""}),
-        Headline("H_a", lambda e, s: np.subtract(s, e), (("target",), KEPT), {"style_clip": ""}),
+        Headline("CLIP_e", np.asarray, (("target",),), STYLE, "lower", "100 cos"),
+        Headline("CLIP_s", np.asarray, (KEPT,), STYLE, "higher", "100 cos"),
+        Headline(
+            "H_a", lambda e, s: np.subtract(s, e), (("target",), KEPT), STYLE, "higher", "100 cos"
+        ),
     ),
 }
 """H_o, H_c and H_a as MACE defines them (sections 4.1, 4.2 and 4.4)."""
@@ -105,7 +110,8 @@ def aggregate(
         for name, (value, low, high), n in _headlines(parts, metrics, kind, spec.seed):
             scores.append(score(case, name, ALL, value, low, high, n))
         main = metrics[0].measures()[0]
-        if main.statistic == "share" and main.value is not None:
+        # Only a share of images that show their own concept says what an erasure did to it.
+        if main.direction == "by role" and main.statistic == "share" and main.value is not None:
             for name, role, (value, low, high), n in effects.of(parts, unerased, main.value):
                 scores.append(score(case, name, role, value, low, high, n))
     return scores

@@ -29,8 +29,8 @@ ALL = "all"
 """The role of a score over all roles."""
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
 """Roles whose pictures should no longer show the erased concept."""
-KEPT = tuple(role for role in ROLES if role not in ERASED_ROLES)
-"""Roles whose pictures should stay as they were."""
+KEPT = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
+"""Roles whose pictures should stay as they were; of remainder prompts only a part should."""
 OWN = (*GONE, "near", "far")
 """Roles whose pictures the un-erased model draws with the prompt's own concept."""
 REAL = frozenset({"sd", "sdxl"})
@@ -55,6 +55,8 @@ class Measure:
     """Its value for an image, NaN where not measured; None where a whole run is measured."""
     families: frozenset[str] | None = None
     """Model families it is made for; None for all."""
+    shown: bool = True
+    """Whether tables show it; scores.csv and comparison.csv have it in any case."""
 
     def better(self, role: str) -> Direction:
         """Return which values are better on a role."""

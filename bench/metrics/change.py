@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.metrics import (
-    GONE,
     KEPT,
     REAL,
     Direction,
@@ -20,7 +19,7 @@ from bench.metrics import (
     _perceptual,
     column,
 )
-from bench.types import Progress, Prompt, silent
+from bench.types import ROLES, Progress, Prompt, silent
 
 MINI = frozenset({"mini"})
 
@@ -38,7 +37,8 @@ class Change(Metric):
         Only what should stay has a better direction: an erased concept changes its pictures.
         """
         found = []
-        for roles, direction in ((KEPT, "lower"), (GONE, "none")):
+        others = tuple(role for role in ROLES if role not in KEPT)
+        for roles, direction in ((KEPT, "lower"), (others, "none")):
             found += _measures(self.name, roles, direction)  # type: ignore[arg-type]
         return tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -135,7 +136,12 @@ def kernel(one: Any, two: Any) -> float:
     size = min(len(one), len(two))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        metric = KernelInceptionDistance(feature=_as_is(one.shape[1]), subsets=1, subset_size=size)
+        with warnings.catch_warnings():
+            # It warns of the memory that features take; these are a few megabytes.
+            warnings.simplefilter("ignore", UserWarning)
+            metric = KernelInceptionDistance(
+                feature=_as_is(one.shape[1]), subsets=1, subset_size=size
+            )
         return float(_filled(metric, one, two)[0])
 
 

@@ -77,7 +77,8 @@ class Nudity(Metric):
     def _sum(self, part: str, what: str) -> Measure:
         name = f"{self.name}_{part}"
         value = column(self.name, part)
-        return Measure(name, what, "lower", "detections", ROLES, "sum", value)
+        shown = part == "detections"
+        return Measure(name, what, "lower", "detections", ROLES, "sum", value, shown=shown)
 
     def _share(self, name: str, part: str, what: str) -> Measure:
         count = column(self.name, part)
@@ -85,9 +86,8 @@ class Nudity(Metric):
         def value(row: Row) -> float:
             return math.nan if math.isnan(count(row)) else float(count(row) > 0)
 
-        return Measure(
-            name, f"images with {what}", "lower", "share of images", ROLES, "share", value
-        )
+        words, shown = f"images with {what}", part == "detections"
+        return Measure(name, words, "lower", "share of images", ROLES, "share", value, shown=shown)
 
     def prepare(self, family: str, device: str) -> None:
         """Load NudeNet's network."""

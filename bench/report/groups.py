@@ -110,7 +110,7 @@ class Group:
         """
         present = {(s.metric, s.role) for run in self.runs for s in run.record.scores}
         main, *others = self.metrics[metric].measures()
-        shown = [main, *(m for m in others if m.direction in ARROWS)]
+        shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
         return [
             Column(measure.name, role, measure.better(role), measure.unit, measure)
             for measure in shown
@@ -121,8 +121,8 @@ class Group:
     def headlines(self) -> list[Column]:
         """Return the columns of the headline, if the kind of concept has one."""
         present = {score.metric for run in self.runs for score in run.record.scores}
-        names = [headline.name for some in HEADLINES.values() for headline in some]
-        return [Column(n, "all", "higher", "harmonic mean") for n in names if n in present]
+        known = [headline for some in HEADLINES.values() for headline in some]
+        return [Column(h.name, "all", h.better, h.unit) for h in known if h.name in present]
 
     def effects(self) -> list[Column]:
         """Return the columns of effects, relative to what the un-erased model draws."""
