@@ -116,5 +116,5 @@ def test_offline_it_says_what_to_fetch_and_where_to_put_it(
 
     monkeypatch.setattr(fid, "NoTrainInceptionV3", offline)
     fidelity._network.cache_clear()
-    with pytest.raises(InputError, match="fetch https://.*weights-inception.*put it at "):
+    with pytest.raises(InputError, match=r"fetch https://.*weights-inception.*put it at "):
         Fidelity().prepare("sd", "cpu")
