@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,12 @@ def attack(
         if any(trial.ground is ground for trial in left):
             ground.prepare(chosen)
     rows = []
-    for trial in trials:
-        if trial in left:
-            runner.erase(trial.spec, out, device=device, progress=progress)
-        rows.append(trial.run())
-        collect(trial.run_folder)
+    for _, same in groupby(trials, key=lambda trial: trial.spec.run_id):
+        for trial in (mine := list(same)):
+            if trial in left:
+                runner.erase(trial.spec, out, device=device, progress=progress)
+            rows.append(trial.run())
+        collect(mine[0].run_folder)
     return rows
 
 
