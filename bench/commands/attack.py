@@ -44,6 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
     from bench import plan
     from bench.trials import plan as trials
+    from bench.trials import trial
 
     specs = run.specs(args)
     chosen = trials.attempts(args.attack, args.budget)
@@ -52,7 +53,8 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_folders(specs, args.out)
     if args.plan:
         return print_lines([*plan.describe(specs, args.out), *trials.describe(specs, chosen)])
-    run.prepare(specs, args.out, args.device)
+    if not trial.finished(specs, chosen, args.out):
+        run.prepare(specs, args.out, args.device)
     carry_out(specs, chosen, args.out, args.device)
     return 0
 
@@ -69,9 +71,12 @@ def carry_out(
     from bench.store import RunFolder
     from bench.trials import trial
 
-    names = ", ".join(attempt.entry.name for attempt in chosen)
-    with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
-        rows = trial.attack(specs, chosen, out, device=arguments.device(device), progress=advance)
+    rows = trial.finished(specs, chosen, out)
+    if not rows:
+        names = ", ".join(attempt.entry.name for attempt in chosen)
+        place = arguments.device(device)
+        with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
+            rows = trial.attack(specs, chosen, out, device=place, progress=advance)
     console = Console()
     console.print(attacks.table(rows, width=console.width))
     for line in attacks.left_out(rows):

@@ -117,11 +117,10 @@ def collect(run: RunFolder) -> list[Row]:
 
     Trials of an edit that is no longer there are left out.
     """
-    rows = []
-    for path in sorted((run.path / "attacks").glob("*/*/summary.csv")):
-        row = read_rows(path)[0]
-        edit = run.edit_path(row["case"])
-        if edit.exists() and row["edit"] == sha256(edit):
-            rows.append(row)
+    paths = sorted((run.path / "attacks").glob("*/*/summary.csv"))
+    rows = [row for path in paths for row in read_rows(path)]
+    edits = {case: run.edit_path(case) for case in {row["case"] for row in rows}}
+    hashes = {case: sha256(edit) for case, edit in edits.items() if edit.exists()}
+    rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
     write_rows(run.path / "attacks.csv", SUMMARY, rows)
     return rows

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -50,30 +51,44 @@ def attack(
         InputError: before any erasing, if no picture can be judged, a prompt does not fit or the
             un-erased model draws the concept of none.
     """
+    RunFolder(out, specs[0].run_id).create(specs[0])
+    trials = _trials(specs, chosen, out, device, progress)
+    left = [trial for trial in trials if trial.finished() is None]
+    for ground in {id(trial.ground): trial.ground for trial in left}.values():
+        ground.prepare(chosen)
+    rows = []
+    for _, same in groupby(trials, key=lambda trial: trial.spec.run_id):
+        for trial in (mine := list(same)):
+            if trial in left:
+                runner.erase(trial.spec, out, device=device, progress=progress)
+            rows.append(trial.run())
+        collect(mine[0].run_folder)
+    return rows
+
+
+def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> list[Row]:
+    """Return what `attack` would if nothing is left to do, else nothing; needs no torch."""
+    rows = [trial.finished() for trial in _trials(specs, chosen, out, "", silent)]
+    done = [row for row in rows if row is not None]
+    return done if len(done) == len(rows) else []
+
+
+def _trials(
+    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str, progress: Progress
+) -> list[Trial]:
+    """Return the attacks on each case of each edit; nothing is loaded yet."""
     plain = RunFolder(out, specs[0].run_id)
-    plain.create(specs[0])
     grounds = [
         Ground(specs[0], plain, suite, case, chosen[0], device, progress)
         for suite, case in plan.cases(specs[0])
     ]
-    trials = [
+    return [
         Trial(spec, RunFolder(out, spec.run_id), ground, attempt)
         for spec in specs
         if spec.method != ORIGINAL
         for ground in grounds
         for attempt in chosen
     ]
-    left = [trial for trial in trials if trial.finished() is None]
-    for ground in grounds:
-        if any(trial.ground is ground for trial in left):
-            ground.prepare(chosen)
-    rows = []
-    for trial in trials:
-        if trial in left:
-            runner.erase(trial.spec, out, device=device, progress=progress)
-        rows.append(trial.run())
-        collect(trial.run_folder)
-    return rows
 
 
 @dataclass(eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +91,18 @@ def test_a_finished_trial_is_read_and_nothing_is_loaded(
     assert len(bench.seen) == 4
     with pytest.raises(AssertionError, match="loaded"):
         bench.attack("p4d", steps=3)
+
+
+def test_the_command_answers_for_finished_trials_without_torch(bench: Bench) -> None:
+    (row,) = bench.attack("seed_search")
+    words = ["attack", "--method", f"{bench.eraser}:Halver", "--concept", "airplane"]
+    words += ["--steps", "1", "--attack", "seed_search", "--out", str(bench.out)]
+    budget = "from bench.attacks import BUDGETS, Budget\nBUDGETS['quick'] = Budget(4, 3, 2)\n"
+    code = f"import sys\n{budget}from bench import cli\nstatus = cli.main({words!r})\n"
+    code += "print('torch' in sys.modules, file=sys.stderr)\nsys.exit(status)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+    assert row["method"] in done.stdout and "seed_search" in done.stdout
 
 
 def test_other_options_are_another_trial(bench: Bench) -> None:
