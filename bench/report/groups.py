@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,7 +52,9 @@ class Column:
         return " ".join(filter(None, (words, role, ARROWS.get(self.better))))
 
     def digits(self, value: float) -> str:
-        """Write a value: shares with two decimals, else three significant digits."""
+        """Write a value: shares with two decimals, bytes as MB, else three significant digits."""
+        if self.unit == "bytes":
+            return f"{value / 1e6:,.1f} MB"
         if self.unit.startswith(("share", "probability", "harmonic")):
             return f"{value:.2f}"
         return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
@@ -106,9 +109,14 @@ class Group:
         """Return the columns of a metric's table.
 
         Its main measure on every role, then those of its other measures that have a best value and
-        say more than the main one's roles do.
+        say more than the main one's roles do; what no run was measured on is left out.
         """
-        present = {(s.metric, s.role) for run in self.runs for s in run.record.scores}
+        present = {
+            (s.metric, s.role)
+            for run in self.runs
+            for s in run.record.scores
+            if s.case == self.case and not math.isnan(s.value)
+        }
         main, *others = self.metrics[metric].measures()
         shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
         return [

@@ -128,7 +128,8 @@ def _rank(lines: list[list[Cell]], group: Group, place: int, column: Column) -> 
         score = group.score(run, column)
         competes = run.record.spec.method != UNERASED and not run.record.flags
         if sign and competes and score is not None and not math.isnan(score.value):
-            found[number] = sign * float(column.digits(score.value))
+            # Equal as printed: to that many digits.
+            found[number] = sign * float(column.digits(score.value).split()[0].replace(",", ""))
     if len(found) < 2:
         return
     best = sorted(set(found.values()))[:2]

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.report import group, groups, page, show, write_comparison
 from bench.report.comparison import paper
+from bench.report.groups import Column
 from bench.report.latex import latex
 from bench.report.table import Cell, Table, scores
 from bench.report.terminal import print_table
@@ -110,6 +111,19 @@ def test_many_runs_on_a_narrow_terminal_lose_their_intervals_and_nothing_else(ma
     assert line.count("0.3") == 6
 
 
+def test_what_still_does_not_fit_is_printed_in_parts_and_never_cut(make: Make) -> None:
+    many = [make(replace(SPEC, method=f"quite_a_long_name_{i}"), 0.3) for i in range(7)]
+    text = printed(scores(group(many), "judge"), width=60)
+    assert max(map(len, text.splitlines()[1:])) <= 60 and "…" not in text
+    assert all(f"quite_a_long_name_{i}" in text for i in range(7))
+    assert text.count("target ↓") > 1
+
+
+def test_bytes_are_printed_as_megabytes_and_still_ranked() -> None:
+    column = Column("cost_bytes", "all", "lower", "bytes")
+    assert column.digits(1_234_567_890) == "1,234.6 MB"
+
+
 def test_runs_of_one_method_are_told_apart(make: Make) -> None:
     options = make(replace(SPEC, options={"ridge": 9.0}))
     version = make(replace(SPEC, method_version="abcdefgh"))
@@ -170,9 +184,11 @@ def test_markdown_has_a_table_of_scores_and_one_of_differences_a_metric(
 def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(
     make: Make, tmp_path: Path
 ) -> None:
-    blank = blanked(make(), "related")
-    assert "–" in printed(scores(group([blank]), "judge"))
-    assert sheet([blank], tmp_path)[0]["judge_related"] == "nan"
+    runs = [make(UNERASED, 0.95), blanked(make(), "related")]
+    assert "–" in printed(scores(group(runs), "judge"))
+    assert sheet(runs, tmp_path)[1]["judge_related"] == "nan"
+    # What no run was measured on has no column.
+    assert "related" not in printed(scores(group(runs[1:]), "judge"))
 
 
 def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
