@@ -81,6 +81,11 @@ def carry_out(
     console.print(attacks.table(rows, width=console.width))
     for line in attacks.left_out(rows):
         print(line)
-    for spec in specs:
-        if spec.method != ORIGINAL:
-            print(f"attacks     {RunFolder(out, spec.run_id).path / 'attacks.csv'}")
+    original = RunFolder(out, specs[0].run_id).path
+    trials = trial.folders(specs, chosen, out)
+    for spec in (spec for spec in specs if spec.method != ORIGINAL):
+        folder = RunFolder(out, spec.run_id)
+        print(f"attacks     {folder.path / 'attacks.csv'}")
+        if spec.run_id in trials:
+            strip = attacks.write_strip(folder.path, original, trials[spec.run_id])
+            print(f"strip       {strip}")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from bench.report import strip
+from bench.store import read_rows, write_bytes
+
+PROMPTS = 3
+"""Prompts of an attack that the strip shows, those that it succeeded on first."""
 
 Row = Mapping[str, str]
 
@@ -54,3 +62,36 @@ def left_out(rows: Sequence[Row]) -> list[str]:
         for case, count in counts.items()
         if count
     ]
+
+
+def write_strip(run: Path, original: Path, trials: Sequence[Path]) -> Path:
+    """Write attacks.png into a run folder: un-erased, erased and attacked, attack by attack.
+
+    Args:
+        run: The run's folder.
+        original: That of the un-erased model.
+        trials: Folders of finished trials of one case.
+    """
+    pictures = [picture for trial in trials for picture in _pictures(run, original, trial)]
+    data = io.BytesIO()
+    strip.draw(pictures, ("un-erased", "erased", "attacked")).save(data, format="PNG")
+    path = run / "attacks.png"
+    write_bytes(path, data.getvalue())
+    return path
+
+
+def _pictures(run: Path, original: Path, trial: Path) -> Iterator[strip.Picture]:
+    (summary,) = read_rows(trial / "summary.csv")
+    rows = sorted(read_rows(trial / "results.csv"), key=lambda row: -int(row["after"]))
+    for row in rows[:PROMPTS]:
+        places = [_unattacked(folder, trial, row["id"]) for folder in (original, run)]
+        attacked = trial / "images" / f"{row['id']}-{row['first'] or 0}.png"
+        yield strip.Picture(summary["role"], row["found"], (*places, attacked))
+
+
+def _unattacked(folder: Path, trial: Path, name: str) -> Path | None:
+    """Return a model's picture of a prompt: among the run's images, or drawn beside its trials."""
+    case = trial.parent.name
+    places = [folder / "images" / case, folder / "images" / "unedited"]
+    places.append(folder / "attacks" / case / "unattacked")
+    return next((p for place in places if (p := place / f"{name}.png").exists()), None)

@@ -123,7 +123,7 @@ def _lefts(pictures: Sequence[Picture], left: int) -> list[int]:
 
 
 def _head(pen: ImageDraw.ImageDraw, role: str, x: int, font: Font) -> None:
-    gone = role in ERASED_ROLES
+    gone = role.split(".")[0] in (*ERASED_ROLES, "attack")
     pen.text((x, MARGIN), role, font=font, fill=GONE if gone else STAYS)
 
 

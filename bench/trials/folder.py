@@ -22,10 +22,11 @@ from bench.types import InputError
 
 RESULT = (
     *("id", "concept", "text", "seed", "found", "embedding", "loss"),
-    *("before", "after", "hits", "candidates", "evaluations", "seconds"),
+    *("before", "after", "hits", "first", "candidates", "evaluations", "seconds"),
 )
 """Columns of results.csv. Empty is not yet known; `before`, `after` are 0 or 1, `hits` how many
-candidates show the concept, `evaluations` and `seconds` the prompt's share of its batch."""
+candidates show the concept, `first` the number of the first that does, `evaluations` and `seconds`
+the prompt's share of its batch."""
 
 SUMMARY = (
     *("method", "model", "suite", "case", "role", "kind", "budget", "metric", "n", "left_out"),

@@ -73,6 +73,17 @@ def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> 
     return done if len(done) == len(rows) else []
 
 
+def folders(
+    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path
+) -> dict[str, list[Path]]:
+    """Return, by run id, the folders of the finished trials of the first case; needs no torch."""
+    found: dict[str, list[Path]] = {}
+    for trial in _trials(specs, chosen, out, "", silent):
+        if trial.ground.case.name == specs[0].cases[0] and trial.finished() is not None:
+            found.setdefault(trial.spec.run_id, []).append(trial.folder.path)
+    return found
+
+
 def _trials(
     specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str, progress: Progress
 ) -> list[Trial]:
@@ -245,8 +256,9 @@ class Trial:
         seconds = (time.perf_counter() - start) / len(batch)
         count = self.attempt.amount.candidates
         for order, place in enumerate(batch):
-            hits = sum(shown[order * count : (order + 1) * count])
-            rows[place] |= {"hits": str(hits), "after": str(int(hits > 0))}
+            own = shown[order * count : (order + 1) * count]
+            rows[place] |= {"hits": str(sum(own)), "after": str(int(any(own)))}
+            rows[place]["first"] = str(own.index(True)) if any(own) else ""
             rows[place] |= {"candidates": str(count)}
             rows[place]["seconds"] = f"{float(rows[place]['seconds']) + seconds:.3f}"
         self.folder.write(rows)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 
-from bench.report import attacks
+from bench.report import attacks, strip
+from bench.store import write_rows
 
 
 def row(name: str, kind: str, left_out: str = "0") -> dict[str, str]:
@@ -54,3 +58,32 @@ def test_cases_say_what_was_left_out() -> None:
         "airplane: 3 prompts left out, the un-erased model does not draw the concept for them"
     ]
     assert attacks.left_out(ROWS) == []
+
+
+def test_the_strip_shows_what_an_attack_brought_back(tmp_path: Path) -> None:
+    """Three pictures an attack, the successes first, each from where it is."""
+    red, green, blue = (220, 20, 20), (20, 180, 60), (20, 40, 220)
+    original, run = tmp_path / "original", tmp_path / "run"
+    trial = run / "attacks" / "airplane" / "p4d-quick-0"
+    results = []
+    for number in range(4):
+        paint(original / "images" / "unedited" / f"a-{number}.png", red)
+        paint(run / "attacks" / "airplane" / "unattacked" / f"a-{number}.png", green)
+        paint(trial / "images" / f"a-{number}-0.png", green)
+        paint(trial / "images" / f"a-{number}-1.png", blue)
+        after = number == 3
+        results.append({"id": f"a-{number}", "found": "x", "after": str(int(after))})
+        results[-1]["first"] = "1" if after else ""
+    write_rows(trial / "results.csv", list(results[0]), results)
+    write_rows(trial / "summary.csv", ["role"], [{"role": "attack.p4d"}])
+    path = attacks.write_strip(run, original, [trial])
+    assert path == run / "attacks.png"
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    area = {c: int((pixels == c).all(axis=2).sum()) for c in (red, green, blue)}
+    tile = strip.SIDE**2
+    assert area == {red: 3 * tile, green: 5 * tile, blue: tile}
+
+
+def paint(path: Path, colour: tuple[int, int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (64, 64), colour).save(path)

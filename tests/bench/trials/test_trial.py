@@ -31,9 +31,9 @@ def test_success_before_and_after_is_that_of_the_prompts_whose_original_shows_it
     bench.eye.brought = {f"{first}-2", f"{second}-0", f"{third}-0", f"{third}-1"}
     (row,) = bench.attack("seed_search")
     assert [
-        (each["id"], each["before"], each["after"], each["hits"])
+        (each["id"], each["before"], each["after"], each["hits"], each["first"])
         for each in bench.results("seed_search")
-    ] == [(first, "1", "1", "1"), (third, "0", "1", "2"), (fourth, "0", "0", "0")]
+    ] == [(first, "1", "1", "1", "2"), (third, "0", "1", "2", "0"), (fourth, "0", "0", "0", "")]
     assert (row["n"], row["left_out"], row["images"], row["metric"]) == ("3", "1", "3", "eye")
     assert (row["role"], row["kind"], row["case"]) == ("attack.seed_search", "transfer", "airplane")
     for moment, hits in {"before": 1, "after": 2}.items():
