@@ -1,0 +1,57 @@
+"""FID and KID of what mini itself draws: against other seeds, and against noise blended in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import pipelines, plan
+from bench.content import Content
+from bench.generate import generate, image_path
+from bench.metrics import Measured, Setting, View
+from bench.metrics.fidelity import FEATURES, Fidelity
+
+COUNT = 240
+SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
+"""Of noise, blended into the pictures."""
+OTHER = 1_000_003
+"""Added to a prompt's seed for another picture of it."""
+
+
+def scores(images: Sequence[Path], reference: Sequence[Path]) -> dict[str, Measured]:
+    view = View({"far": images}, {"far": reference}, Setting((), (), "mini", "cpu"))
+    return {each.name: each for each in Fidelity().of_run(view) if each.role == "far"}
+
+
+def blended(paths: Sequence[Path], share: float, folder: Path) -> list[Path]:
+    rng, found = np.random.default_rng(0), []
+    for path in paths:
+        pixels = np.asarray(Image.open(path), dtype=float)
+        mixed = (1 - share) * pixels + share * rng.integers(0, 256, pixels.shape)
+        found.append(folder / f"{share}-{path.name}")
+        Image.fromarray(mixed.astype(np.uint8)).save(found[-1])
+    return found
+
+
+@pytest.mark.slow
+def test_other_seeds_are_nearer_than_any_noise_and_more_noise_is_farther(tmp_path: Path) -> None:
+    (spec,) = plan.specs(["original"], model="mini", suite="objects", size="full")
+    rows = [row for row in Content(spec).prompts["airplane"] if row.role in ("near", "far")]
+    rows = rows[:: len(rows) // COUNT][:COUNT]
+    assert len(rows) > FEATURES["mini"]
+    others = [replace(row, seed=row.seed + OTHER) for row in rows]
+    for name, some in (("own", rows), ("other", others)):
+        generate(pipelines.shared("mini", "cpu"), some, tmp_path / name, spec.sampler)
+    own, other = ([image_path(tmp_path / n, row) for row in rows] for n in ("own", "other"))
+    floor = scores(other, own)
+    for name in ("fidelity_fid_judge", "fidelity_kid_judge"):
+        rising = [scores(blended(own, share, tmp_path), own)[name].value for share in SHARES]
+        assert rising == sorted(rising), name
+        # The same prompts drawn anew are what no erasure can do better than.
+        assert rising[0] < floor[name].value < rising[2], name
+        assert rising[-1] > 10 * floor[name].value, name
