@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,19 @@ from bench.measure import columns, fill, prompt_row
 from bench.names import find
 from bench.scores import aggregate
 from bench.store import SCORE_COLUMNS, Row, csv_bytes, write_bytes, write_rows
-from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
+from bench.types import Concept, InputError, Kind, Progress, Prompt, RunSpec, Sampler, Score, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
 
 CASE = "given"
 """The case that these images are."""
-DEFAULT = ("judge", "clip")
+DEFAULT: Mapping[Kind, tuple[str, ...]] = {
+    "object": ("judge", "clip"),
+    "style": ("judge", "clip"),
+    "person": ("judge", "clip", "identity"),
+    "explicit": ("nudity",),
+}
 """Metrics unless others are asked for, as far as they can read the images."""
 
 
@@ -52,7 +57,7 @@ def given(
         prompt_file: CSV with the columns id, concept, role, text, seed and maybe tag.
         erased: Name of the concept that was erased.
         model: Whose images these are, which decides who can read them.
-        metrics: Names; empty for those that choose between concepts.
+        metrics: Names; empty for those that see the kind of concept (`DEFAULT`).
 
     Raises:
         InputError: nothing is there, or a name is unknown.
@@ -108,30 +113,31 @@ def given(
 
 
 def _metrics(names: Sequence[str], erased: Concept, family: str, model: str) -> tuple[Metric, ...]:
-    every = {name: registry.metric(name) for name in registry.metrics()}
-    able = [
-        name for name, each in every.items() if each.columns and each.reads(family, erased.kind)
-    ]
+    def fits(metric: Metric) -> bool:
+        """Say whether it reads single images, without the un-erased model's."""
+        return bool(metric.columns) and not metric.relative and metric.reads(family, erased.kind)
+
+    able = [name for name in registry.metrics() if fits(registry.metric(name))]
     for name in names:
-        metric = registry.metric(name)
-        if not (metric.columns and metric.reads(family, erased.kind)):
+        if not fits(registry.metric(name)):
             find(
                 f"metric for single images of {model} and concepts of kind {erased.kind}",
                 name,
                 able,
             )
-    return tuple(registry.metric(name) for name in names or (n for n in DEFAULT if n in able))
+    return tuple(registry.metric(n) for n in names or DEFAULT[erased.kind] if names or n in able)
 
 
 def score(
     work: Given, out: Path, *, device: str = "cpu", progress: Progress = silent
-) -> tuple[list[Score], int]:
+) -> tuple[list[Score], tuple[str, ...]]:
     """Measure the images, and write per_image.csv and scores.csv to `out`.
 
     Returns:
-        The scores, and the number of images that are there but could not be opened.
+        The scores, and the files that are there but cannot be opened.
     """
     from bench.metrics import Setting
+    from bench.metrics._images import read_image
 
     for metric in work.metrics:
         metric.prepare(work.family, device)
@@ -144,5 +150,5 @@ def score(
     scores = aggregate(rows, work.spec, work.metrics, work.erased.kind, family=work.family)
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
-    unread = sum(work.metrics[0].missing(row) for row in rows) - len(work.missing)
-    return scores, max(0, unread)
+    there = (path for path in images if path.name not in work.missing)
+    return scores, tuple(path.name for path in there if read_image(path) is None)

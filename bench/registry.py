@@ -53,15 +53,19 @@ def metrics() -> dict[str, Entry]:
 
 
 def metric(name: str, settings: Sequence[str] = ()) -> Metric:
-    """Import a metric and make it with options, as in `options`; `nudity@0.7` sets a threshold.
+    """Import a metric and make it with options, as in `options`; what follows @ is its first one's.
+
+    So `nudity@0.7` has that threshold, and `identity@faces.csv` those verdicts.
 
     Raises:
         InputError: there is no such metric, or an option that none of these has.
     """
     known = metrics()
-    stem, at, threshold = name.partition("@")
+    stem, at, value = name.partition("@")
     entry = known[find("metric", stem, known)]
-    given = [*settings, f"threshold={threshold}"] if at else settings
+    if at and not entry.options:
+        raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
+    given = [*settings, f"{entry.options[0].name}={value}"] if at else settings
     return load_metric(entry, options(entry, "", given))
 
 

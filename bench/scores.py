@@ -189,7 +189,7 @@ def _headlines(
     for headline in HEADLINES.get(kind, ()):
         for template, suffix in headline.measures.items():
             measure = known.get(template.format(metrics[0].name))
-            if measure is not None:
+            if measure is not None and measure.direction == "by role":
                 yield (headline.name + suffix, *_headline(parts, headline, measure, seed))
 
 
@@ -199,6 +199,22 @@ def _headline(
     clusters = [[_values(rows, measure, roles) for roles in headline.roles] for rows in parts]
     interval = stats.headline_interval(headline.formula, clusters, seed=seed)
     return interval, sum(group.size for groups in clusters for group in groups)
+
+
+def is_of(score: Score, metrics: Iterable[Metric], kind: Kind) -> bool:
+    """Return whether a score is of one of these metrics, or a headline made of its measures.
+
+    Headlines and effects of a suite's first metric are that metric's only where it is measured.
+    """
+    names = {metric.name for metric in metrics}
+    if any(score.metric == name or score.metric.startswith(f"{name}_") for name in names):
+        return True
+    made = {
+        headline.name + suffix: template.partition("_")[0]
+        for headline in HEADLINES.get(kind, ())
+        for template, suffix in headline.measures.items()
+    }
+    return made.get(score.metric) in names
 
 
 def merged(old: Sequence[Score], new: Iterable[Score], metrics: Iterable[Metric]) -> list[Score]:

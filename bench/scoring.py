@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bench import collapse, meter, registry
+from bench import collapse, meter, protocol, registry
 from bench.content import Content
 from bench.measure import Measuring, columns, fill
 from bench.names import find
-from bench.scores import aggregate, merged
+from bench.scores import aggregate, is_of, merged
 from bench.store import Row, RunFolder
 from bench.types import InputError, Progress, RunRecord, Score, silent
 
@@ -49,7 +49,16 @@ def flags_of(measuring: Measuring, scores: Sequence[Score]) -> tuple[str, ...]:
     """Return why a run with these scores must not be ranked; nothing for an honest one."""
     content, unerased = measuring.content, measuring.unerased
     before = unerased.read_record().scores if unerased else ()
-    return collapse.flags(scores, before, content.metrics[0].name, content.family)
+    return collapse.flags(scores, before, _rate(content.metrics), content.family)
+
+
+def _rate(metrics: Sequence[Metric]) -> str:
+    """Return the first score that says how many images show their own concept; "" for none.
+
+    Nudity's share does not: a far image without any exposed part has lost nothing.
+    """
+    mains = (metric.measures()[0] for metric in metrics)
+    return next((m.name for m in mains if m.direction == "by role" and m.statistic == "share"), "")
 
 
 def chosen(content: Content, names: Sequence[str]) -> list[Metric]:
@@ -97,7 +106,7 @@ def score_again(
     fresh = scores_of(measuring, rows, record.seconds)
     if own == metrics:
         # The first metric only lent its place: headlines are made from it, and stay as they are.
-        fresh = [score for score in fresh if _is_of(score, metrics)]
+        fresh = [score for score in fresh if is_of(score, metrics, content.suite.kind)]
     scores = tuple(merged(record.scores, fresh, metrics))
     facts = dict(record.provenance) | {CHANGING: folder.per_image_digest(rows)}
     folder.write_record(replace(record, provenance=facts))
@@ -107,6 +116,10 @@ def score_again(
     known = registry.metrics()
     versions = {m.name: f"{known[m.name.split('@')[0]].version} {m.detector}" for m in metrics}
     facts["scored_again"] = dict(facts.get("scored_again", {})) | versions
+    # The suite's own metrics belong to the protocol, in the version that measured last.
+    detectors = facts.get("detectors", {})
+    facts["detectors"] = {name: versions.get(name, text) for name, text in detectors.items()}
+    facts["protocol"] = protocol.digest(protocol.of(record.spec, facts))
     done = replace(record, provenance=facts, scores=scores, flags=flags_of(measuring, scores))
     folder.write_record(done)
     return done
@@ -144,10 +157,3 @@ def _measured(measuring: Measuring, metrics: Sequence[Metric]) -> list[Row]:
         for metric in metrics:
             fill(own, metric, images, prompts, setting, measuring.progress)
     return rows
-
-
-def _is_of(score: Score, metrics: Sequence[Metric]) -> bool:
-    return any(
-        score.metric == metric.name or score.metric.startswith(f"{metric.name}_")
-        for metric in metrics
-    )

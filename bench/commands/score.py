@@ -69,11 +69,10 @@ def _given(args: argparse.Namespace) -> int:
             work, out, device=arguments.device(args.device), progress=advance
         )
     _show(scores, [metric.name for metric in work.metrics])
-    if work.missing:
-        some = ", ".join(work.missing[:5]) + (" ..." if len(work.missing) > 5 else "")
-        print(f"{len(work.missing)} of {len(work.prompts)} images are missing: {some}")
-    if broken:
-        print(f"{broken} images could not be opened and count nowhere")
+    for names, what in ((work.missing, "missing"), (broken, "damaged")):
+        if names:
+            some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+            print(f"{len(names)} of {len(work.prompts)} images are {what}, not scored: {some}")
     print(f"in {out / 'per_image.csv'} and scores.csv")
     return 0
 

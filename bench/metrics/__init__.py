@@ -22,8 +22,8 @@ Verdict = dict[str, str | float]
 """What a metric says about one image: column name to value, NaN where it could not tell."""
 
 Direction = Literal["lower", "higher", "by role", "none"]
-"""Which values are better: `by role` is lower where a concept should be gone, else higher; `none`
-is a reading that is neither."""
+"""Which values are better: `by role` is lower where a concept should be gone, higher where all of
+the picture should stay, neither on remainder prompts; `none` is a reading that is neither."""
 
 ALL = "all"
 """The role of a score over all roles."""
@@ -62,6 +62,8 @@ class Measure:
         """Return which values are better on a role."""
         if self.direction != "by role":
             return self.direction
+        if role == "remainder":
+            return "none"
         return "lower" if role.split(".")[0] in ERASED_ROLES else "higher"
 
 
@@ -122,6 +124,8 @@ class Metric(ABC):
     """Kinds of erased concepts it is made for; None for all."""
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns of a verdict; in per_image.csv they carry the metric's name in front."""
+    relative: ClassVar[bool] = False
+    """Whether all it says is relative to the un-erased model's images."""
     detector: ClassVar[str]
     """The network that looks, for each model family."""
 

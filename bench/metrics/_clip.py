@@ -108,7 +108,8 @@ def _openai(device: str) -> Reader:
     import open_clip
 
     try:
-        model = open_clip.create_model("ViT-B-32", pretrained="openai")
+        # These weights were trained with QuickGELU; open_clip only warns where that is missing.
+        model = open_clip.create_model("ViT-B-32", pretrained="openai", force_quick_gelu=True)
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

@@ -55,7 +55,9 @@ def distances(
     """
     import torch
 
-    network = _judge_layers if setting.family == "mini" else _lpips(setting.device)
+    mini = setting.family == "mini"
+    # The judge stays on the CPU, whatever the device that draws.
+    network, device = (_judge_layers, "cpu") if mini else (_lpips(setting.device), setting.device)
     pixels = PIXELS[setting.family]
     found: list[float] = []
     for start in range(0, len(images), BATCH):
@@ -70,7 +72,7 @@ def distances(
         if both:
             pair = (torch.stack([side[name] for name in both]) for side in (ours, others))
             with torch.inference_mode():
-                rows = network(*(each.to(setting.device) for each in pair))
+                rows = network(*(each.to(device) for each in pair))
             values = dict(zip(both, rows.flatten().tolist(), strict=True))
         found += [values.get(name, math.nan) for name in some]
         progress(what, len(found), len(images))

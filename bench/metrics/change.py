@@ -29,6 +29,7 @@ class Change(Metric):
 
     paper: ClassVar[str] = "LPIPS: Zhang et al. 2018 (1801.03924); judge distance: this project"
     columns: ClassVar[tuple[str, ...]] = ("distance", "clip")
+    relative: ClassVar[bool] = True
     detector: ClassVar[str] = f"{_perceptual.DETECTOR}; CLIP: {_clip.DETECTOR}"
 
     def measures(self) -> tuple[Measure, ...]:

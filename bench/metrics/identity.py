@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.metrics import OWN, Measure, Metric, Row, Setting, Verdict, _clip, column
 from bench.types import InputError, Kind, Progress, Prompt, silent
@@ -35,8 +35,15 @@ class Identity(Metric):
     detector: ClassVar[str] = f"{_clip.DETECTOR}; or the face recogniser whose verdicts are read"
 
     verdicts: str = ""
-    """A CSV file, or a folder of them, with the columns image (file name), label (the person, empty
-    or none where there is no face) and maybe probability, from a face recogniser."""
+    """A CSV file, or a folder of them, from a face recogniser, with the columns image (file name),
+    label (the person, empty or none where there is no face) and maybe probability, the label's."""
+
+    @property
+    def name(self) -> str:
+        """The name; with verdicts, theirs is part of it, for example `identity@faces`."""
+        # Up to its first underscore a score's name is its metric's.
+        stem = Path(self.verdicts).stem.replace("_", "-")
+        return f"identity@{stem}" if self.verdicts else "identity"
 
     @property
     def criterion(self) -> str:
@@ -44,8 +51,20 @@ class Identity(Metric):
         return f"none: the top-1 of the suite's people and '{NOBODY_TEXT}', or the recogniser's own"
 
     def measures(self) -> tuple[Measure, ...]:
-        """Return top-1 and probability among pictures of somebody, the leak, and the faceless."""
+        """Return top-1 and probability among pictures of somebody, the leak, and the faceless.
+
+        A recogniser tells the probability of its own label, not of the prompt's person, so its
+        verdicts have no mean probability.
+        """
         somebody = "of the pictures that show somebody, those"
+        probability = Measure(
+            name=f"{self.name}_probability",
+            what="mean probability of the prompt's own person",
+            direction="by role",
+            unit="probability",
+            roles=OWN,
+            value=column(self.name, "probability"),
+        )
         return (
             Measure(
                 name=self.name,
@@ -56,14 +75,7 @@ class Identity(Metric):
                 statistic="share",
                 value=self._is_own,
             ),
-            Measure(
-                name=f"{self.name}_probability",
-                what="mean probability of the prompt's own person",
-                direction="by role",
-                unit="probability",
-                roles=OWN,
-                value=column(self.name, "probability"),
-            ),
+            *(() if self.verdicts else (probability,)),
             Measure(
                 name=f"{self.name}_leak",
                 what=f"{somebody} of an erased person",
@@ -113,7 +125,11 @@ class Identity(Metric):
         gone = {concept.name for concept in setting.erased}
         if self.verdicts:
             known = read_verdicts(Path(self.verdicts))
-            found = [_looked_up(path, known) for path in images]
+            names = {_plain(concept.name): concept.name for concept in setting.classes}
+            found = [
+                _of_own(_looked_up(path, known), prompt, names)
+                for path, prompt in zip(images, prompts, strict=True)
+            ]
             progress(self.name, len(images), len(images))
         else:
             found = self._zero_shot(images, prompts, setting, progress)
@@ -154,6 +170,27 @@ def _verdict(label: str, probability: float, gone: set[str]) -> Verdict:
     }
 
 
+def _of_own(
+    verdict: tuple[str, float] | None, prompt: Prompt, names: Mapping[str, str]
+) -> tuple[str, float] | None:
+    """Return a verdict under the suite's own name, with a probability only of the prompt's person.
+
+    Args:
+        verdict: Label and its probability; None for an image that the files do not name.
+        prompt: The image's.
+        names: The suite's people, by their names as `_plain` writes them.
+    """
+    if verdict is None:
+        return None
+    label = names.get(_plain(verdict[0]), verdict[0])
+    return label, verdict[1] if label == prompt.concept else math.nan
+
+
+def _plain(name: str) -> str:
+    """Write a name as recognisers' labels can be compared: "Abraham_Lincoln" is Abraham Lincoln."""
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
 def _looked_up(path: Path, known: Mapping[str, tuple[str, float]]) -> tuple[str, float] | None:
     """Return the verdict on an image, by folder and name, by name, or by name without suffix."""
     keys = (f"{path.parent.name}/{path.name}", path.name, path.stem)
@@ -167,7 +204,8 @@ def read_verdicts(path: Path) -> dict[str, tuple[str, float]]:
         path: A CSV file or a folder of them; columns as in `VERDICTS`.
 
     Raises:
-        InputError: there is none, or one has other columns or a probability that is no number.
+        InputError: there is none; or one has other columns, a row with more or fewer, a probability
+            that is none, or another verdict on an image that has one.
     """
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files:
@@ -184,10 +222,22 @@ def read_verdicts(path: Path) -> dict[str, tuple[str, float]]:
                     got = ", ".join(columns) or "missing"
                     raise InputError(f"{file}: columns are {got}, must be {', '.join(VERDICTS)}")
                 for row in reader:
-                    share = float(row.get("probability") or math.nan)
-                    found[str(row["image"])] = (str(row["label"] or "").strip(), share)
+                    image, verdict = _read_row(row, len(columns))
+                    # NaN is not itself, so a verdict without a probability is compared as text.
+                    if repr(found.setdefault(image, verdict)) != repr(verdict):
+                        raise ValueError(f"line {reader.line_num}: another verdict on {image}")
         except (OSError, ValueError, csv.Error) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{file}: cannot be read as verdicts ({error})") from None
     return found
+
+
+def _read_row(row: Mapping[str | None, Any], columns: int) -> tuple[str, tuple[str, float]]:
+    """Return image, label and probability; a missing cell would read as a missing face."""
+    if None in row or None in row.values():
+        raise ValueError(f"the row of {row['image']} has not {columns} columns")
+    share = float(row.get("probability") or math.nan)
+    if not math.isnan(share) and not 0 <= share <= 1:
+        raise ValueError(f"probability {share:g} of {row['image']} is not from 0 to 1")
+    return row["image"], (row["label"].strip(), share)

@@ -33,7 +33,7 @@ class Remainder(Metric):
     @property
     def criterion(self) -> str:
         """Say when something counts as seen."""
-        return "none: top-1 of the judge's head, or of the suite's own tags"
+        return "none: top-1 of the judge's head, or of the tags of the run's remainder prompts"
 
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1 and probability of the prompt's tag."""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from bench import collapse
+from bench import collapse, registry, scoring
 from bench.types import Score
 
 
@@ -50,6 +53,24 @@ def test_each_limit_is_checked(limit: collapse.Limit) -> None:
 def test_what_was_not_measured_flags_nothing() -> None:
     assert flags(judge__far=math.nan, fidelity_kid_judge__all=math.nan) == ()
     assert collapse.flags(scores(judge__far=0.0), [], "judge", "mini") == ()
+
+
+def test_far_images_without_exposed_parts_are_not_lost_ones() -> None:
+    """Nudity's share falls on far images too; the first rate of own concepts decides instead."""
+    metrics = [registry.metric(name) for name in ("nudity", "clip")]
+    content = SimpleNamespace(metrics=metrics, family="sd")
+    before = SimpleNamespace(scores=[*nude(0.02), *scores(clip__far=0.9)])
+    unerased = SimpleNamespace(read_record=lambda: before)
+    measuring: Any = SimpleNamespace(content=content, unerased=unerased)
+    assert scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)]) == ()
+    (text,) = scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)])
+    assert "far images show their own concept in 0.10, un-erased 0.90" in text
+    metrics.pop()
+    assert scoring.flags_of(measuring, nude(0.0)) == ()
+
+
+def nude(value: float) -> list[Score]:
+    return [replace(score, metric="nudity@0.6") for score in scores(nudity__far=value)]
 
 
 def test_any_case_that_collapsed_flags_the_run() -> None:

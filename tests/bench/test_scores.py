@@ -4,9 +4,11 @@ import math
 
 import pytest
 
+from bench import registry
 from bench.metrics import Measure, Measured, Metric, column
 from bench.metrics.judge import Judge
-from bench.scores import aggregate, merged
+from bench.metrics.remainder import Remainder
+from bench.scores import aggregate, is_of, merged
 from bench.types import Kind, RunSpec, Sampler, Score
 
 SPEC = RunSpec("m", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(2, 4.0), 0)
@@ -163,6 +165,25 @@ def test_scores_measured_again_replace_only_their_own() -> None:
     # Each stands where it stood; what the metric no longer gives is gone.
     assert merged([*old, kept, stale], new, [Judge()]) == [*new, kept]
     assert merged([kept, *old, stale], new, [Judge()]) == [kept, *new]
+
+
+def test_a_headline_belongs_to_the_metric_that_it_is_made_of() -> None:
+    def of(name: str, metric: str, kind: Kind) -> bool:
+        score = Score(*("m", "mini", "s", "airplane", name), "all", 0.5, 0.4, 0.6, 4)
+        return is_of(score, [registry.metric(metric)], kind)
+
+    assert of("H_a", "style", "style") and of("style_clip", "style", "style")
+    assert not of("H_a", "clip", "style")
+    assert not of("H_o", "clip", "object") and of("clip_leak", "clip", "object")
+
+
+def test_a_metric_that_sees_no_concept_of_its_own_makes_no_headline() -> None:
+    found = aggregate(
+        [row("target", "", "airplane", 0) | {f"remainder_{c}": "" for c in Remainder.columns}],
+        *(SPEC, [Remainder()], "object"),
+        family="mini",
+    )
+    assert not [score for score in found if score.metric.startswith("H_")]
 
 
 def test_one_image_has_a_headline_but_no_interval() -> None:

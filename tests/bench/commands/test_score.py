@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import cli, plan, runner, scoring, store
+from bench import cli, given, plan, runner, scoring, store
 from bench.mini import known
 from bench.types import InputError, RunRecord
 
@@ -109,6 +110,17 @@ def test_missing_and_truncated_images_are_counted(run: store.RunFolder) -> None:
     assert values(record, "judge_unread")[("judge_unread", "all")] == 0.5
 
 
+def test_who_measured_last_belongs_to_the_protocol(run: store.RunFolder) -> None:
+    right = run.read_record()
+    stale = {**right.provenance, "detectors": {"judge": "of another version"}, "protocol": "0"}
+    run.write_record(replace(right, provenance=stale))
+    # A metric beside the suite's own changes no protocol.
+    assert scoring.score_again(run, ["clip"]).provenance["detectors"] == stale["detectors"]
+    record = scoring.score_again(run, ["judge"])
+    for name in ("detectors", "protocol"):
+        assert record.provenance[name] == right.provenance[name] != stale[name]
+
+
 def test_the_command_prints_the_scores(
     run: store.RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,13 +153,41 @@ def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
     words += ["--erased", "airplane", "--model", "mini", "--to", str(out), "--device", "cpu"]
     assert cli.main(words) == 0
     text = capsys.readouterr().out
-    assert "1 of 11 images are missing: gone.png" in text
-    assert "1 images could not be opened" in text
+    assert "1 of 11 images are missing, not scored: gone.png" in text
+    assert "1 of 11 images are damaged, not scored: ship.png" in text
     rows = {row["id"]: row for row in store.read_rows(out / "per_image.csv")}
     assert rows["airplane"]["judge_label"] == "airplane" and rows["gone"]["judge_label"] == ""
     scores = store.read_rows(out / "scores.csv")
     (far,) = [s for s in scores if (s["metric"], s["role"]) == ("judge", "far")]
     assert int(far["n"]) == 8 and float(far["value"]) > 0.8
+
+
+def test_only_what_cannot_be_opened_is_damaged(pictures: Path, tmp_path: Path) -> None:
+    """A metric that reads some roles only says nothing of the others' files."""
+    file = tmp_path / "prompts.csv"
+    work = given.given(pictures, file, erased="airplane", model="mini", metrics=["remainder"])
+    assert given.score(work, tmp_path / "out")[1] == ("ship.png",)
+
+
+def test_each_kind_is_seen_by_the_metrics_that_can(pictures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.csv"
+
+    def names(erased: str, model: str) -> list[str]:
+        work = given.given(pictures, file, erased=erased, model=model)
+        return [metric.name for metric in work.metrics]
+
+    assert names("airplane", "mini") == ["judge", "clip"]
+    assert names("airplane", "sd14") == ["clip"]
+    assert names("Abraham Lincoln", "sd14") == ["clip", "identity"]
+    assert names("nudity", "sd14") == ["nudity@0.6"]
+
+
+def test_nothing_is_compared_with_pictures_that_are_not_there(
+    pictures: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "prompts.csv"
+    with pytest.raises(InputError, match=r"metric for single images of mini .*'change'"):
+        given.given(pictures, file, erased="airplane", model="mini", metrics=["change"])
 
 
 @pytest.mark.parametrize(
@@ -157,6 +197,8 @@ def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
         (["RUN", "--images", "x"], "score needs either"),
         (["RUN"], "score needs --metric; choices: change, clip"),
         (["RUN", "--metric", "clp"], "unknown metric: 'clp'; nearest: clip"),
+        (["RUN", "--metric", "clip@3"], "metric clip has no options"),
+        (["RUN", "--metric", "nudity@0.1"], "must be from 0.25"),
         (
             ["RUN", "--metric", "style"],
             "unknown metric for concepts of kind object in images of mini: 'style'",

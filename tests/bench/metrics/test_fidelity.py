@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,12 @@ def test_a_pair_of_which_one_cannot_be_read_counts_nowhere(
     broken.write_bytes(b"\x89PNG")
     found = scores([broken, *pictures[1:80]], pictures[:80])
     assert found["fidelity_kid_judge", "far"].n == 79
+
+
+def test_the_package_that_inception_needs_is_a_dependency() -> None:
+    text = (Path(fidelity.__file__).parents[2] / "pyproject.toml").read_text()
+    names = tomllib.loads(text)["project"]["dependencies"]
+    assert any(name.startswith("torch-fidelity") for name in names)
 
 
 def test_offline_it_says_what_to_fetch_and_where_to_put_it(

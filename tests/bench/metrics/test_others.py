@@ -20,7 +20,7 @@ from bench.metrics.style import Style
 from bench.mini.world.render import render
 from bench.mini.world.truth import Truth
 from bench.scores import aggregate
-from bench.types import Concept, InputError, Kind, Prompt, Role, RunSpec, Sampler
+from bench.types import Concept, InputError, Kind, Prompt, Role, RunSpec, Sampler, silent
 
 ROOT = Path(registry.__file__).parent.parent
 LINCOLN = Concept("Abraham Lincoln", "person", "a person")
@@ -94,6 +94,10 @@ def test_verdicts_of_a_face_recogniser_are_read(tmp_path: Path) -> None:
         ("who,image\n", "columns are who, image, must be image, label, probability"),
         ("image,label,probability\na,b,high\n", "cannot be read as verdicts"),
         ("", "columns are missing"),
+        ("image,label\na.png,Cleopatra\nb.png\n", "the row of b.png has not 2 columns"),
+        ("image,label\na.png,Cleopatra,0.9\n", "the row of a.png has not 2 columns"),
+        ("image,label\na.png,Cleopatra\na.png,\n", "line 3: another verdict on a.png"),
+        ("image,label,probability\na.png,Cleopatra,90\n", "probability 90 of a.png is not from"),
     ],
 )
 def test_other_files_are_no_verdicts(tmp_path: Path, text: str, message: str) -> None:
@@ -103,6 +107,25 @@ def test_other_files_are_no_verdicts(tmp_path: Path, text: str, message: str) ->
         read_verdicts(file)
     with pytest.raises(InputError, match="cannot be read as verdicts"):
         read_verdicts(tmp_path / "nowhere.csv")
+
+
+def test_a_recognisers_label_is_the_suites_name_and_its_probability_no_other_persons(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "my_faces.csv"
+    file.write_text("image,label,probability\na.png,abraham_lincoln,0.8\nb.png,Cleopatra,0.9\n")
+    metric = registry.metric(f"identity@{file}")
+    prompts = [prompt(str(n), "target", "Abraham Lincoln") for n in range(2)]
+    setting = Setting((LINCOLN,), (LINCOLN, CLEOPATRA), "sd", "cpu")
+    found = metric.measure([Path("a.png"), Path("b.png")], prompts, setting)
+    assert [(v["label"], v["erased"]) for v in found] == [("Abraham Lincoln", 1), ("Cleopatra", 0)]
+    assert found[0]["probability"] == 0.8 and math.isnan(float(found[1]["probability"]))
+    scores = scored(metric, found, prompts, "person")
+    assert metric.name == registry.metric(metric.name).name == "identity@my-faces"
+    assert scores["identity@my-faces", "target"].value == 0.5
+    # Known only of pictures that are right, a mean would be too good.
+    assert ("identity@my-faces_probability", "target") not in scores
+    assert "identity_probability" in {measure.name for measure in Identity().measures()}
 
 
 # --- style ------------------------------------------------------------------------------------
@@ -150,6 +173,21 @@ def test_a_remainder_picture_may_change_and_the_others_should_not() -> None:
     for measure in Change().measures():
         expected = "lower" if measure.roles == KEPT else "none"
         assert {measure.better(role) for role in measure.roles} == {expected}
+
+
+def test_the_judge_compares_on_the_cpu_whatever_draws(tmp_path: Path) -> None:
+    ship = draw(tmp_path, "a", Truth(object="ship", name="ship", colour="red", scene="sea"))
+    setting = Setting((), (), "mini", "meta", {"a": ship})
+    (found,) = _perceptual.distances([ship], [prompt("a", "far", "ship")], setting, "", silent)
+    assert found == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["clip", "style"])
+def test_a_clip_score_of_a_remainder_prompt_is_neither_better_high_nor_low(name: str) -> None:
+    measures = {measure.name: measure for measure in registry.metric(name).measures()}
+    score = measures[{"clip": "clip_score", "style": "style_clip"}[name]]
+    found = [score.better(role) for role in ("target", "adversarial.typo", "remainder", "far")]
+    assert found == ["lower", "lower", "none", "higher"]
 
 
 def test_offline_lpips_says_what_to_fetch_and_where_to_put_it(

@@ -97,6 +97,24 @@ def test_clip_chooses_between_the_classes(clipped: list[str], images: list[Path]
     assert math.isnan(float(found[1]["score"]))
 
 
+def test_openais_clip_has_the_activation_that_its_weights_were_trained_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import open_clip
+
+    asked: dict[str, object] = {}
+
+    def create_model(name: str, **options: object) -> object:
+        asked.update(options, name=name)
+        raise OSError("no network")
+
+    monkeypatch.setattr(open_clip, "create_model", create_model)
+    with pytest.raises(InputError, match="cannot load CLIP ViT-B-32 of openai"):
+        _clip._openai("cpu")
+    trained = open_clip.get_pretrained_cfg(asked["name"], asked["pretrained"])
+    assert asked["force_quick_gelu"] is trained["quick_gelu"] is True
+
+
 def test_batches_change_nothing(
     judged: None, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
