@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bench import effects, stats
 from bench.stats import Interval
-from bench.types import ROLES, Kind, RunSpec, Score
+from bench.types import ATTACK, ROLES, Kind, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Measured, Metric
@@ -232,7 +232,11 @@ def merged(old: Sequence[Score], new: Iterable[Score], metrics: Iterable[Metric]
         score
         for score in old
         if (score.case, score.metric, score.role) not in again
-        and not any(score.metric == name or score.metric.startswith(f"{name}_") for name in gone)
+        # What attacks brought back was measured on images of their own.
+        and (
+            score.role.startswith(ATTACK)
+            or not any(score.metric == name or score.metric.startswith(f"{name}_") for name in gone)
+        )
     ]
     # Where they stood before; what is new stands last of its case.
     places = {(s.case, s.metric, s.role): number for number, s in enumerate(old)}

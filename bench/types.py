@@ -29,6 +29,9 @@ ERASED_ROLES: frozenset[Role] = frozenset(
 )
 """Roles whose pictures should no longer show the erased concept."""
 
+ATTACK = "attack."
+"""What the role of a score starts with that says how often an attack brought the concept back."""
+
 Kind = Literal["object", "style", "person", "explicit"]
 Option = int | float | str | bool | None
 Progress = Callable[[str, int, int], None]

@@ -23,11 +23,11 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
 
     Args:
         rows: Summaries, see `bench.trials.folder.SUMMARY`.
-        width: Columns of the terminal; below 100 the intervals and the kind's column are left out.
+        width: Columns of the terminal; below 120 the intervals and the kind's column are left out.
     """
     from rich.table import Table
 
-    short = width is not None and width < 100
+    short = width is not None and width < 120
     made = Table(title="share of prompts that bring the concept back, by the detector")
     for name in ("method", "case", "attack") + (() if short else ("kind",)):
         made.add_column(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench import effects, protocol, registry
 from bench.scores import HEADLINES
 from bench.store import Finished
-from bench.types import RunSpec, Score
+from bench.types import ATTACK, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
@@ -119,12 +119,14 @@ class Group:
         }
         main, *others = self.metrics[metric].measures()
         shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
-        return [
+        found = [
             Column(measure.name, role, measure.better(role), measure.unit, measure)
             for measure in shown
             for role in measure.roles
             if (measure.name, role) in present
         ]
+        attacks = sorted(role for name, role in present if name == main.name and ATTACK in role)
+        return found + [Column(main.name, role, "lower", main.unit) for role in attacks]
 
     def headlines(self) -> list[Column]:
         """Return the columns of the headline, if the kind of concept has one."""

@@ -14,11 +14,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.stats import wilson
 from bench.store import Row, RunFolder, read_rows, write_rows
-from bench.types import InputError
+from bench.types import ATTACK, InputError, Score
 
 RESULT = (
     *("id", "concept", "text", "seed", "found", "embedding", "loss"),
@@ -124,4 +125,27 @@ def collect(run: RunFolder) -> list[Row]:
     hashes = {case: sha256(edit) for case, edit in edits.items() if edit.exists()}
     rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
     write_rows(run.path / "attacks.csv", SUMMARY, rows)
+    _into_scores(run, rows)
     return rows
+
+
+def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
+    """Put success after each attack among a finished run's scores, as role `attack.<name>`."""
+    if not run.is_done():
+        return
+    record = run.read_record()
+    found = [
+        Score(
+            **{name: row[name] for name in ("method", "model", "suite", "case", "metric", "role")},
+            value=float(row["after"]),
+            low=float(row["after_low"]),
+            high=float(row["after_high"]),
+            n=int(row["n"]),
+        )
+        for row in rows
+    ]
+    kept = [score for score in record.scores if not score.role.startswith(ATTACK)]
+    scores = (*kept, *found)
+    if scores != record.scores:
+        run.write_scores(scores)
+        run.write_record(replace(record, scores=scores))

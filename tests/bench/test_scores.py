@@ -165,6 +165,8 @@ def test_scores_measured_again_replace_only_their_own() -> None:
     # Each stands where it stood; what the metric no longer gives is gone.
     assert merged([*old, kept, stale], new, [Judge()]) == [*new, kept]
     assert merged([kept, *old, stale], new, [Judge()]) == [kept, *new]
+    attacked = Score(*("m", "mini", "objects", "airplane", "judge"), "attack.p4d", 1, 0.5, 1, 4)
+    assert merged([*old, attacked], new, [Judge()]) == [*new, attacked]
 
 
 def test_a_headline_belongs_to_the_metric_that_it_is_made_of() -> None:

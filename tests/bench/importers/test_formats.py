@@ -137,7 +137,9 @@ def test_the_projects_own_files_come_back_as_they_are(tmp_path: Path) -> None:
 
 def test_known_concepts_are_measured_as_their_suite_does(tmp_path: Path) -> None:
     done, _ = imported(tmp_path, FILES["plain"], concept="Cleopatra")
-    assert done.plan.metrics == ("judge", "clip") and done.plan.concepts == ()
+    people = prompts.suites()["people"]
+    assert done.plan.metrics == people.metrics and "identity" in people.metrics
+    assert done.plan.concepts == ()
 
 
 def test_near_rows_make_look_alikes(tmp_path: Path) -> None:

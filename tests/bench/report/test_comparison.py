@@ -230,3 +230,13 @@ def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> Non
     assert table.header == ("method", "residue related ↓")
     assert table.lines[0][1].full == "0.25 [0.10, 0.40]"
     assert not [t for t in page(group([run])).tables if t.title.startswith("effects")]
+
+
+def test_what_attacks_brought_back_is_a_column(make: Make) -> None:
+    run = make()
+    place = ("realera", "mini", "objects", "airplane", "judge")
+    extra = (Score(*place, "attack.p4d", 0.4, 0.17, 0.69, 10),)
+    some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
+    table = scores(group([some, make(UNERASED, 0.95)]), "judge")
+    place_of = table.header.index("attack.p4d ↓")
+    assert [line[place_of].text for line in table.lines] == ["–", "0.40"]

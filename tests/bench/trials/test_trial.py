@@ -17,7 +17,8 @@ from bench.generate import generate
 from bench.stats import wilson
 from bench.store import read_rows
 from bench.trials import trial
-from bench.types import InputError
+from bench.trials.folder import collect
+from bench.types import InputError, RunRecord, Score
 
 from .conftest import SMALL, Bench
 
@@ -224,3 +225,22 @@ def test_damaged_results_are_refused_with_the_way_out(bench: Bench) -> None:
     (path / "results.csv").write_text("\n".join(text[:-1]) + "\n")
     with pytest.raises(InputError, match="does not list this trial's prompts; delete"):
         bench.attack("seed_search")
+
+
+def test_success_after_an_attack_is_among_a_finished_runs_scores(bench: Bench) -> None:
+    first, *_ = bench.ids
+    bench.eye.brought = {f"{first}-0"}
+    bench.attack("seed_search")
+    assert not bench.folder.is_done()
+    spec = bench.specs()[1]
+    far = Score("Halver", "mini", "objects", "airplane", "eye", "far", 1.0, 0.9, 1.0, 9)
+    bench.folder.write_record(RunRecord(spec, {}, {}, (far,)))
+    for _ in range(2):
+        collect(bench.folder)
+        kept, found = bench.folder.read_record().scores
+        assert kept == far
+        assert (found.role, found.metric, found.value, found.n) == (
+            *("attack.seed_search", "eye"),
+            *(0.25, 4),
+        )
+    assert [score.role for score in bench.folder.read_scores()] == ["far", "attack.seed_search"]
