@@ -75,12 +75,8 @@ class Content:
 
     @property
     def detectors(self) -> dict[str, str]:
-        """Who measures: by metric its network, and the first digits of its file's sha256."""
-        known = registry.metrics()
-        return {
-            metric.name: f"{known[metric.name.split('@')[0]].version} {metric.detector}"
-            for metric in self.metrics
-        }
+        """Who measures, by metric; see `registry.detector`."""
+        return {metric.name: registry.detector(metric) for metric in self.metrics}
 
     @property
     def original(self) -> RunSpec:

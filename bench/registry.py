@@ -5,6 +5,7 @@ Adding one is adding a file; nothing is imported before it is loaded.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import math
@@ -26,6 +27,7 @@ __all__ = [
     "Entry",
     "OptionInfo",
     "attacks",
+    "detector",
     "find",
     "load_attack",
     "load_method",
@@ -67,6 +69,16 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
         raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
     given = [*settings, f"{entry.options[0].name}={value}"] if at else settings
     return load_metric(entry, options(entry, "", given))
+
+
+def detector(metric: Metric) -> str:
+    """Return who measures: its network, and the first digits of a sha256 over its code.
+
+    The code is its file and those that metrics share, so a fix in either is another protocol.
+    """
+    path = metrics()[metric.name.partition("@")[0]].path
+    code = b"".join(each.read_bytes() for each in (path, *sorted(path.parent.glob("_*.py"))))
+    return f"{hashlib.sha256(code).hexdigest()[:12]} {metric.detector}"
 
 
 def attacks() -> dict[str, Entry]:

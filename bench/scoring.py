@@ -113,8 +113,7 @@ def score_again(
     folder.write_per_image(rows)
     folder.write_scores(scores)
     facts |= {CHANGED: facts.pop(CHANGING)}
-    known = registry.metrics()
-    versions = {m.name: f"{known[m.name.split('@')[0]].version} {m.detector}" for m in metrics}
+    versions = {metric.name: registry.detector(metric) for metric in metrics}
     facts["scored_again"] = dict(facts.get("scored_again", {})) | versions
     # The suite's own metrics belong to the protocol, in the version that measured last.
     detectors = facts.get("detectors", {})

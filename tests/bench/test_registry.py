@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,19 @@ def test_a_file_that_fails_when_imported_says_why(tmp_path: Path) -> None:
     entry = registry.method(f"{path}:Fade")
     with pytest.raises(InputError, match="ZeroDivisionError"):
         registry.load_method(entry, {})
+
+
+def test_a_detector_changes_with_its_own_code_and_with_what_metrics_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metric = registry.metric("judge")
+    for name in ("judge.py", "_shared.py"):
+        (tmp_path / name).write_text("1")
+    entry = replace(registry.metrics()["judge"], path=tmp_path / "judge.py")
+    monkeypatch.setattr(registry, "metrics", lambda: {"judge": entry})
+    seen = [registry.detector(metric)]
+    for name in ("judge.py", "_shared.py"):
+        (tmp_path / name).write_text("2")
+        seen.append(registry.detector(metric))
+    assert len(set(seen)) == 3
+    assert all(text.endswith(metric.detector) for text in seen)

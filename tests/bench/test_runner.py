@@ -110,7 +110,7 @@ class SdxlOnly(Hue):
 @pytest.fixture(autouse=True)
 def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def entry(name: str, kind: str) -> registry.Entry:
-        return registry.Entry(name, kind, "", "", "", "", (), {}, {}, (), "", Path())
+        return registry.Entry(name, kind, "", "", "", "", (), {}, {}, (), "", Path(__file__))
 
     text = "id,concept,role,text,seed\n" + "".join(
         f"{name}-{role}-{i},{name},{role},a {name} in the {place},{i}\n"
