@@ -119,8 +119,7 @@ def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...
 
 def _classes(plan: Plan) -> list[Concept]:
     known = prompts.known_concepts(plan.suite)
-    names = dict.fromkeys(name for case in plan.suite.cases for name in case.concepts)
-    return [known[name] for name in names]
+    return [known[name] for name in plan.suite.erased]
 
 
 def _read(

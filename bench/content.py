@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 
 from bench import pipelines, prompts, registry
 from bench.names import find
-from bench.types import Case, InputError, Prompt, RunSpec, Size, Suite
+from bench.types import ORIGINAL, Case, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
-
-ORIGINAL = "original"
-"""The method that erases nothing, whose images are the reference of all others'."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class Content:
         from bench.metrics import Setting
 
         known = prompts.known_concepts(self.suite)
-        names = dict.fromkeys(name for each in self.suite.cases for name in each.concepts)
+        names = dict.fromkeys(self.suite.erased)
         names |= dict.fromkeys(prompt.concept for prompt in self.prompts[case.name])
         return Setting(
             erased=tuple(known[name] for name in case.concepts),

@@ -80,13 +80,7 @@ def given(
     pipelines.check(model)
     family = pipelines.family(model)
     suites = prompts.suites().values()
-    others = dict.fromkeys(
-        name
-        for suite in suites
-        if suite.kind == concept.kind
-        for case in suite.cases
-        for name in case.concepts
-    )
+    others = (name for suite in suites if suite.kind == concept.kind for name in suite.erased)
     names = dict.fromkeys([erased, *(row.concept for row in rows if row.concept), *others])
     version = hashlib.sha256(prompt_file.read_bytes()).hexdigest()[:8]
     spec = RunSpec(
@@ -117,15 +111,9 @@ def _metrics(names: Sequence[str], erased: Concept, family: str, model: str) -> 
         """Say whether it reads single images, without the un-erased model's."""
         return bool(metric.columns) and not metric.relative and metric.reads(family, erased.kind)
 
-    able = [name for name in registry.metrics() if fits(registry.metric(name))]
-    for name in names:
-        if not fits(registry.metric(name)):
-            find(
-                f"metric for single images of {model} and concepts of kind {erased.kind}",
-                name,
-                able,
-            )
-    return tuple(registry.metric(n) for n in names or DEFAULT[erased.kind] if names or n in able)
+    asked = names or [n for n in DEFAULT[erased.kind] if fits(registry.metric(n))]
+    what = f"metric for single images of {model} and concepts of kind {erased.kind}"
+    return tuple(registry.chosen_metrics(asked, fits, what))
 
 
 def score(

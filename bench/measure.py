@@ -63,15 +63,15 @@ class Measuring:
         folder = self.folder.images(image_folder(self.folder, case))
         return folder.relative_to(self.folder.path).as_posix()
 
-    def measure(self, rows: list[Row]) -> list[Row]:
-        """Measure what is not measured yet, and keep per_image.csv up to date."""
+    def measure(self, rows: list[Row], *, keep: bool = True) -> list[Row]:
+        """Measure what is not measured yet, and keep per_image.csv up to date if told to."""
         for case in self.content.cases:
             own = [row for row in rows if row["case"] == case.name]
             images = [self.folder.path / row["image"] for row in own]
             setting = self.setting(case)
             for metric in self.metrics:
                 some = self.content.prompts[case.name]
-                if fill(own, metric, images, some, setting, self.progress):
+                if fill(own, metric, images, some, setting, self.progress) and keep:
                     self.folder.write_per_image(rows)
         return rows
 

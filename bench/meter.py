@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,46 @@ PROCESS = Path("/proc/self")
 
 
 @contextmanager
-def metered(device: str) -> Iterator[dict[str, float]]:
-    """Meter the code inside; what is known of it stands in the mapping when it ends.
+def counted() -> Iterator[Callable[[], int]]:
+    """Count the latents that go through U-Nets meanwhile; give a function that says how many.
 
-    `evaluations` counts latents that went through a U-Net, so a batch of eight counts eight.
-    `memory` is the peak in bytes: of the process while the code ran, so with the loaded model, or
-    on a GPU of what torch allocated there. Where the system does not tell, it is left out.
+    A batch of eight counts eight, whichever U-Net it is, copies included.
     """
     from torch.nn.modules.module import register_module_forward_hook
 
-    cost: dict[str, float] = {"evaluations": 0.0}
+    made = 0
 
     def count(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        nonlocal made
         # By name: a copy, a U-Net made anew and one wrapped by peft all count, once each.
         if type(module).__name__ == "UNet2DConditionModel":
-            cost["evaluations"] += len(args[0] if args else kwargs["sample"])
+            made += len(args[0] if args else kwargs["sample"])
 
-    fresh = _reset_peak(device)
     handle = register_module_forward_hook(count, with_kwargs=True)
     try:
-        yield cost
+        yield lambda: made
     finally:
         handle.remove()
-        peak = _peak(device) if fresh else None
-        if peak is not None:
-            cost["memory"] = peak
+
+
+@contextmanager
+def metered(device: str) -> Iterator[dict[str, float]]:
+    """Meter the code inside; what is known of it stands in the mapping when it ends.
+
+    `evaluations` is what `counted` counts. `memory` is the peak in bytes: of the process while the
+    code ran, so with the loaded model, or on a GPU of what torch allocated there. Where the system
+    does not tell, it is left out.
+    """
+    cost: dict[str, float] = {}
+    fresh = _reset_peak(device)
+    with counted() as spent:
+        try:
+            yield cost
+        finally:
+            cost["evaluations"] = float(spent())
+            peak = _peak(device) if fresh else None
+            if peak is not None:
+                cost["memory"] = peak
 
 
 def _reset_peak(device: str) -> bool:

@@ -11,10 +11,9 @@ from pathlib import Path
 from bench import pipelines, prompts, registry
 from bench.names import find
 from bench.store import UNEDITED, RunFolder
-from bench.types import Case, InputError, RunSpec, Sampler, Size, Suite
+from bench.types import ORIGINAL, Case, InputError, RunSpec, Sampler, Size, Suite
 
 ALL = "all"
-ORIGINAL = "original"
 
 
 def specs(

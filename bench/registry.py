@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +27,7 @@ __all__ = [
     "Entry",
     "OptionInfo",
     "attacks",
+    "chosen_metrics",
     "detector",
     "find",
     "load_attack",
@@ -69,6 +70,26 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
         raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
     given = [*settings, f"{entry.options[0].name}={value}"] if at else settings
     return load_metric(entry, options(entry, "", given))
+
+
+def chosen_metrics(names: Iterable[str], fits: Callable[[Metric], bool], what: str) -> list[Metric]:
+    """Return metrics by name, each once, after checking that all of them fit.
+
+    Args:
+        names: As `metric` takes them.
+        fits: Whether a metric can be used for what is asked.
+        what: What is asked, for the message.
+
+    Raises:
+        InputError: there is no such metric, or it does not fit.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        each = metric(name)
+        if not fits(each):
+            find(what, name, [known for known in metrics() if fits(metric(known))])
+        found.append(each)
+    return found
 
 
 def detector(metric: Metric) -> str:

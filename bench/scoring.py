@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench import collapse, meter, protocol, registry
 from bench.content import Content
-from bench.measure import Measuring, columns, fill
-from bench.names import find
+from bench.measure import Measuring, columns
 from bench.scores import aggregate, is_of, merged
 from bench.store import Row, RunFolder
 from bench.types import InputError, Progress, RunRecord, Score, silent
@@ -61,24 +60,6 @@ def _rate(metrics: Sequence[Metric]) -> str:
     return next((m.name for m in mains if m.direction == "by role" and m.statistic == "share"), "")
 
 
-def chosen(content: Content, names: Sequence[str]) -> list[Metric]:
-    """Return metrics by name, after checking that they can measure this run.
-
-    Raises:
-        InputError: there is no such metric, or it reads other models or kinds of concepts.
-    """
-    family, kind = content.family, content.suite.kind
-    known = {name: registry.metric(name) for name in registry.metrics()}
-    fit = [name for name, metric in known.items() if metric.reads(family, kind)]
-    found = []
-    for name in dict.fromkeys(names):
-        metric = registry.metric(name)
-        if not metric.reads(family, kind):
-            find(f"metric for concepts of kind {kind} in images of {content.spec.model}", name, fit)
-        found.append(metric)
-    return found
-
-
 def score_again(
     folder: RunFolder, names: Sequence[str], *, device: str = "cpu", progress: Progress = silent
 ) -> RunRecord:
@@ -99,7 +80,7 @@ def score_again(
     content = Content(record.spec)
     for metric in metrics:
         metric.prepare(content.family, device)
-    rows = _measured(Measuring(content, folder, metrics, device, progress), metrics)
+    rows = _measured(Measuring(content, folder, metrics, device, progress))
     first = content.metrics[0]
     own = [metric for metric in metrics if metric.name != first.name]
     measuring = Measuring(content, folder, [first, *own], device, progress)
@@ -129,7 +110,13 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     if not folder.is_done():
         raise InputError(f"{folder.path} is no finished run: it has no record.json")
     record = folder.read_record()
-    metrics = chosen(Content(record.spec), names)
+    content = Content(record.spec)
+    kind = content.suite.kind
+    metrics = registry.chosen_metrics(
+        names,
+        lambda metric: metric.reads(content.family, kind),
+        f"metric for concepts of kind {kind} in images of {content.spec.model}",
+    )
     known = {record.provenance.get(name) for name in (CHANGED, CHANGING)} - {None}
     if known and folder.per_image_hash() not in known:
         raise InputError(
@@ -139,20 +126,15 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     return record, metrics
 
 
-def _measured(measuring: Measuring, metrics: Sequence[Metric]) -> list[Row]:
-    """Return per_image.csv with these metrics' columns measured anew; nothing is written."""
-    fresh = columns(metrics)
+def _measured(measuring: Measuring) -> list[Row]:
+    """Return per_image.csv with the metrics' columns measured anew; nothing is written."""
+    fresh = columns(measuring.metrics)
     rows = [row | dict.fromkeys(fresh, "") for row in measuring.folder.read_per_image()]
-    for case in measuring.content.cases:
-        own = [row for row in rows if row["case"] == case.name]
-        images = [measuring.folder.path / row["image"] for row in own]
-        prompts = measuring.content.prompts[case.name]
-        if [row["id"] for row in own] != [prompt.id for prompt in prompts]:
+    for case, prompts in measuring.content.prompts.items():
+        ids = [row["id"] for row in rows if row["case"] == case]
+        if ids != [prompt.id for prompt in prompts]:
             raise InputError(
-                f"{measuring.folder.path} lists other prompts for case {case.name} than suite "
+                f"{measuring.folder.path} lists other prompts for case {case} than suite "
                 f"{measuring.content.suite.name} has now, so its images cannot be measured again"
             )
-        setting = measuring.setting(case)
-        for metric in metrics:
-            fill(own, metric, images, prompts, setting, measuring.progress)
-    return rows
+    return measuring.measure(rows, keep=False)

@@ -39,15 +39,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
     """Return rows as a CSV file with a header; what a row lacks is empty."""
-    lines = [{name: name for name in columns}, *rows]
-    return "".join(_line(columns, row) for row in lines).encode()
+    lines = _Lines()
+    # csv quotes a carriage return in a cell only if lines end in one.
+    writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode()
 
 
-def _line(columns: Sequence[str], row: Mapping[str, object]) -> str:
-    """Return one line of a CSV file; csv quotes a carriage return only if lines end in one."""
-    text = io.StringIO()
-    csv.DictWriter(text, columns, lineterminator="\r\n").writerow(row)
-    return text.getvalue().removesuffix("\r\n") + "\n"
+class _Lines(list[str]):
+    """The lines of a CSV file, as `csv` writes them one by one."""
+
+    write = list.append
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -29,6 +29,9 @@ ERASED_ROLES: frozenset[Role] = frozenset(
 )
 """Roles whose pictures should no longer show the erased concept."""
 
+ORIGINAL = "original"
+"""The method that erases nothing: its run is the un-erased model's."""
+
 ATTACK = "attack."
 """What the role of a score starts with that says how often an attack brought the concept back."""
 
@@ -116,6 +119,11 @@ class Suite:
     """Concepts that the suite brings along, beside those of concepts.toml."""
     folder: str = ""
     """Where its files are; empty for the suites that come with the package."""
+
+    @property
+    def erased(self) -> tuple[str, ...]:
+        """The names of the concepts that its cases erase, in their order, each once."""
+        return tuple(dict.fromkeys(name for case in self.cases for name in case.concepts))
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,8 @@ LAYERS = {
     "bench.trials": (
         *("bench.types", "bench.names", "bench.registry", "bench.pipelines", "bench.prompts"),
         *("bench.attacks", "bench.metrics", "bench.edits", "bench.generate", "bench.store"),
-        *("bench.stats", "bench.content", "bench.plan", "bench.runner", "bench.trials"),
+        *("bench.stats", "bench.content", "bench.plan", "bench.runner", "bench.meter"),
+        "bench.trials",
     ),
     "bench.metrics": ("bench.types", "bench.metrics", "bench.mini"),
     "bench.paired": ("bench.stats",),

@@ -32,11 +32,6 @@ class Noised:
         """Return text embeddings, one a picture, as one a latent."""
         return rows.repeat_interleave(self.pairs, dim=0)
 
-    def per_picture(self, made: Tensor, wanted: Tensor) -> Tensor:
-        """Return the mean squared error of each picture, (pictures,)."""
-        errors = (made - wanted).square().flatten(1).mean(1)
-        return errors.view(-1, self.pairs).mean(1)
-
 
 def check(pipe: Any) -> None:
     """Refuse U-Nets with inputs besides the text.

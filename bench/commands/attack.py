@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands import print_lines, run
-from bench.types import RunSpec
+from bench.types import ORIGINAL, RunSpec
 
 if TYPE_CHECKING:
     from bench.trials.plan import Attempt
@@ -66,7 +66,6 @@ def carry_out(
     from rich.console import Console
 
     from bench import arguments, progress
-    from bench.plan import ORIGINAL
     from bench.report import attacks
     from bench.store import RunFolder
     from bench.trials import trial

@@ -86,7 +86,7 @@ def plan(
             own.append(Concept(name, entry.kind, entry.anchor, entry.synonyms, both))
     every = {**known, **{concept.name: concept for concept in own}}
     kind = Counter(every[name].kind for name in erased).most_common(1)[0][0]
-    model = next((s for s in suites.values() if set(shown) <= _erasable(s)), None)
+    model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
     return Plan(
         cases={f"{len(erased)}-together": tuple(erased)}
         if together and len(erased) > 1
@@ -131,10 +131,6 @@ def check_new(folder: Path) -> None:
 
 def _concepts(prompts: Iterable[Prompt]) -> list[str]:
     return list(dict.fromkeys(prompt.concept for prompt in prompts if prompt.concept))
-
-
-def _erasable(suite: Suite) -> set[str]:
-    return {name for case in suite.cases for name in case.concepts}
 
 
 def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:

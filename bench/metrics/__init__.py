@@ -29,7 +29,7 @@ ALL = "all"
 """The role of a score over all roles."""
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
 """Roles whose pictures should no longer show the erased concept."""
-KEPT = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
+STAYING = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
 """Roles whose pictures should stay as they were; of remainder prompts only a part should."""
 OWN = (*GONE, "near", "far")
 """Roles whose pictures the un-erased model draws with the prompt's own concept."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.metrics import (
-    KEPT,
     REAL,
+    STAYING,
     Direction,
     Measure,
     Metric,
@@ -38,8 +38,8 @@ class Change(Metric):
         Only what should stay has a better direction: an erased concept changes its pictures.
         """
         found = []
-        others = tuple(role for role in ROLES if role not in KEPT)
-        for roles, direction in ((KEPT, "lower"), (others, "none")):
+        others = tuple(role for role in ROLES if role not in STAYING)
+        for roles, direction in ((STAYING, "lower"), (others, "none")):
             found += _measures(self.name, roles, direction)  # type: ignore[arg-type]
         return tuple(found)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.metrics import ALL, KEPT, REAL, Measure, Measured, Metric, View
+from bench.metrics import ALL, REAL, STAYING, Measure, Measured, Metric, View
 from bench.metrics._images import in_batches
 from bench.types import InputError, Progress, silent
 
@@ -53,7 +53,7 @@ class Fidelity(Metric):
                 what=f"{distance} of {network}; `{ALL}` pools the roles that should stay",
                 direction="lower",
                 unit=name.upper(),
-                roles=(*KEPT, ALL),
+                roles=(*STAYING, ALL),
                 families=families,
             )
             for suffix, network, families in nets
@@ -69,7 +69,7 @@ class Fidelity(Metric):
 
         NaN where there is no un-erased model's run beside, or where pairs are too few.
         """
-        roles = [role for role in KEPT if role in view.images]
+        roles = [role for role in STAYING if role in view.images]
         paired = [
             role for role in roles if len(view.reference.get(role, ())) == len(view.images[role])
         ]

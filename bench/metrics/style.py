@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from bench.metrics import (
     GONE,
-    KEPT,
     REAL,
+    STAYING,
     Measure,
     Metric,
     Setting,
@@ -61,7 +61,7 @@ class Style(Metric):
                     families=families,
                 )
                 for name, what, unit, families in looks
-                for roles in (GONE, KEPT)
+                for roles in (GONE, STAYING)
             ),
         )
 

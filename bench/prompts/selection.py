@@ -62,7 +62,7 @@ def _of_role(
     near = {name for concept in own for name in known[concept].near} - own
     if role == "near":
         return [row for row in rows if row.concept in near and row.role in ("target", "near")]
-    others = {name for other in suite.cases for name in other.concepts} - own - near
+    others = set(suite.erased) - own - near
     direct = [row for row in rows if row.concept in others and row.role == "target"]
     return [*direct, *(row for row in written if row.concept not in own | near)]
 

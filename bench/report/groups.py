@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from bench import effects, protocol, registry
 from bench.scores import HEADLINES
 from bench.store import Finished
-from bench.types import ATTACK, RunSpec, Score
+from bench.types import ATTACK, ORIGINAL, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
 
-UNERASED = "original"
-"""The method that erases nothing; every comparison starts with it."""
 ARROWS = {"lower": "↓", "higher": "↑"}
 """Which way a column is better."""
 MARKS = ("model", "suite", "suite_version", "size", "seed")
@@ -86,7 +84,7 @@ class Group:
     @property
     def unerased(self) -> Finished | None:
         """The un-erased model's run, if it is there."""
-        return next((run for run in self.runs if run.record.spec.method == UNERASED), None)
+        return next((run for run in self.runs if run.record.spec.method == ORIGINAL), None)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -125,7 +123,8 @@ class Group:
             for role in measure.roles
             if (measure.name, role) in present
         ]
-        attacks = sorted(role for name, role in present if name == main.name and ATTACK in role)
+        own = (role for name, role in present if name == main.name)
+        attacks = sorted(role for role in own if role.startswith(ATTACK))
         return found + [Column(main.name, role, "lower", main.unit) for role in attacks]
 
     def headlines(self) -> list[Column]:
@@ -158,7 +157,7 @@ class Group:
         same = [other for other in others if other.options == spec.options]
         if any(other.method_version != spec.method_version for other in same):
             marks.append(f"file {spec.method_version[:6]}")
-        name = "un-erased" if spec.method == UNERASED else spec.method_name
+        name = "un-erased" if spec.method == ORIGINAL else spec.method_name
         return f"{name} ({', '.join(marks)})" if marks else name
 
     def score(self, run: Finished, column: Column) -> Score | None:
@@ -187,4 +186,4 @@ def _finished(run: Finished) -> str:
 def _order(run: Finished) -> tuple[object, ...]:
     spec = run.record.spec
     flagged = bool(run.record.flags)
-    return (spec.method != UNERASED, flagged, spec.method, spec.seed, spec.run_id)
+    return (spec.method != ORIGINAL, flagged, spec.method, spec.seed, spec.run_id)

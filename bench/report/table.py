@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.report.groups import ARROWS, UNERASED, Column, Group
+from bench.report.groups import ARROWS, Column, Group
 from bench.store import Finished
-from bench.types import Score
+from bench.types import ORIGINAL, Score
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _unread(group: Group, metric: str) -> list[str]:
 def _seconds(run: Finished) -> Cell:
     seconds = run.record.seconds.get("erase", math.nan)
     # Erasing nothing takes no time worth comparing.
-    none = run.record.spec.method == UNERASED or math.isnan(seconds)
+    none = run.record.spec.method == ORIGINAL or math.isnan(seconds)
     return Cell("–" if none else f"{seconds:.1f}")
 
 
@@ -126,7 +126,7 @@ def _rank(lines: list[list[Cell]], group: Group, place: int, column: Column) -> 
     found: dict[int, float] = {}
     for number, run in enumerate(group.runs):
         score = group.score(run, column)
-        competes = run.record.spec.method != UNERASED and not run.record.flags
+        competes = run.record.spec.method != ORIGINAL and not run.record.flags
         if sign and competes and score is not None and not math.isnan(score.value):
             # Equal as printed: to that many digits.
             found[number] = sign * float(column.digits(score.value).split()[0].replace(",", ""))

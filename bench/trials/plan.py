@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bench import pipelines, prompts, registry
 from bench.attacks import BUDGETS, KINDS, Budget
 from bench.names import find
-from bench.plan import ALL, ORIGINAL
-from bench.types import Case, InputError, Option, Prompt, RunSpec, Suite
+from bench.plan import ALL
+from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
 
 
 @dataclass(frozen=True)

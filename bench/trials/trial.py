@@ -14,13 +14,12 @@ import numpy as np
 
 from bench import pipelines, prompts, registry, runner
 from bench.generate import generate
-from bench.plan import ORIGINAL
 from bench.store import UNEDITED, Row, RunFolder, write_bytes
 from bench.trials import plan
 from bench.trials.folder import RESULT, TrialFolder, collect, digest, sha256
 from bench.trials.ground import Ground
 from bench.trials.plan import Attempt
-from bench.types import Progress, Prompt, RunSpec, silent
+from bench.types import ORIGINAL, Progress, Prompt, RunSpec, silent
 
 CHUNK = {"mini": 40}
 """Latents that go through the U-Net at once with a gradient, by model family."""
@@ -203,7 +202,7 @@ class Trial:
         from safetensors.torch import save
 
         from bench.attacks import Problem
-        from bench.attacks.counting import counted
+        from bench.meter import counted
 
         ground, entry = self.ground, self.attempt.entry
         asked = tuple(ground.usable[place] for place in batch)

@@ -9,7 +9,7 @@ import torch
 
 from bench import pipelines
 from bench.attacks import Problem, _latents
-from bench.attacks.counting import counted
+from bench.meter import counted
 
 
 def noise_of(problem: Problem, pairs: int = 3) -> _latents.Noised:

@@ -15,12 +15,12 @@ from hypothesis.extra import numpy as hnp
 
 from bench import pipelines, registry
 from bench.attacks import BUDGETS, Attack, Problem, _text
-from bench.attacks.counting import counted
 from bench.attacks.inversion import Inversion, renamed
 from bench.attacks.p4d import P4d, nearest
 from bench.attacks.ring_a_bell import PAIRS, RingABell, direction
 from bench.attacks.seed_search import SeedSearch
 from bench.attacks.unlearndiffatk import UnlearnDiffAtk, project, step_of
+from bench.meter import counted
 from bench.types import Concept, InputError
 
 QUICK: dict[str, Attack] = {
@@ -122,7 +122,7 @@ def test_the_loss_is_that_of_the_text_that_is_found(name: str, problem: Problem)
     made = _latents.predict(
         problem.erased.unet, noise, pipelines.encode(pipe, [f.text for f in found]), 9
     )
-    losses = noise.per_picture(made, wanted)
+    losses = (made - wanted).square().flatten(1).mean(1).view(-1, noise.pairs).mean(1)
     torch.testing.assert_close(losses, torch.tensor([f.loss for f in found]), rtol=1e-4, atol=1e-6)
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.linalg import sqrtm
 
 from bench.metrics import Measured, Setting, View, fidelity
 from bench.metrics.fidelity import FEATURES, Fidelity, frechet, kernel
 from bench.mini import known
 from bench.types import Concept, InputError
+
+from .conftest import blended
 
 CAT = Concept("cat", "object", "a room")
 SETTING = Setting((CAT,), (CAT,), "mini", "cpu")
@@ -53,17 +54,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         paths.append(folder / f"{number:03d}.png")
         picture.save(paths[-1])
     return paths
-
-
-def blended(paths: list[Path], share: float, folder: Path) -> list[Path]:
-    """Write the pictures with a share of noise blended in."""
-    rng, found = np.random.default_rng(0), []
-    for path in paths:
-        pixels = np.asarray(Image.open(path), dtype=float)
-        mixed = (1 - share) * pixels + share * rng.integers(0, 256, pixels.shape)
-        found.append(folder / f"{share}-{path.name}")
-        Image.fromarray(mixed.astype(np.uint8)).save(found[-1])
-    return found
 
 
 def scores(images: list[Path], reference: list[Path]) -> dict[tuple[str, str], Measured]:

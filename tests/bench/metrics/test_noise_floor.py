@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from bench import pipelines, plan
 from bench.content import Content
 from bench.generate import generate, image_path
 from bench.metrics import Measured, Setting, View
 from bench.metrics.fidelity import FEATURES, Fidelity
+
+from .conftest import blended
 
 COUNT = 240
 SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
@@ -26,16 +26,6 @@ OTHER = 1_000_003
 def scores(images: Sequence[Path], reference: Sequence[Path]) -> dict[str, Measured]:
     view = View({"far": images}, {"far": reference}, Setting((), (), "mini", "cpu"))
     return {each.name: each for each in Fidelity().of_run(view) if each.role == "far"}
-
-
-def blended(paths: Sequence[Path], share: float, folder: Path) -> list[Path]:
-    rng, found = np.random.default_rng(0), []
-    for path in paths:
-        pixels = np.asarray(Image.open(path), dtype=float)
-        mixed = (1 - share) * pixels + share * rng.integers(0, 256, pixels.shape)
-        found.append(folder / f"{share}-{path.name}")
-        Image.fromarray(mixed.astype(np.uint8)).save(found[-1])
-    return found
 
 
 @pytest.mark.slow

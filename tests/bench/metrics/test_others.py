@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from bench import registry
-from bench.metrics import ALL, KEPT, Setting, View, _perceptual
+from bench.metrics import ALL, STAYING, Setting, View, _perceptual
 from bench.metrics.change import Change
 from bench.metrics.cost import Cost
 from bench.metrics.identity import Identity, read_verdicts
@@ -169,9 +169,9 @@ def test_the_same_picture_has_not_changed_and_another_one_has(tmp_path: Path) ->
 
 
 def test_a_remainder_picture_may_change_and_the_others_should_not() -> None:
-    assert set(KEPT) == {"near", "far", "general"}
+    assert set(STAYING) == {"near", "far", "general"}
     for measure in Change().measures():
-        expected = "lower" if measure.roles == KEPT else "none"
+        expected = "lower" if measure.roles == STAYING else "none"
         assert {measure.better(role) for role in measure.roles} == {expected}
 
 
