@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -185,40 +185,47 @@ def test_what_a_method_refuses_is_refused_before_any_work(
     assert not any(tmp_path.iterdir())
 
 
+HEAVY = {"torch", "diffusers", "transformers", "pandas", "scipy", "rich"}
 INSTANT = [
-    ["--help"],
-    ["run", "--help"],
-    ["list", "methods", "-v"],
-    ["list", "models"],
-    ["list", "suites"],
-    ["list", "metrics"],
-    ["show", "suite", "objects"],
-    [*SMOKE, "--plan"],
-    ["run", "--metod", "x"],
+    (["--help"], 0, "examples:"),
+    (["run", "--help"], 0, "--method"),
+    (["list", "methods", "-v"], 0, "negative_guidance"),
+    (["list", "models"], 0, "sdxl"),
+    (["list", "suites"], 0, "objects"),
+    (["list", "metrics"], 0, "judge"),
+    (["show", "suite", "objects"], 0, "sha256"),
+    ([*SMOKE, "--plan"], 0, "case airplane"),
+    (["run", "--metod", "x"], 2, ""),
+    (["lst"], 2, ""),
 ]
 
 
-@pytest.mark.parametrize("words", INSTANT, ids=" ".join)
-def test_no_torch_where_nothing_is_computed(words: list[str]) -> None:
-    code = (
-        "import sys; from bench.cli import main\n"
-        f"try: main({words!r})\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'diffusers', 'transformers', 'rich'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+@pytest.mark.parametrize(
+    ("words", "status", "said"), INSTANT, ids=[" ".join(w) for w, *_ in INSTANT]
+)
+def test_no_torch_where_nothing_is_computed(
+    alone: Any, words: list[str], status: int, said: str
+) -> None:
+    done = alone(*words)
+    assert done.status == status
+    assert bool(done.out) == (status == 0) and bool(done.err) == (status != 0)
+    assert said in done.out.casefold()
+    assert not HEAVY & done.packages
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list", "methods"]], ids=" ".join)
-def test_help_and_lists_are_instant(words: list[str]) -> None:
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "bench", *words], cwd=ROOT, capture_output=True, check=True
-        )
-        seconds.append(time.perf_counter() - start)
-        assert done.stdout and not done.stderr
-    # The fastest of some: other work on the machine must not fail the test.
-    assert min(seconds) < 0.5
+def test_help_imports_nothing_but_the_standard_library(alone: Any) -> None:
+    done = alone("--help")
+    assert done.status == 0
+    # "_distutils_hack" and its like are the environment's.
+    assert {name for name in done.packages if not name.startswith("_")} <= {
+        *sys.stdlib_module_names,
+        "bench",
+    }
+    assert len([name for name in done.modules if name.startswith("bench")]) < 30
+
+
+def test_a_list_reads_each_source_only_so_often(alone: Any) -> None:
+    done = alone("list", "methods")
+    reads = Counter(name for name in done.opened if Path(name).parent == ROOT / "methods")
+    assert {Path(name).name for name in reads} >= {"esd.py", "uce.py", "realera.py"}
+    assert max(count for name, count in reads.items() if name.endswith(".py")) <= 2

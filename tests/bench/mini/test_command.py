@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,6 @@ from bench import cli, mini
 from bench.mini import card
 from bench.mini.train.command import STAGES
 from bench.types import InputError
-
-ROOT = Path(cli.__file__).parent.parent
 
 
 @pytest.mark.parametrize(
@@ -93,16 +89,21 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         check_device("cuda:9")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train", "unt"]], ids=" ".join)
-def test_no_torch_where_nothing_is_trained(words: list[str]) -> None:
-    code = (
-        "import sys; from bench.cli import main\n"
-        f"try: main(['mini', *{words!r}])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'diffusers', 'transformers', 'rich'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--help"], 0, "train"),
+        (["train", "--help"], 0, "--folder"),
+        (["train", "unt"], 2, "nearest: unet"),
+    ],
+    ids=["help", "train-help", "misspelt"],
+)
+def test_no_torch_where_nothing_is_trained(
+    alone: Any, words: list[str], status: int, said: str
+) -> None:
+    done = alone("mini", *words)
+    assert done.status == status and said in (done.err if status else done.out)
+    assert not {"torch", "diffusers", "transformers", "rich"} & done.packages
 
 
 def test_the_path_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
