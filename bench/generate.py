@@ -52,27 +52,39 @@ def generate(
     import torch
 
     paths = [image_path(folder, prompt) for prompt in prompts]
-    batches = [slice(i, i + batch_size) for i in range(0, len(prompts), batch_size)]
-    progress("images", 0, len(paths))
-    for batch in batches:
-        missing = [path for path in paths[batch] if not path.exists()]
-        if missing:
-            # The whole batch again even if parts of it exist: a resumed run then draws the
-            # very batches of an uninterrupted one, and no rounding can differ.
-            seeds = [prompt.seed for prompt in prompts[batch]]
-            with torch.inference_mode():
-                images = pipe(
-                    [prompt.text for prompt in prompts[batch]],
-                    num_inference_steps=sampler.steps,
-                    guidance_scale=sampler.guidance,
-                    generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                    output_type="pil",
-                ).images
-            for path, image in zip(paths[batch], images, strict=True):
-                if path in missing:
-                    write_bytes(path, _png(image))
-        progress("images", min(batch.stop, len(paths)), len(paths))
+    due = due_batches(prompts, folder, batch_size)
+    progress("images", len(paths) - sum(map(len, due)), len(paths))
+    for number, batch in enumerate(due):
+        with torch.inference_mode():
+            images = pipe(
+                [prompt.text for prompt in batch],
+                num_inference_steps=sampler.steps,
+                guidance_scale=sampler.guidance,
+                generator=[torch.Generator("cpu").manual_seed(prompt.seed) for prompt in batch],
+                output_type="pil",
+            ).images
+        for prompt, image in zip(batch, images, strict=True):
+            path = image_path(folder, prompt)
+            if not path.exists():
+                write_bytes(path, _png(image))
+        progress("images", len(paths) - sum(map(len, due[number + 1 :])), len(paths))
     return paths
+
+
+def due_batches(
+    prompts: Sequence[Prompt], folder: Path, batch_size: int = 25
+) -> list[Sequence[Prompt]]:
+    """Return the batches that `generate` draws: those of which an image is missing, whole.
+
+    Whole even if parts are there: a resumed run then draws the very batches of an uninterrupted
+    one, and no rounding can differ.
+    """
+    batches = (prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size))
+    return [
+        batch
+        for batch in batches
+        if any(not image_path(folder, prompt).exists() for prompt in batch)
+    ]
 
 
 def _png(image: Any) -> bytes:

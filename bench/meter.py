@@ -14,6 +14,9 @@ from bench.types import InputError
 
 PROCESS = Path("/proc/self")
 
+MACHINE = ("device", "platform", "dtype", "batch_size")
+"""What a run's provenance says of where and how it drew."""
+
 
 @contextmanager
 def counted() -> Iterator[Callable[[], int]]:
@@ -85,7 +88,7 @@ def _peak(device: str) -> float | None:
 
 
 def costs(
-    folder: RunFolder, content: Content, seconds: Mapping[str, float]
+    folder: RunFolder, content: Content, seconds: Mapping[str, float], facts: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Return for each case of a run what is known of its cost, by column of the `cost` metric.
 
@@ -93,6 +96,7 @@ def costs(
         folder: The run's folder; without a case's edit only `slowdown` is known of it.
         content: What the run's spec names.
         seconds: The run's wall-clock seconds; `image` is what drawing one image took.
+        facts: The run's provenance; seconds compare only with those of the same `MACHINE`.
     """
     from bench.edits import read_cost
 
@@ -103,9 +107,10 @@ def costs(
     else:
         try:
             record = RunFolder(folder.path.parent, original.run_id).read_record()
-            theirs = record.seconds.get("image")
         except (InputError, OSError):
-            theirs = None
+            record = None
+        if record and all(record.provenance.get(name) == facts.get(name) for name in MACHINE):
+            theirs = record.seconds.get("image")
     shared = {"slowdown": mine / theirs} if mine and theirs else {}
     paths = {case: folder.edit_path(case) for case in content.spec.cases}
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import meter, pipelines, prompts, protocol, provenance, registry, scoring
 from bench.content import Content
-from bench.generate import generate, image_path
+from bench.generate import due_batches, generate
 from bench.measure import Measuring, image_folder
 from bench.store import UNEDITED, Row, RunFolder
 from bench.types import Progress, Prompt, RunRecord, RunSpec, Score, silent
@@ -52,7 +52,7 @@ def run(
         work.check()
         work.erase()
         work.generate()
-        scores, flags = work.score(work.measure())
+        scores, flags = work.score(work.measure(), facts)
     facts |= {"per_image_sha256": folder.per_image_hash()}
     facts |= {"detectors": work.content.detectors}
     facts |= {"protocol": protocol.digest(protocol.of(spec, facts))}
@@ -163,14 +163,16 @@ class _Work:
         drawn = 0
         for name, wanted in self._image_folders().items():
             images = self.folder.images(name)
-            missing = sum(not image_path(images, prompt).exists() for prompt in wanted)
-            if not missing:
+            due = due_batches(wanted, images, self.batch_size)
+            if not due:
                 continue
-            drawn += missing
+            # What is drawn again beside a missing image takes its time too.
+            drawn += sum(map(len, due))
             pipe = self.pipe
-            with self.clock.step("generate"):
-                if name != UNEDITED:
+            if name != UNEDITED:
+                with self.clock.step("load"):
                     pipe = apply_edit(pipe, self.folder.edit_path(name))
+            with self.clock.step("generate"):
                 generate(
                     pipe,
                     wanted,
@@ -195,9 +197,11 @@ class _Work:
         with self.clock.step("measure"):
             return self.measuring.measure(self.measuring.measured() or self.measuring.blank())
 
-    def score(self, rows: list[Row]) -> tuple[list[Score], tuple[str, ...]]:
+    def score(
+        self, rows: list[Row], facts: Mapping[str, Any]
+    ) -> tuple[list[Score], tuple[str, ...]]:
         """Write the scores, and return them with why the run must not be ranked."""
         with self.clock.step("measure"):
-            scores = scoring.scores_of(self.measuring, rows, self.clock.seconds)
+            scores = scoring.scores_of(self.measuring, rows, self.clock.seconds, facts)
         self.folder.write_scores(scores)
         return scores, scoring.flags_of(self.measuring, scores)

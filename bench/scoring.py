@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import collapse, meter, protocol, registry
 from bench.content import Content
@@ -22,7 +22,10 @@ CHANGING = "per_image_sha256_next"
 
 
 def scores_of(
-    measuring: Measuring, rows: Sequence[Row], seconds: Mapping[str, float]
+    measuring: Measuring,
+    rows: Sequence[Row],
+    seconds: Mapping[str, float],
+    facts: Mapping[str, Any],
 ) -> list[Score]:
     """Return a run's scores by the metrics that measure it, the first one's headline among them.
 
@@ -30,9 +33,10 @@ def scores_of(
         measuring: The run and its metrics.
         rows: per_image.csv.
         seconds: The run's wall-clock seconds, for costs.
+        facts: The run's provenance, for where they were measured.
     """
     content, unerased = measuring.content, measuring.unerased
-    costs = meter.costs(measuring.folder, content, seconds)
+    costs = meter.costs(measuring.folder, content, seconds, facts)
     return aggregate(
         rows,
         content.spec,
@@ -84,7 +88,7 @@ def score_again(
     first = content.metrics[0]
     own = [metric for metric in metrics if metric.name != first.name]
     measuring = Measuring(content, folder, [first, *own], device, progress)
-    fresh = scores_of(measuring, rows, record.seconds)
+    fresh = scores_of(measuring, rows, record.seconds, record.provenance)
     if own == metrics:
         # The first metric only lent its place: headlines are made from it, and stay as they are.
         fresh = [score for score in fresh if is_of(score, metrics, content.suite.kind)]

@@ -38,7 +38,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
-    """Return rows as a CSV file with a header; what a row lacks is empty."""
+    """Return rows as a CSV file with a header; what a row lacks is empty.
+
+    Raises:
+        TypeError: a cell is a truth value, which would be read back as the word "True".
+    """
+    for row in rows:
+        for name, cell in row.items():
+            if isinstance(cell, bool):
+                raise TypeError(f"column {name} holds {cell}; CSV files hold numbers and words")
     lines = _Lines()
     # csv quotes a carriage return in a cell only if lines end in one.
     writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
@@ -176,8 +184,15 @@ class RunFolder:
         write_rows(self.scores_path, SCORE_COLUMNS, [asdict(score) for score in scores])
 
     def read_scores(self) -> list[Score]:
-        """Read `write_scores` back."""
-        return [_score(row) for row in read_rows(self.scores_path)]
+        """Read `write_scores` back.
+
+        Raises:
+            InputError: if they are damaged, or not scores.
+        """
+        try:
+            return [_score(row) for row in read_rows(self.scores_path)]
+        except ValueError as error:
+            raise InputError(_damaged(self.scores_path, str(error))) from None
 
     def write_record(self, record: RunRecord) -> None:
         """Write the record, which declares the run finished."""
@@ -228,11 +243,12 @@ def _score(data: Mapping[str, Any]) -> Score:
     names = set(data)
     if names != set(SCORE_COLUMNS):
         raise ValueError(f"score with columns {sorted(names)}")
+    # Through text: a truth value, which Python takes for a number, is none.
     value, low, high = (
-        math.nan if data[key] is None else float(data[key]) for key in ("value", "low", "high")
+        math.nan if data[key] is None else float(str(data[key])) for key in ("value", "low", "high")
     )
     words = {key: str(data[key]) for key in ("method", "model", "suite", "case", "metric", "role")}
-    return Score(**words, value=value, low=low, high=high, n=int(data["n"]))
+    return Score(**words, value=value, low=low, high=high, n=int(str(data["n"])))
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,15 @@ class Score:
     high: float
     n: int
 
+    def __post_init__(self) -> None:
+        """Refuse a count that is a truth value, which files would hold as "True".
+
+        Raises:
+            TypeError: if `n` is no count.
+        """
+        if isinstance(self.n, bool) or not isinstance(self.n, int):
+            raise TypeError(f"n of {self.metric}, {self.role} is {self.n!r}, not a count")
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -235,7 +244,9 @@ class RunRecord:
     provenance: Mapping[str, Any]
     """Commit, dirty flag, package versions, device, and hashes of weights and prompts."""
     seconds: Mapping[str, float]
-    """Wall-clock seconds per step; `erase` is the mean over the cases."""
+    """Wall-clock seconds per step, of the process that finished the run; but `erase` is the mean
+    over the cases, whichever process erased them, and `image` what one of the images took that this
+    process drew, absent where it drew none."""
     scores: tuple[Score, ...]
     flags: tuple[str, ...] = ()
     """Why the run must not be ranked, in words; none for an honest one."""

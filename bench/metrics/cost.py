@@ -33,8 +33,13 @@ class Cost(Metric):
         )
 
     def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
-        """Return each fact of the case; NaN where it is not known, for example after a resume."""
+        """Return each fact of the case; NaN where it is not known.
+
+        A run that found all its images there has no slowdown, nor one beside an un-erased run that
+        was drawn on another machine.
+        """
+        known = {name: view.facts.get(name, math.nan) for name in FACTS}
         return [
-            Measured(f"{self.name}_{name}", ALL, view.facts.get(name, math.nan), name in view.facts)
-            for name in FACTS
+            Measured(f"{self.name}_{name}", ALL, value, int(name in view.facts))
+            for name, value in known.items()
         ]

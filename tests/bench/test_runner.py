@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
-from bench import pipelines, prompts, registry, runner
+from bench import meter, pipelines, prompts, registry, runner
 from bench.metrics import Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import read_images
-from bench.store import RunFolder
+from bench.metrics.cost import Cost
+from bench.store import RunFolder, read_rows
 from bench.types import (
     Case,
     Concept,
@@ -262,6 +267,81 @@ def test_erase_seconds_survive_a_resumed_run(spec: RunSpec, tmp_path: Path) -> N
     assert Doubler.calls == ["airplane", "cat"]
     assert record.seconds["erase"] > 0
     assert record.provenance["resumed"] is True
+
+
+@pytest.fixture
+def costs(world: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Costs are measured too, on a clock that ticks once for every latent in the U-Net."""
+    suite = replace(SUITE, metrics=("hue", "cost"))
+    load = registry.load_metric
+    entries = registry.metrics() | {"cost": replace(registry.metrics()["hue"], name="cost")}
+    monkeypatch.setattr(prompts, "suites", lambda: {"toys": suite})
+    monkeypatch.setattr(registry, "metrics", lambda: entries)
+    monkeypatch.setattr(
+        registry,
+        "load_metric",
+        lambda entry, values: Cost() if entry.name == "cost" else load(entry, values),
+    )
+    with meter.counted() as spent:
+        clock = SimpleNamespace(perf_counter=lambda: float(spent()))
+        monkeypatch.setattr(runner, "time", clock)
+        yield
+
+
+def slowdowns(record: Any) -> list[tuple[float, int]]:
+    return [(s.value, s.n) for s in record.scores if s.metric == "cost_slowdown"]
+
+
+@pytest.mark.parametrize("missing", [1, 3, 9])
+def test_seconds_an_image_are_those_of_what_was_drawn(
+    costs: None, spec: RunSpec, tmp_path: Path, missing: int
+) -> None:
+    """Of a batch of four in which one image is missing, four are drawn: two latents each."""
+    spec = replace(spec, cases=("airplane",))
+    go(replace(spec, method="original"), tmp_path)
+    whole = go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.record_path.unlink()
+    images = sorted(folder.images("airplane").iterdir())
+    assert len(images) == 9
+    for path in images[:missing]:
+        path.unlink()
+    resumed = go(spec, tmp_path)
+    assert whole.seconds["image"] == resumed.seconds["image"] == 2
+    assert slowdowns(whole) == slowdowns(resumed) == [(1.0, 1)]
+
+
+def test_what_was_not_drawn_or_drawn_elsewhere_has_no_slowdown(
+    costs: None, spec: RunSpec, tmp_path: Path
+) -> None:
+    spec = replace(spec, cases=("airplane",))
+    original = replace(spec, method="original")
+    go(original, tmp_path)
+    go(spec, tmp_path)
+    folder = RunFolder(tmp_path, spec.run_id)
+    folder.record_path.unlink()
+    record = go(spec, tmp_path)
+    assert "image" not in record.seconds
+    ((value, n),) = slowdowns(record)
+    assert (math.isnan(value), n) == (True, 0)
+    shutil.rmtree(folder.path)
+    other = RunFolder(tmp_path, original.run_id)
+    text = other.record_path.read_text()
+    assert '"device": "cpu"' in text
+    other.record_path.write_text(text.replace('"device": "cpu"', '"device": "cuda (x)"'))
+    ((value, n),) = slowdowns(go(spec, tmp_path))
+    assert (math.isnan(value), n) == (True, 0)
+
+
+def test_every_n_is_a_count_in_the_files(costs: None, spec: RunSpec, tmp_path: Path) -> None:
+    go(replace(spec, cases=("airplane",)), tmp_path)
+    folder = RunFolder(tmp_path, replace(spec, cases=("airplane",)).run_id)
+    rows = read_rows(folder.scores_path)
+    assert {row["n"] for row in rows if row["metric"].startswith("cost_")} == {"0", "1"}
+    assert all(row["n"].isdigit() for row in rows)
+    assert {type(each["n"]) for each in json.loads(folder.record_path.read_text())["scores"]} == {
+        int
+    }
 
 
 def test_an_image_that_cannot_be_opened_is_counted_and_never_zero(

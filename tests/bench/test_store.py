@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -154,3 +155,31 @@ def test_rows_come_back_with_every_kind_of_line_break(tmp_path: Path, text: str)
     store.write_rows(path, ("a", "b"), [{"a": text, "b": "1"}, {"a": "x", "b": text}])
     assert store.read_rows(path) == [{"a": text, "b": "1"}, {"a": "x", "b": text}]
     assert path.read_bytes().startswith(b"a,b\n") and path.read_bytes().endswith(b"\n")
+
+
+def test_a_truth_value_is_no_count() -> None:
+    with pytest.raises(TypeError, match="n of judge, far is True, not a count"):
+        replace(SCORE, n=True)
+
+
+def test_a_truth_value_does_not_get_into_a_csv_file(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="column shown holds True"):
+        store.write_rows(tmp_path / "a.csv", ("shown",), [{"shown": True}])
+    assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["n", "value"])
+def test_a_truth_value_in_a_file_is_damage(folder: RunFolder, name: str) -> None:
+    folder.write_scores([SCORE])
+    text = folder.scores_path.read_text()
+    cell = {"n": ",4\n", "value": ",0.5,"}[name]
+    assert cell in text
+    folder.scores_path.write_text(text.replace(cell, cell[0] + "True" + cell[-1]))
+    with pytest.raises(InputError, match=r"scores\.csv is damaged .*True"):
+        folder.read_scores()
+    folder.write_record(RECORD)
+    data = json.loads(folder.record_path.read_text())
+    data["scores"][0][name] = True
+    folder.record_path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=r"record\.json is damaged .*True"):
+        folder.read_record()
