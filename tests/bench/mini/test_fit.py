@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -51,6 +53,6 @@ def test_training_lowers_the_loss(tmp_path):
 def test_the_rate_rises_then_falls():
     rates = [learning_rate(RECIPE, step) for step in range(RECIPE.steps)]
     assert rates[:4] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01])
-    assert all(one > other for one, other in zip(rates[3:], rates[4:], strict=False))
+    assert all(one > other for one, other in pairwise(rates[3:]))
     assert learning_rate(RECIPE, RECIPE.steps) == pytest.approx(0.02 * RECIPE.learning_rate)
     assert rates[-1] < 0.1 * RECIPE.learning_rate
