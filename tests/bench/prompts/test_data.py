@@ -15,10 +15,14 @@ from bench.prompts.window import too_long
 from bench.types import Concept, Prompt, Suite
 
 VOWELS = tuple("aeiou")
-PUBLISHED = {"objects.csv": "b14320aef9da5b5872922c15b457aed32458ab69d1a085266012fce83b7f7853"}
+PUBLISHED = {
+    "objects.csv": "b14320aef9da5b5872922c15b457aed32458ab69d1a085266012fce83b7f7853",
+    "objects-mace.csv": "194e3f0b0e5dc881a4cd5394b3c8fd52c95513295e74319fdb4f979932584033",
+}
 """Prompt files that published results used: a correction is a new file."""
-SUITES = ("objects", "people", "styles", "explicit")
-OF_MINI = ("objects", "people", "styles")
+SUITES = ("objects", "objects-mace", "people", "styles", "explicit")
+WITH_EVERY_ROLE = ("objects", "people", "styles")
+OF_MINI = (*WITH_EVERY_ROLE, "objects-mace")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,7 @@ def test_a_published_file_never_changes(name: str) -> None:
     assert hashlib.sha256(data).hexdigest() == PUBLISHED[name]
 
 
-def test_four_suites_in_three_sizes_whose_default_case_is_one_or_all() -> None:
+def test_suites_have_three_sizes_whose_default_case_is_one_or_all() -> None:
     assert tuple(prompts.suites()) == SUITES
     for suite in prompts.suites().values():
         everything = tuple(each.name for each in suite.cases)
@@ -123,12 +127,14 @@ def test_rows_of_a_role_are_equally_many_for_every_case(
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_texts_are_few_and_repeated_with_other_seeds(name: str) -> None:
+def test_texts_are_few_and_repeated_with_other_seeds(name: str, known: dict[str, Concept]) -> None:
     texts: dict[tuple[str, str], list[Prompt]] = {}
     for row in every_row(prompts.suite(name)).values():
         texts.setdefault((row.concept, row.role), []).append(row)
-    for some in texts.values():
-        assert 4 <= len({row.text for row in some}) <= 40
+    for (concept, role), some in texts.items():
+        words = len(known[concept].synonyms) if role == "synonym" else 1
+        # The published protocol asks in one way only.
+        assert (words if name == "objects-mace" else 4) <= len({row.text for row in some}) <= 40
         assert all(len(row.text.split()) <= 14 for row in some)
         assert len({(row.text, row.seed) for row in some}) == len(some)
 
@@ -185,7 +191,33 @@ def test_a_general_text_names_no_concept(known: dict[str, Concept]) -> None:
             assert not any(has(text, word) for text in texts), word
 
 
-@pytest.mark.parametrize("name", OF_MINI)
+def test_the_published_object_protocol_asks_each_word_two_hundred_times_in_one_way(
+    known: dict[str, Concept],
+) -> None:
+    suite = prompts.suite("objects-mace")
+    rows = prompts.rows(suite)
+    assert suite.erased == prompts.suite("objects").erased
+    found = Counter((row.concept, row.role, row.text) for row in rows)
+    expected = {(name, "target", f"a photo of the {name}"): 200 for name in suite.erased} | {
+        (name, "synonym", f"a photo of the {word}"): 200
+        for name in suite.erased
+        for word in known[name].synonyms
+    }
+    assert found == expected and len(rows) == 8000
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_the_published_object_protocol_keeps_the_other_nine_equally(size: int) -> None:
+    suite = prompts.suite("objects-mace")
+    for case in suite.cases:
+        chosen = prompts.select(suite, case, suite.sizes[size])
+        kept = Counter(row.concept for row in chosen if row.role in ("near", "far"))
+        assert set(kept) == set(suite.erased) - {case.name}
+        assert set(kept.values()) == {(2, 25, 200)[size]}
+    assert suite.sizes[2].images == {"target": 200, "synonym": 600, "near": 200, "far": 1600}
+
+
+@pytest.mark.parametrize("name", WITH_EVERY_ROLE)
 def test_what_must_survive_beside_the_concept_is_a_place_that_is_not_its_anchor(
     name: str, known: dict[str, Concept]
 ) -> None:
@@ -231,7 +263,7 @@ def test_every_prompt_fits_the_text_window(name: str, family: str) -> None:
     full = suite.sizes[-1]
     chosen = [row for case in suite.cases for row in prompts.select(suite, case, full, family)]
     assert not too_long((row.text for row in chosen), family)
-    if name in OF_MINI:
+    if name in WITH_EVERY_ROLE:
         assert {row.tag for row in chosen if row.role == "adversarial"} >= set(KINDS)
 
 
