@@ -150,8 +150,10 @@ def _entry(entry: registry.Entry) -> Iterator[str]:
     yield f"{entry.name}: {entry.summary}"
     if entry.paper:
         yield f"  paper   {entry.paper}"
-    for family, source in entry.preset_sources.items():
-        yield f"  preset {family}   {source}"
+    for preset, source in entry.preset_sources.items():
+        yield f"  preset {preset}   {source}"
+    for setting, concepts in entry.only.items():
+        yield f"  {setting} is for {', '.join(concepts)} alone"
     yield from _options(entry)
 
 
@@ -163,12 +165,12 @@ def _options(entry: registry.Entry) -> Iterator[str]:
 
 
 def _defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
-    """Return the default, and each family's own where its preset has one."""
+    """Return the default, and what each preset has in its place."""
     if option.name in entry.needs:
         return "(must be given)"
     own = (
-        f"; {family} {registry.written(preset[option.name])}"
-        for family, preset in entry.presets.items()
+        f"; {name} {registry.written(preset[option.name])}"
+        for name, preset in entry.presets.items()
         if option.name in preset
     )
     return registry.written(option.default) + "".join(own)

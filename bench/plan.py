@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench import pipelines, prompts, registry
 from bench.names import find
 from bench.store import UNEDITED, RunFolder
-from bench.types import ORIGINAL, Case, InputError, RunSpec, Sampler, Size, Suite
+from bench.types import ORIGINAL, Case, InputError, Option, RunSpec, Sampler, Size, Suite
 
 ALL = "all"
 
@@ -25,6 +25,7 @@ def specs(
     concepts: Sequence[str] = (),
     seed: int = 0,
     settings: Sequence[str] = (),
+    preset: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
 ) -> list[RunSpec]:
@@ -34,6 +35,8 @@ def specs(
         methods: Names, or "all".
         concepts: Names of the suite's cases, or "all"; empty for those of the size.
         settings: "name=value" for every method that has such an option; one of them must.
+        preset: For every method that has one of that name, and one of them must; the others, and
+            all where it is None, have the model family's.
         steps: Sampling steps; None for the model family's.
         guidance: Guidance scale; None for the model family's.
 
@@ -49,9 +52,13 @@ def specs(
     family = pipelines.family(model)
     _check_family(chosen, family, model)
     given = _settings(list(found.values()), settings)
+    presets = _presets(found.values(), family, preset)
     options = {
-        name: registry.options(entry, family, given[entry.name]) for name, entry in found.items()
+        name: registry.options(entry, presets[entry.name], given[entry.name])
+        for name, entry in found.items()
     }
+    for name, values in options.items():
+        _check_concepts(found[name], values, cases)
     _check_prompts(chosen, amount, cases, family)
     sampler = pipelines.SAMPLERS[family]
     first = RunSpec(
@@ -192,6 +199,30 @@ def _settings(entries: Sequence[registry.Entry], settings: Sequence[str]) -> dic
             every = dict.fromkeys(option.name for entry in entries for option in entry.options)
             find(f"option of {', '.join(given)}", name, every)
     return given
+
+
+def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:
+    """Return the name of each method's preset; what is asked for must be one of them."""
+    if asked is None:
+        return {entry.name: family for entry in entries}
+    every = dict.fromkeys(name for entry in entries for name in entry.presets)
+    find(f"preset of {', '.join(entry.name for entry in entries)}", asked, every)
+    return {entry.name: asked if asked in entry.presets else family for entry in entries}
+
+
+def _check_concepts(
+    entry: registry.Entry, values: Mapping[str, Option], cases: Iterable[Case]
+) -> None:
+    """Refuse a setting that is not for the concepts that are to be erased."""
+    for setting, allowed in entry.only.items():
+        name, value = registry.split(setting)
+        erased = dict.fromkeys(concept for case in cases for concept in case.concepts)
+        others = [concept for concept in erased if concept not in allowed]
+        if others and registry.written(values[name]) == value:
+            raise InputError(
+                f"{entry.name}'s {setting} is for {', '.join(allowed)} alone, not for "
+                f"{', '.join(others)}; choose with --concept, or set another {name}"
+            )
 
 
 def _check_family(suite: Suite, family: str, model: str) -> None:

@@ -138,10 +138,11 @@ def _outside(name: str) -> Entry:
     return read_class(Path(spec.origin), "method", where, "Eraser", class_name)
 
 
-def options(entry: Entry, family: str, settings: Sequence[str] = ()) -> dict[str, Option]:
-    """Return all options: the defaults, replaced by the family's preset, replaced by the settings.
+def options(entry: Entry, preset: str, settings: Sequence[str] = ()) -> dict[str, Option]:
+    """Return all options: the defaults, replaced by a preset, replaced by the settings.
 
     Args:
+        preset: Its name; one that the entry does not have changes nothing.
         settings: "name=value", as on the command line.
 
     Raises:
@@ -149,8 +150,8 @@ def options(entry: Entry, family: str, settings: Sequence[str] = ()) -> dict[str
     """
     known = {option.name: option for option in entry.options}
     values = {name: _as_declared(option, option.default) for name, option in known.items()}
-    for name, value in entry.presets.get(family, {}).items():
-        find(f"option in the {family} preset of {entry.name}", name, known)
+    for name, value in entry.presets.get(preset, {}).items():
+        find(f"option in the {preset} preset of {entry.name}", name, known)
         values[name] = _as_declared(known[name], value)
     for name, text in map(split, settings):
         find(f"option of {entry.name}", name, known)

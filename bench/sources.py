@@ -15,7 +15,7 @@ from typing import Any, cast
 from bench.names import find
 from bench.types import InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "adaptive", "costs")
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "only", "adaptive", "costs")
 """Class variables that are read; they must be literals."""
 
 
@@ -45,13 +45,15 @@ class Entry:
     options: tuple[OptionInfo, ...]
     presets: Mapping[str, Mapping[str, Option]]
     preset_sources: Mapping[str, str]
-    """Where each family's preset comes from."""
+    """Where each preset comes from."""
     needs: tuple[str, ...]
     """Options that have no usable default."""
     version: str
     """First digits of the sha256 of its file: a changed file is another method."""
     path: Path
     """Its file."""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
     """Of an attack: whether it searches on the erased model."""
     costs: Mapping[str, int] = field(default_factory=dict)
@@ -139,6 +141,7 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         needs=constants.get("needs", ()),
         version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
         path=path,
+        only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
         costs=constants.get("costs", {}),
     )

@@ -147,11 +147,14 @@ class Eraser(ABC):
     touches: ClassVar[tuple[str, ...]]
     """Glob patterns over `<component>.<parameter>`, the parameters that an edit may change."""
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
-    """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
+    """Hyper-parameters that replace the field defaults: by model family (`mini`, `sd`, `sdxl`),
+    which holds unless another is asked for, or by the name of a published protocol."""
     preset_sources: ClassVar[Mapping[str, str]] = {}
     """Where each preset comes from: what it was tuned on, or who published it."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Options that have no usable default and must be given."""
+    only: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The concepts that a setting, "name=value", is for, where it is not for all."""
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:  # noqa: B027  may be nothing
         """Refuse, in no time, what `erase` could not do; called before any work, and by `erase`.

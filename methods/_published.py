@@ -1,10 +1,12 @@
-"""What MACE's configuration files set for each kind of concept."""
+"""What MACE's configuration files set for each kind of concept, and for three objects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from bench.types import Kind
+from bench.types import Concept, InputError, Kind
 
 COCO = 616_767
 """Captions behind the published prior; ours are fewer and weigh as much together."""
@@ -30,3 +32,31 @@ PUBLISHED: dict[Kind, Published] = {
     "style": Published(1e-4, 50, 1e-4, 8e4, 10.0, True),
     "explicit": Published(1e-5, 120, 7e-7, 0.0, 10.0, False),
 }
+
+OFFICIAL = {"automobile": ("sky", 100.0), "bird": ("street", 10.0), "ship": ("ground", 1000.0)}
+"""Anchor and lamb of the objects that have a configuration file, each erased alone; the other seven
+of the paper's table have none."""
+
+
+def configured(options: Any, concepts: Sequence[Concept]) -> tuple[list[Concept], Published]:
+    """Return the concepts with their anchors, and what was published where options are None.
+
+    Args:
+        options: MACE's.
+        concepts: Erased together; the first one's kind decides.
+
+    Raises:
+        InputError: `mapping` is official and no configuration file is for these concepts.
+    """
+    given, base = list(concepts), PUBLISHED[concepts[0].kind if concepts else "object"]
+    if options.mapping == "official" and given:
+        if len(given) > 1 or given[0].name not in OFFICIAL:
+            got = ", ".join(concept.name for concept in given)[:100]
+            raise InputError(
+                f"mapping official is for one of {', '.join(OFFICIAL)} at a time, got {got}; "
+                "mapping suite takes the suite's anchors"
+            )
+        anchor, lamb = OFFICIAL[given[0].name]
+        given, base = [replace(given[0], anchor=anchor)], replace(base, lamb=lamb)
+    own = {field.name: getattr(options, field.name) for field in fields(Published)}
+    return given, replace(base, **{n: value for n, value in own.items() if value is not None})

@@ -48,8 +48,12 @@ class Esd(Eraser):
             "refresh": 0,
             "trajectory_steps": 20,
         },
+        "objects-mace": {"train_method": "u", "convention": "paper", "pool": 1},
     }
-    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "tuned on the ship, reports/tuning",
+        "objects-mace": "the 2023 script's defaults, as MACE's table 1 has them for ESD-u",
+    }
 
     train_method: Literal["x", "x_strict", "u", "all"] = "x"
     """Linear and convolution layers that learn: x, cross-attention (paper: styles, single prompts);

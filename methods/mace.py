@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench import pipelines
-from bench.types import Concept, Eraser, InputError, Kind, Option, Progress, silent
+from bench.types import Concept, Eraser, InputError, Option, Progress, silent
 from methods import (
     _attention,
     _closed_form,
@@ -25,7 +25,7 @@ from methods import (
     _training,
     _unet,
 )
-from methods._published import COCO, PUBLISHED, Published
+from methods._published import COCO, Published, configured
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,21 @@ class Mace(Eraser):
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {"learning_rate": 3e-4, "lamb": 1000.0, "image_steps": 20, "image_guidance": 4.0},
+        "objects-mace": {"mapping": "official", "segmenter": "grounded_sam"},
     }
-    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "tuned on the ship, reports/tuning",
+        "objects-mace": "the code's object configurations at 057e7a6, behind the paper's table 1",
+    }
+    only: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "mapping=official": ("automobile", "bird", "ship")
+    }
 
     stage: Literal["all", "refine", "lora"] = "all"
     """Stages that run: all three; the closed-form refinement alone; LoRA and fusion without it."""
+    mapping: Literal["suite", "official"] = "suite"
+    """Anchor and lamb of a concept: the suite's and ours, or its own in the code's configurations,
+    which name sky and 100, street and 10, ground and 1000."""
     prompts: int = 30
     """Training prompts per concept, from our templates (code: 30 of its own)."""
     prior: Literal["everyday", "scenes"] = "scenes"
@@ -89,7 +99,7 @@ class Mace(Eraser):
         self.check(pipe, concepts)
         if not concepts:
             return _unet.replaced(pipe, {})
-        plan = self._published(concepts[0].kind)
+        concepts, plan = configured(self, concepts)
         generator = torch.Generator().manual_seed(seed)
         preserved = self._preserved(pipe, concepts, plan)
         edited = pipe
@@ -99,15 +109,13 @@ class Mace(Eraser):
             progress("refinement", 1, 1)
         if self.stage == "refine":
             return edited
-        changes = [
-            self._trained(pipe, edited, each, plan, generator, progress) for each in concepts
-        ]
-        return _unet.replaced(edited, self._fused(pipe, edited, concepts, changes, preserved, plan))
+        loras = [self._trained(pipe, edited, each, plan, generator, progress) for each in concepts]
+        return _unet.replaced(edited, self._fused(pipe, edited, concepts, loras, preserved, plan))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, models and concepts that cannot be used."""
         _tokens.check(pipe, concepts, self._domain())
-        plan = self._published(concepts[0].kind if concepts else "object")
+        _, plan = configured(self, concepts)
         _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
         _training.at_least_one(images=self.images, image_steps=self.image_steps)
         if plan.lamb < 0:
@@ -117,12 +125,6 @@ class Mace(Eraser):
 
     def _domain(self) -> list[str]:
         return [part.strip() for part in self.domain.split(";") if part.strip()]
-
-    def _published(self, kind: Kind) -> Published:
-        """Fill in what the options leave open; the first concept's kind decides."""
-        base = PUBLISHED[kind]
-        given = {name: getattr(self, name) for name in Published.__dataclass_fields__}
-        return Published(**{n: getattr(base, n) if v is None else v for n, v in given.items()})
 
     def _preserved(self, pipe: Any, concepts: Sequence[Concept], plan: Published) -> Tensor:
         """Return the gram of preserved rows, prior + preserve_weight x domain, (d, d), unscaled."""
@@ -214,9 +216,7 @@ class Mace(Eraser):
         plan: Published,
     ) -> dict[str, Tensor]:
         """Stage three; what is preserved is what the un-erased weights make of it."""
-        rows = [
-            pipelines.encode(pipe, _prompts.texts(concept, self.prompts)[0]) for concept in concepts
-        ]
+        rows = [pipelines.encode(pipe, _prompts.texts(each, self.prompts)[0]) for each in concepts]
         kept = plan.preserve_scale * preserved
         original = pipelines.cross_attention(pipe.unet)
         weights = pipelines.cross_attention(edited.unet)

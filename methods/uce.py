@@ -29,8 +29,14 @@ class Uce(Eraser):
 
     paper: ClassVar[str] = "Unified Concept Editing, arXiv 2308.14761 (WACV 2024)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"mini": {"variant": "2023"}}
-    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"variant": "2023"},
+        "objects-mace": {"variant": "2023", "guide": ""},
+    }
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "tuned on the ship, reports/tuning",
+        "objects-mace": "the 2023 code at bd5fb51 with its defaults, as MACE's table 1 has it",
+    }
 
     variant: Literal["2025", "2023"] = "2025"
     """Which code: 2025 edits the last subject token and preserves nothing by itself; 2023, behind

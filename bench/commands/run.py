@@ -49,6 +49,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="an option of the methods, see `bench list methods -v`; repeatable",
     )
+    add(
+        "--preset",
+        metavar="NAME",
+        help="published options, see `bench list methods -v` (default: the model's)",
+    )
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
     arguments.add_device(parser)
@@ -88,6 +93,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         concepts=args.concept,
         seed=args.seed,
         settings=args.set,
+        preset=args.preset,
         steps=args.steps,
         guidance=args.guidance,
     )

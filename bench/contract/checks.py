@@ -32,10 +32,10 @@ def described(subject: Subject) -> None:
     for option in entry.options:
         if len(option.doc) <= 20:
             raise Violation(f"option {option.name} needs a docstring that names unit and source")
-    for family in entry.presets:
-        registry.options(entry, family)
-        if family not in entry.preset_sources:
-            raise Violation(f"`preset_sources` does not say where the {family} preset comes from")
+    for name in entry.presets:
+        registry.options(entry, name)
+        if name not in entry.preset_sources:
+            raise Violation(f"`preset_sources` does not say where the {name} preset comes from")
 
 
 def frozen(subject: Subject) -> None:

@@ -136,6 +136,63 @@ def test_a_setting_that_no_method_has_is_refused() -> None:
         specs("a", settings=["steps=many"])
 
 
+@pytest.mark.usefixtures("two")
+def test_a_preset_goes_to_the_methods_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry.methods()
+    presets = {"sd": {"steps": 2, "rate": 3.0}, "paper": {"rate": 4.0}}
+    found |= {"a": replace(found["a"], presets=presets)}
+    monkeypatch.setattr(registry, "methods", lambda: found)
+    _, a, b = specs("a", "b", preset="paper")
+    assert a.options == {"steps": 5, "rate": 4.0}
+    assert b.options == {"steps": 5, "rank": 4}
+    assert specs("a")[1].options == {"steps": 2, "rate": 3.0}
+    assert specs("a", preset="paper", settings=["rate=6"])[1].options["rate"] == 6.0
+    with pytest.raises(InputError, match="unknown preset of a, b: 'papr'; nearest: paper; choices"):
+        specs("a", "b", preset="papr")
+    with pytest.raises(InputError, match="unknown preset of b: 'paper'; choices: none"):
+        specs("b", preset="paper")
+
+
+PUBLISHED: dict[str, dict[str, object]] = {
+    "esd": {
+        **{"train_method": "u", "convention": "paper", "pool": 1, "batch": 1, "erase_from": None},
+        **{"trajectory_steps": 50, "trajectory_guidance": 3.0},
+    },
+    "uce": {
+        **{"variant": "2023", "technique": "replace", "guide": "", "preserve": "", "lamb": 0.5},
+        **{"erase_scale": 1.0, "preserve_scale": None, "expand_prompts": False},
+    },
+    "mace": {
+        **{"stage": "all", "mapping": "official", "segmenter": "grounded_sam", "lamb": None},
+        **{"prompts": 30, "rank": 1, "loss": "code", "use_pooler": True, "domain": ""},
+        **{"images": 8, "image_steps": 30, "image_guidance": 7.5},
+    },
+}
+
+
+@pytest.mark.parametrize("method", PUBLISHED)
+def test_the_options_behind_the_published_object_table(method: str) -> None:
+    _, spec = specs(method, preset="objects-mace", concepts=["bird"])
+    assert spec.options == dict(spec.options) | PUBLISHED[method]
+    # What was published with the convention, or for the kind, is the method's to say.
+    for name in {"steps", "learning_rate", "negative_guidance", "preserve_scale"} & {*spec.options}:
+        assert spec.options[name] is None
+    assert registry.methods()[method].preset_sources["objects-mace"]
+
+
+def test_a_setting_for_some_concepts_alone_is_refused_for_others() -> None:
+    _, spec = specs("mace", settings=["mapping=official"], concepts=["bird", "ship", "automobile"])
+    assert spec.options["mapping"] == "official"
+    message = (
+        "mace's mapping=official is for automobile, bird, ship alone, not for cat, deer; choose "
+        "with --concept, or set another mapping"
+    )
+    for asked in ({"settings": ["mapping=official"]}, {"preset": "objects-mace"}):
+        with pytest.raises(InputError, match=message):
+            specs("mace", concepts=["bird", "cat", "deer"], **asked)
+    assert specs("mace", concepts=["cat"])[1].options["mapping"] == "suite"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

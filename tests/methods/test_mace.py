@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from bench import pipelines
-from bench.types import Concept, InputError
+from bench.types import Concept, InputError, Kind
 from methods import _attention, _masks, _noise, _prompts, _tokens, mace
+from methods._published import OFFICIAL, Published, configured
 from methods.mace import Mace
 
 DATA = Path(__file__).parents[1] / "data"
@@ -241,11 +242,48 @@ def test_each_option_matters(tiny_pipe: Any, airplane: Concept) -> None:
 
 
 def test_what_was_published_depends_on_the_kind() -> None:
-    assert Mace()._published("person").learning_rate == 1e-4
-    assert Mace()._published("object").learning_rate == 1e-5
-    assert Mace(learning_rate=3.0)._published("object").learning_rate == 3.0
-    assert not Mace()._published("explicit").importance_sampling
-    assert Mace(importance_sampling=True)._published("explicit").importance_sampling
+    def plan(kind: Kind, **options: Any) -> Published:
+        return configured(Mace(**options), [Concept("x", kind, "y")])[1]
+
+    assert plan("person").learning_rate == 1e-4
+    assert plan("object").learning_rate == 1e-5
+    assert plan("object", learning_rate=3.0).learning_rate == 3.0
+    assert not plan("explicit").importance_sampling
+    assert plan("explicit", importance_sampling=True).importance_sampling
+
+
+@pytest.mark.parametrize(
+    ("name", "anchor", "lamb"),
+    [("ship", "ground", 1e3), ("bird", "street", 10.0), ("automobile", "sky", 100.0)],
+)
+def test_the_official_mapping_is_that_of_the_configuration_files(
+    name: str, anchor: str, lamb: float
+) -> None:
+    given = Concept(name, "object", "a guess")
+    (mapped,), plan = configured(Mace(mapping="official"), [given])
+    assert (mapped.name, mapped.anchor, plan.lamb) == (name, anchor, lamb)
+    assert (plan.steps, plan.learning_rate, plan.preserve_scale) == (50, 1e-5, 0.0)
+    assert configured(Mace(), [given])[0] == [given]
+    assert configured(Mace(mapping="official", lamb=7.0), [given])[1].lamb == 7.0
+
+
+def test_the_eraser_maps_to_the_official_anchor(tiny_pipe: Any) -> None:
+    made = Mace(mapping="official", stage="refine", prompts=2)
+    bird = Concept("bird", "object", "a guess")
+    street = Concept("bird", "object", "street")
+    by_hand = Mace(stage="refine", prompts=2, lamb=10.0).erase(tiny_pipe, [street], seed=0)
+    official = made.erase(tiny_pipe, [bird], seed=0)
+    assert torch.equal(weights(official), weights(by_hand))
+    guessed = Mace(stage="refine", prompts=2, lamb=10.0).erase(tiny_pipe, [bird], seed=0)
+    assert not torch.equal(weights(official), weights(guessed))
+
+
+def test_what_has_no_configuration_file_is_refused(tiny_pipe: Any) -> None:
+    assert Mace.only == {"mapping=official": tuple(OFFICIAL)}
+    bird, cat = Concept("bird", "object", "x"), Concept("cat", "object", "x")
+    for some in ([cat], [bird, Concept("ship", "object", "x")]):
+        with pytest.raises(InputError, match="mapping official is for one of automobile, bird, sh"):
+            Mace(mapping="official").check(tiny_pipe, some)
 
 
 @pytest.mark.parametrize(
