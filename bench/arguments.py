@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,8 @@ from bench.types import InputError
 
 OUT = Path("reports/runs")
 """Where runs are kept unless told otherwise."""
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""One of these is there on Linux where torch may find a GPU: NVIDIA's, AMD's, or one of Windows."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,6 +91,9 @@ def device(asked: str | None) -> str:
     """Return the device that was asked for, or the best there is."""
     if asked:
         return asked
+    if sys.platform == "linux" and not any(Path(node).exists() for node in GPUS):
+        # So that a plan needs no torch where there is nothing to ask it for.
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

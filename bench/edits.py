@@ -38,6 +38,8 @@ def save_edit(
 ) -> None:
     """Store what changed between two pipelines, atomically; an edit may be empty.
 
+    The values have the precision of `before`.
+
     Args:
         before: The un-erased diffusers pipeline.
         after: The erased one; its components have the parameter names of `before`.
@@ -73,8 +75,10 @@ def _changes(before: Any, after: Any) -> dict[str, torch.Tensor]:
             odd = min(old_state.keys() ^ new_state.keys())
             raise RuntimeError(f"the eraser changed the parameter names of {component}: {odd}")
         for name, tensor in new_state.items():
-            if not torch.equal(tensor, old_state[name].to(tensor.device)):
-                changed[prefix + name] = tensor.detach().cpu().contiguous().clone()
+            # In the precision in which it will be drawn: what that rounds away is no change.
+            value = tensor.detach().to(old_state[name])
+            if not torch.equal(value, old_state[name]):
+                changed[prefix + name] = value.cpu().contiguous().clone()
     return changed
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.store import write_bytes
 from bench.types import InputError, Progress, Prompt, Sampler, silent
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def image_path(folder: Path, prompt: Prompt) -> Path:
@@ -37,9 +40,10 @@ def generate(
     """Draw one PNG a prompt and return their paths, in order.
 
     The initial noise of an image comes from a CPU generator of its own, seeded by its prompt, so it
-    depends neither on the batch nor on the device. The images of one batch size are bit-identical
-    however often drawing them is interrupted. Those of another batch size can differ by one grey
-    level in single pixels, since torch picks its kernels, and so the rounding, by the batch's size.
+    depends neither on the batch nor on the device, and on the precision by rounding alone. The
+    images of one batch size are bit-identical however often drawing them is interrupted. Those of
+    another batch size can differ by one grey level in single pixels, since torch picks its kernels,
+    and so the rounding, by the batch's size.
 
     Args:
         pipe: A diffusers text-to-image pipeline.
@@ -60,7 +64,7 @@ def generate(
                 [prompt.text for prompt in batch],
                 num_inference_steps=sampler.steps,
                 guidance_scale=sampler.guidance,
-                generator=[torch.Generator("cpu").manual_seed(prompt.seed) for prompt in batch],
+                latents=noise(pipe.unet, [prompt.seed for prompt in batch]),
                 output_type="pil",
             ).images
         for prompt, image in zip(batch, images, strict=True):
@@ -85,6 +89,22 @@ def due_batches(
         for batch in batches
         if any(not image_path(folder, prompt).exists() for prompt in batch)
     ]
+
+
+def noise(unet: Any, seeds: Sequence[int]) -> Tensor:
+    """Return initial latents, (seeds, channels, height, width), each drawn in fp32 on the CPU.
+
+    They are then cast to the U-Net's precision: all precisions start from the same noise.
+    """
+    import torch
+
+    side = unet.config.sample_size
+    height, width = (side, side) if isinstance(side, int) else side
+    shape = (1, unet.config.in_channels, height, width)
+    drawn = [
+        torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)) for seed in seeds
+    ]
+    return torch.cat(drawn).to(unet.dtype)
 
 
 def _png(image: Any) -> bytes:

@@ -15,7 +15,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from bench.names import find
-from bench.types import InputError, Sampler
+from bench.types import PRECISIONS, InputError, Precision, Sampler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,18 +80,33 @@ def family(name: str) -> str:
     return "mini" if unet.get("cross_attention_dim") == MINI_WIDTH else "sd"
 
 
+def precision(asked: str | None, device: str) -> Precision:
+    """Return the precision that was asked for, or the usual: fp32 on the CPU, else fp16.
+
+    A CPU computes in fp16 as well, twenty times more slowly.
+
+    Raises:
+        InputError: there is no such precision.
+    """
+    if asked is None:
+        return "fp32" if device.startswith("cpu") else "fp16"
+    known = {each: each for each in PRECISIONS}
+    return known[find("precision", asked, known)]  # type: ignore[index]
+
+
 @lru_cache(maxsize=1)
-def shared(name: str, device: str) -> Any:
+def shared(name: str, device: str, precision: Precision = "fp32") -> Any:
     """Return `load` of the same, once for all who ask; whoever edits it edits a copy."""
-    return load(name, device)
+    return load(name, device, precision)
 
 
-def load(name: str, device: str) -> Any:
-    """Load a diffusers pipeline with DDIM and no safety checker, in fp32 on the CPU, else in fp16.
+def load(name: str, device: str, precision: Precision = "fp32") -> Any:
+    """Load a diffusers pipeline with DDIM and no safety checker.
 
     Args:
         name: a name of `MODELS`, a hub id or a folder in diffusers layout.
         device: a torch device.
+        precision: of all its weights, and so of what it computes.
 
     Raises:
         InputError: the device is not there, or the weights are neither here nor can be fetched.
@@ -110,7 +125,8 @@ def load(name: str, device: str) -> Any:
     source = str(
         _mini() if name == "mini" else _index(name).parent if local else MODELS.get(name, name)
     )
-    settings: dict[str, Any] = {"dtype": torch.float32 if place.type == "cpu" else torch.float16}
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    settings: dict[str, Any] = {"dtype": dtypes[precision]}
     if family(name) == "sdxl":
         kind: Any = diffusers.StableDiffusionXLPipeline
     else:

@@ -11,7 +11,17 @@ from pathlib import Path
 from bench import pipelines, prompts, registry
 from bench.names import find
 from bench.store import UNEDITED, RunFolder
-from bench.types import ORIGINAL, Case, InputError, Option, RunSpec, Sampler, Size, Suite
+from bench.types import (
+    ORIGINAL,
+    Case,
+    InputError,
+    Option,
+    Precision,
+    RunSpec,
+    Sampler,
+    Size,
+    Suite,
+)
 
 ALL = "all"
 
@@ -28,6 +38,7 @@ def specs(
     preset: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    precision: Precision = "fp32",
 ) -> list[RunSpec]:
     """Return the runs to make: the un-erased model's first, then one a method.
 
@@ -39,6 +50,7 @@ def specs(
             all where it is None, have the model family's.
         steps: Sampling steps; None for the model family's.
         guidance: Guidance scale; None for the model family's.
+        precision: What the model computes in.
 
     Raises:
         InputError: a name, an option or the prompt file cannot be used.
@@ -76,6 +88,7 @@ def specs(
         # The un-erased model has no use for a seed: whatever the seed, its pictures are shared.
         seed=0,
         method_version=registry.method(ORIGINAL).version,
+        precision=precision,
     )
     erased = [
         replace(first, method=name, options=values, method_version=found[name].version, seed=seed)
@@ -116,7 +129,7 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         eraser = registry.load_method(registry.method(spec.method), spec.options)
         for case in (each for each in suite.cases if each.name in spec.cases):
             if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
-                pipe = pipelines.shared(spec.model, device)
+                pipe = pipelines.shared(spec.model, device, spec.precision)
                 eraser.check(pipe, [known[name] for name in case.concepts])
 
 
@@ -134,7 +147,8 @@ def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
         yield f"  options   {values or 'none'}"
         yield (
             f"  protocol  suite {suite.name} version {suite.version}, size {size.name}, DDIM "
-            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, seed {spec.seed}"
+            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
+            f"seed {spec.seed}"
         )
         for case in (each for each in suite.cases if each.name in spec.cases):
             yield f"  {_case(suite, case, size, folder, spec)}"

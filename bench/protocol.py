@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.types import RunRecord, RunSpec
 
-FACTS = ("prompts_sha256", "weights_sha256", "detectors", "dtype")
+FACTS = ("prompts_sha256", "weights_sha256", "detectors")
 """What of a record's provenance belongs to the protocol, beside what its spec says."""
 
 
@@ -24,6 +24,7 @@ def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "sampler": "DDIM",
         "steps": spec.sampler.steps,
         "guidance": spec.sampler.guidance,
+        "precision": spec.precision,
         **{name: provenance.get(name) for name in FACTS},
     }
 

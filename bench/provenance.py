@@ -47,7 +47,6 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "device": _device(device),
-        "dtype": "float16" if device.startswith("cuda") else "float32",
         "batch_size": batch_size,
         "prompts_sha256": prompt_hash,
         "weights_sha256": weights_hash(model),

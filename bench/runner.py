@@ -108,8 +108,9 @@ class _Work:
     @cached_property
     def pipe(self) -> Any:
         """The un-erased pipeline, loaded when something is left to erase or draw."""
+        spec = self.content.spec
         with self.clock.step("load"):
-            return pipelines.shared(self.content.spec.model, self.device)
+            return pipelines.shared(spec.model, self.device, spec.precision)
 
     def check(self) -> None:
         """Read what an earlier attempt left and load the metrics: damage must show before work."""

@@ -36,6 +36,9 @@ ATTACK = "attack."
 """What the role of a score starts with that says how often an attack brought the concept back."""
 
 Kind = Literal["object", "style", "person", "explicit"]
+Precision = Literal["fp32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""The floating-point formats that a model can compute in."""
 Option = int | float | str | bool | None
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total) while something long is under way."""
@@ -214,6 +217,8 @@ class RunSpec:
     seed: int
     method_version: str = ""
     """First digits of the sha256 of the method's file: a changed method is another run."""
+    precision: Precision = "fp32"
+    """What the model computes in, and its edits are stored in."""
 
     @property
     def method_name(self) -> str:
@@ -226,7 +231,14 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
-        """Rebuild a spec from `to_json`."""
+        """Rebuild a spec from `to_json`.
+
+        Raises:
+            ValueError: it has other fields, since another version wrote it.
+        """
+        odd = {each.name for each in fields(cls)} ^ set(data)
+        if odd:
+            raise ValueError(f"another version wrote it: {', '.join(sorted(odd))}")
         sampler = Sampler(**data["sampler"])
         return cls(**{**data, "cases": tuple(data["cases"]), "sampler": sampler})
 

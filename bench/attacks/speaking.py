@@ -18,6 +18,11 @@ class Speaking:
         """Keep the words, by name: embeddings (1, width)."""
         self.pipe, self.words = pipe, words
 
+    @property
+    def unet(self) -> Any:
+        """The pipeline's U-Net."""
+        return self.pipe.unet
+
     def __call__(self, texts: Sequence[str], **settings: Any) -> Any:
         """Draw texts in which learnt words may stand under their names."""
         return self.pipe(prompt_embeds=self.encode(texts), **settings)

@@ -57,6 +57,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
     arguments.add_device(parser)
+    add(
+        "--precision",
+        metavar="NAME",
+        help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
+    )
     add("--plan", action="store_true", help="say what would be done, and do nothing")
 
 
@@ -83,7 +88,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def specs(args: argparse.Namespace) -> list[RunSpec]:
     """Return the runs that the arguments ask for, the un-erased model's first."""
-    from bench import plan
+    from bench import pipelines, plan
 
     return plan.specs(
         args.method,
@@ -96,6 +101,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         preset=args.preset,
         steps=args.steps,
         guidance=args.guidance,
+        precision=pipelines.precision(args.precision, arguments.device(args.device)),
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from bench import registry
 from bench.contract import Violation
 from bench.contract.subject import AIRPLANE, BIRD, Subject, changed, draw, state
+from bench.contract.tiny import build_tiny_pipe
 from bench.types import Concept, InputError, Kind
 
 Check = Callable[[Subject], None]
@@ -118,6 +119,20 @@ def can_be_saved(subject: Subject) -> None:
         raise Violation("the stored edit draws something else; not all of it is in the weights")
 
 
+def takes_half_precision(subject: Subject) -> None:
+    """Edits a model in half precision, and what it stores is in that precision and finite."""
+    for dtype in (torch.bfloat16, torch.float16):
+        half = replace(subject, pipe=build_tiny_pipe().to(dtype))
+        before = state(half.pipe)
+        after = state(half.saved(half.erase(AIRPLANE)))
+        moved = changed(before, after)
+        if subject.make().touches and not moved:
+            raise Violation(f"nothing changed in {dtype}")
+        for name in moved:
+            if not torch.isfinite(after[name]).all():
+                raise Violation(f"{name} is not finite in {dtype}")
+
+
 def takes_several(subject: Subject) -> None:
     """Takes several concepts at once."""
     if not torch.isfinite(draw(subject.erase(AIRPLANE, BIRD))).all():
@@ -189,6 +204,7 @@ CHECKS: dict[str, Check] = {
         touches_what_it_says,
         erases_nothing,
         can_be_saved,
+        takes_half_precision,
         takes_several,
         takes_every_kind,
         takes_odd_words,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 """Which way a column is better."""
-MARKS = ("model", "suite", "suite_version", "size", "seed")
+MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
 """Fields of a spec that tell two runs of one method apart in a table."""
 
 
@@ -100,6 +100,7 @@ class Group:
         spec = self.spec
         cases = ", ".join(spec.cases) if len(spec.cases) < 4 else f"{len(spec.cases)} cases"
         sampler = f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}"
+        sampler += f", {spec.precision}"
         suite = f"{spec.suite} {spec.suite_version}"
         return f"{suite} · {spec.model} · {spec.size} · {cases} · {sampler}"
 

@@ -34,7 +34,7 @@ class Ground:
     @cached_property
     def pipe(self) -> Any:
         """The un-erased pipeline."""
-        return pipelines.shared(self.spec.model, self.device)
+        return pipelines.shared(self.spec.model, self.device, self.spec.precision)
 
     @cached_property
     def detector(self) -> Detector:

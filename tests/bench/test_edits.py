@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from bench import pipelines
+from bench.contract.tiny import build_tiny_pipe
 from bench.edits import apply_edit, read_header, save_edit
 from bench.types import InputError
 
@@ -95,3 +97,20 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cat.safetensors").write_text("not an edit")
     with pytest.raises(InputError, match="is damaged"):
         apply_edit(None, tmp_path / "cat.safetensors")
+
+
+def test_an_edit_has_the_precision_of_its_model(tmp_path: Path) -> None:
+    """What that precision rounds away is no change: an edit holds what is drawn."""
+    half = build_tiny_pipe().to(torch.bfloat16)
+    unet = copy.deepcopy(half.unet).float()
+    weights = pipelines.cross_attention(unet)
+    first, second, *_ = weights
+    weights[first].data.mul_(1.5)
+    weights[second].data.mul_(1 + 1e-6)
+    path = tmp_path / "edit.safetensors"
+    erased = pipelines.with_unet(half, unet)
+    save_edit(half, erased, path, method="", options={}, concepts=[], seconds=0.0)
+    stored = load_file(path)
+    assert {name: value.dtype for name, value in stored.items()} == {first: torch.bfloat16}
+    applied = dict(apply_edit(half, path).unet.named_parameters())
+    assert torch.equal(applied[first], weights[first].data.to(torch.bfloat16))

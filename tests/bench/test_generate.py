@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from bench.generate import generate
+from bench.contract.tiny import build_tiny_pipe
+from bench.generate import generate, noise
 from bench.types import InputError, Prompt, Sampler
 
 SAMPLER = Sampler(steps=2, guidance=4.0)
@@ -99,3 +102,34 @@ def test_progress_counts_images(tiny_pipe: Any, tmp_path: Path) -> None:
 def test_an_id_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot name a file"):
         generate(None, [Prompt("../x", "a", 1, "target", "cat")], tmp_path, SAMPLER)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_every_precision_starts_from_the_same_noise(name: str, tiny_pipe: Any) -> None:
+    unet = copy.deepcopy(tiny_pipe.unet)
+    full = noise(unet, [7, 3])
+    half = noise(unet.to(getattr(torch, name)), [7, 3])
+    assert full.dtype == torch.float32 and torch.equal(half, full.to(half.dtype))
+    alone = torch.randn((1, 8, 8, 8), generator=torch.Generator().manual_seed(3))
+    assert torch.equal(full[1:], alone)
+
+
+def test_the_noise_is_what_the_pipeline_itself_would_draw(tiny_pipe: Any, tmp_path: Path) -> None:
+    """The pictures of a published seed are those that diffusers draws of it."""
+    (path,) = generate(tiny_pipe, PROMPTS[:1], tmp_path, SAMPLER)
+    own = tiny_pipe(
+        TEXTS[0],
+        num_inference_steps=SAMPLER.steps,
+        guidance_scale=SAMPLER.guidance,
+        generator=torch.Generator("cpu").manual_seed(100),
+    ).images[0]
+    assert np.array_equal(pixels(path), np.asarray(own, dtype=int))
+
+
+def test_another_precision_draws_nearly_the_same(tiny_pipe: Any, tmp_path: Path) -> None:
+    half = build_tiny_pipe().to(torch.bfloat16)
+    one = generate(tiny_pipe, PROMPTS, tmp_path / "fp32", SAMPLER)
+    other = generate(half, PROMPTS, tmp_path / "bf16", SAMPLER)
+    moved = [np.abs(pixels(a) - pixels(b)).mean() for a, b in zip(one, other, strict=True)]
+    apart = np.abs(pixels(one[0]) - pixels(one[1])).mean()
+    assert 0 < max(moved) < apart / 4

@@ -8,7 +8,7 @@ from bench import protocol
 from bench.types import RunRecord, RunSpec, Sampler
 
 SPEC = RunSpec("m", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(20, 4.0), 0)
-FACTS = {"prompts_sha256": "a" * 64, "weights_sha256": "b" * 64, "dtype": "float32"}
+FACTS = {"prompts_sha256": "a" * 64, "weights_sha256": "b" * 64}
 
 
 def record(facts: dict[str, object] | None = None, **changes: object) -> RunRecord:
@@ -36,7 +36,7 @@ def test_method_options_and_the_seed_of_the_erasure_are_no_protocol(same: RunRec
         (record(sampler=Sampler(50, 4.0)), "steps: 20 and 50"),
         (record(sampler=Sampler(20, 7.5)), "guidance: 4.0 and 7.5"),
         (record({"prompts_sha256": "c" * 64}), f"prompts_sha256: {'a' * 12} and {'c' * 12}"),
-        (record({"dtype": "float16"}), "dtype: float32 and float16"),
+        (record(precision="bf16"), "precision: fp32 and bf16"),
         (record({"detectors": {"judge": "d" * 64}}), f"detectors: None and judge {'d' * 12}"),
     ],
 )

@@ -128,7 +128,7 @@ def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(prompts, "FOLDER", tmp_path)
     monkeypatch.setattr(prompts, "concepts", lambda: CONCEPTS)
     monkeypatch.setattr(prompts, "suites", lambda: {"toys": SUITE})
-    monkeypatch.setattr(pipelines, "load", lambda name, device: tiny_pipe)
+    monkeypatch.setattr(pipelines, "load", lambda *_: tiny_pipe)
     methods = {name: entry(name, "method") for name in ("doubler", "original")}
     metrics = {name: entry(name, "metric") for name in ("hue", "other")}
     monkeypatch.setattr(registry, "methods", lambda: methods)

@@ -19,7 +19,10 @@ from bench.attacks.inversion import Inversion, renamed
 from bench.attacks.p4d import P4d, nearest
 from bench.attacks.ring_a_bell import PAIRS, RingABell, direction
 from bench.attacks.seed_search import SeedSearch
+from bench.attacks.speaking import Speaking
 from bench.attacks.unlearndiffatk import UnlearnDiffAtk, project, step_of
+from bench.contract.tiny import build_tiny_pipe
+from bench.generate import noise
 from bench.meter import counted
 from bench.types import Concept, InputError
 
@@ -242,3 +245,26 @@ def test_found_text_is_made_of_words_that_can_be_typed(problem: Problem) -> None
     for name in ("p4d", "unlearndiffatk", "ring_a_bell"):
         for found in QUICK[name].search(let_at(problem, QUICK[name])):
             assert set(found.text.split()) <= words
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", QUICK)
+def test_an_attack_searches_models_in_half_precision(
+    name: str, dtype: torch.dtype, problem: Problem
+) -> None:
+    """What it finds is finite, spends the same and can be drawn by the model in that precision."""
+    attack = QUICK[name]
+    original = build_tiny_pipe().to(dtype)
+    erased = pipelines.with_unet(original, copy.deepcopy(problem.erased.unet).to(dtype))
+    half = let_at(replace(problem, original=original, erased=erased), attack)
+    with counted() as spent:
+        found = attack.search(half)
+    assert spent() == attack.evaluations() * len(problem.prompts)
+    words = {each.word: each.embedding for each in found if each.embedding is not None}
+    assert all(torch.isfinite(word).all() for word in words.values())
+    assert all(each.loss != float("inf") for each in found)
+    pipe = Speaking(erased, words) if words else erased
+    texts = [each.text for each in found]
+    latents = noise(pipe.unet, range(len(texts)))
+    drawn = pipe(texts, num_inference_steps=2, latents=latents, output_type="pt").images
+    assert torch.isfinite(drawn).all()

@@ -54,6 +54,7 @@ BROKEN = {
         "made = copy.copy(pipe); made.unet = unet; made.vae = copy.deepcopy(pipe.vae)\n"
         "        [p.data.mul_(0.5) for p in made.vae.parameters()]; return made",
     ),
+    "takes_half_precision": (WEIGHT, "weight.data.mul_(1e7)"),
     "takes_several": (
         "if concepts:",
         "if len(concepts) > 1: raise ValueError('one at a time')\n        if concepts:",
@@ -77,6 +78,7 @@ SAID: dict[str, tuple[type[Exception], str]] = {
     "touches_what_it_says": (Violation, "attn2.to_v.weight changed, which `touches` does not name"),
     "erases_nothing": (Violation, " changed$"),
     "can_be_saved": (Violation, "the stored edit draws something else"),
+    "takes_half_precision": (Violation, "is not finite in torch.float16"),
     "takes_several": (ValueError, "^one at a time$"),
     "takes_every_kind": (KeyError, "^'style'$"),
     "takes_odd_words": (Violation, "name '', anchor 'the sky': IndexError"),

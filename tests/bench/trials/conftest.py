@@ -153,7 +153,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, tiny_pipe: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench whose mini is the tiny pipeline."""
-    monkeypatch.setattr(pipelines, "shared", lambda model, device: tiny_pipe)
+    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
     return Bench(tmp_path, monkeypatch)
 
 
