@@ -5,7 +5,6 @@ Adding one is adding a file; nothing is imported before it is loaded.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import math
@@ -93,13 +92,8 @@ def chosen_metrics(names: Iterable[str], fits: Callable[[Metric], bool], what: s
 
 
 def detector(metric: Metric) -> str:
-    """Return who measures: its network, and the first digits of a sha256 over its code.
-
-    The code is its file and those that metrics share, so a fix in either is another protocol.
-    """
-    path = metrics()[metric.name.partition("@")[0]].path
-    code = b"".join(each.read_bytes() for each in (path, *sorted(path.parent.glob("_*.py"))))
-    return f"{hashlib.sha256(code).hexdigest()[:12]} {metric.detector}"
+    """Return who measures: its network, and the version of its code and of what that imports."""
+    return f"{metrics()[metric.name.partition('@')[0]].version} {metric.detector}"
 
 
 def attacks() -> dict[str, Entry]:

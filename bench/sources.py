@@ -6,12 +6,13 @@ Sources are parsed with `ast`, so listing and checking need no torch.
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from bench import imports
 from bench.names import find
 from bench.types import InputError, Option
 
@@ -48,8 +49,6 @@ class Entry:
     """Where each preset comes from."""
     needs: tuple[str, ...]
     """Options that have no usable default."""
-    version: str
-    """First digits of the sha256 of its file: a changed file is another method."""
     path: Path
     """Its file."""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -58,6 +57,11 @@ class Entry:
     """Of an attack: whether it searches on the erased model."""
     costs: Mapping[str, int] = field(default_factory=dict)
     """Of an attack: U-Net evaluations a prompt, per budget."""
+
+    @cached_property
+    def version(self) -> str:
+        """First digits of a sha256 over its code and all of ours that it imports."""
+        return imports.version(self.path, self.module)
 
 
 def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
@@ -139,7 +143,6 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         presets=constants.get("presets", {}),
         preset_sources=constants.get("preset_sources", {}),
         needs=constants.get("needs", ()),
-        version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
         path=path,
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),

@@ -216,7 +216,8 @@ class RunSpec:
     sampler: Sampler
     seed: int
     method_version: str = ""
-    """First digits of the sha256 of the method's file: a changed method is another run."""
+    """First digits of a sha256 over the method's code and all of ours that it imports: a changed
+    method is another run."""
     precision: Precision = "fp32"
     """What the model computes in, and its edits are stored in."""
 

@@ -121,7 +121,8 @@ LAYERS = {
     "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
     "bench.stats": ("bench.types",),
     "bench.store": ("bench.types",),
-    "bench.sources": ("bench.types", "bench.names"),
+    "bench.imports": (),
+    "bench.sources": ("bench.types", "bench.names", "bench.imports"),
     "bench.registry": ("bench.types", "bench.names", "bench.sources"),
     "bench.scaffold": ("bench.types", "bench.registry"),
     "bench.contract": (

@@ -24,8 +24,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
         return registry.Entry(
             *(name, "method", f"methods.{name}", name, "", "", options, {}, {}),
             needs=("path",) if name == "c" else (),
-            version=f"v{name}",
-            path=Path(),
+            path=Path(__file__),
         )
 
     steps = registry.OptionInfo("steps", "int", 5, "")
@@ -110,7 +109,7 @@ def test_what_lacks_an_option_is_left_out_of_all_and_refused_by_name() -> None:
 @pytest.mark.usefixtures("two")
 def test_a_changed_method_is_another_run() -> None:
     _, a = specs("a")
-    assert a.method_version == "va"
+    assert a.method_version == registry.methods()["a"].version
     assert replace(a, method_version="other").run_id != a.run_id
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +197,15 @@ def test_what_is_no_method_is_refused_before_work(tmp_path: Path, name: str, mes
     assert "\n" not in str(error.value)
 
 
+def test_a_file_from_outside_is_another_when_a_module_beside_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "fade.py").write_text(OUTSIDE + "\nfrom helper import shade\n")
+    (tmp_path / "helper.py").write_text("from deeper import shade\n")
+    (tmp_path / "deeper.py").write_text("shade = 1\n")
+    before = registry.method(f"{tmp_path}/fade.py:Fade").version
+    (tmp_path / "deeper.py").write_text("shade = 2\n")
+    assert registry.method(f"{tmp_path}/fade.py:Fade").version != before
+
+
 def test_a_file_that_fails_when_imported_says_why(tmp_path: Path) -> None:
     path = tmp_path / "fade.py"
     path.write_text(OUTSIDE + "\n1 / 0\n")
@@ -206,17 +214,6 @@ def test_a_file_that_fails_when_imported_says_why(tmp_path: Path) -> None:
         registry.load_method(entry, {})
 
 
-def test_a_detector_changes_with_its_own_code_and_with_what_metrics_share(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    metric = registry.metric("judge")
-    for name in ("judge.py", "_shared.py"):
-        (tmp_path / name).write_text("1")
-    entry = replace(registry.metrics()["judge"], path=tmp_path / "judge.py")
-    monkeypatch.setattr(registry, "metrics", lambda: {"judge": entry})
-    seen = [registry.detector(metric)]
-    for name in ("judge.py", "_shared.py"):
-        (tmp_path / name).write_text("2")
-        seen.append(registry.detector(metric))
-    assert len(set(seen)) == 3
-    assert all(text.endswith(metric.detector) for text in seen)
+def test_a_detector_is_the_version_of_its_code_and_its_network() -> None:
+    metric = registry.metric("nudity@0.7")
+    assert registry.detector(metric) == f"{registry.metrics()['nudity'].version} {metric.detector}"

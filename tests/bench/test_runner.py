@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bench import meter, pipelines, prompts, registry, runner
+from bench import imports, meter, pipelines, prompts, registry, runner
 from bench.metrics import Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import read_images
 from bench.metrics.cost import Cost
@@ -115,7 +115,7 @@ class SdxlOnly(Hue):
 @pytest.fixture(autouse=True)
 def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def entry(name: str, kind: str) -> registry.Entry:
-        return registry.Entry(name, kind, "", "", "", "", (), {}, {}, (), "", Path(__file__))
+        return registry.Entry(name, kind, "", "", "", "", (), {}, {}, (), Path(__file__))
 
     text = "id,concept,role,text,seed\n" + "".join(
         f"{name}-{role}-{i},{name},{role},a {name} in the {place},{i}\n"
@@ -131,6 +131,7 @@ def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pipelines, "load", lambda *_: tiny_pipe)
     methods = {name: entry(name, "method") for name in ("doubler", "original")}
     metrics = {name: entry(name, "metric") for name in ("hue", "other")}
+    monkeypatch.setattr(imports, "version", lambda path, module: "")
     monkeypatch.setattr(registry, "methods", lambda: methods)
     monkeypatch.setattr(registry, "metrics", lambda: metrics)
     monkeypatch.setattr(registry, "load_method", lambda entry, options: made[entry.name])
