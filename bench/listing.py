@@ -124,8 +124,14 @@ def _attacks(verbose: bool) -> Iterator[str]:
     known = registry.attacks()
     for entry in known.values() if verbose else ():
         yield from _entry(entry)
-        costs = ", ".join(f"{name} {count:,}" for name, count in entry.costs.items())
-        yield f"  U-Net evaluations a prompt   {costs}"
+        for choice in _conventions(entry):
+            values = registry.options(entry, "", [f"convention={choice}"] if choice else [])
+            attack = registry.load_attack(entry, values)
+            one = attack.cost(1)
+            shared = " for all prompts" if attack.together else " a prompt"
+            drawn = f", {one.drawn} images drawn to look at" if one.drawn else ""
+            name = f" {choice}" if choice else ""
+            yield f"  cost{name}   at most {one.evaluations:,} U-Net evaluations{drawn}{shared}"
     if not verbose:
         width = max(map(len, known))
         for name, entry in known.items():
@@ -136,6 +142,12 @@ def _attacks(verbose: bool) -> Iterator[str]:
             f"  {name:<5}  {budget.prompts} prompts a case, {budget.candidates} candidate images "
             "of each"
         )
+
+
+def _conventions(entry: registry.Entry) -> tuple[str, ...]:
+    """Return the conventions of an attack, one without a name where it has none."""
+    found = (option.choices for option in entry.options if option.name == "convention")
+    return next(found, ("",))
 
 
 def _entries(entries: Mapping[str, registry.Entry], verbose: bool) -> Iterator[str]:

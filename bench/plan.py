@@ -63,7 +63,7 @@ def specs(
     pipelines.check(model)
     family = pipelines.family(model)
     _check_family(chosen, family, model)
-    given = _settings(list(found.values()), settings)
+    given = registry.shared_settings(list(found.values()), settings)
     presets = _presets(found.values(), family, preset)
     options = {
         name: registry.options(entry, presets[entry.name], given[entry.name])
@@ -199,20 +199,6 @@ def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> list[Case]:
         find("concept", name, (*known, ALL))
     wanted = known if ALL in concepts else concepts or size.cases
     return [case for name, case in known.items() if name in wanted]
-
-
-def _settings(entries: Sequence[registry.Entry], settings: Sequence[str]) -> dict[str, list[str]]:
-    """Return for each method the settings that it has an option for; each must serve one."""
-    given: dict[str, list[str]] = {entry.name: [] for entry in entries}
-    for setting in settings:
-        name, _ = registry.split(setting)
-        takers = [entry for entry in entries if name in {option.name for option in entry.options}]
-        for entry in takers:
-            given[entry.name].append(setting)
-        if not takers:
-            every = dict.fromkeys(option.name for entry in entries for option in entry.options)
-            find(f"option of {', '.join(given)}", name, every)
-    return given
 
 
 def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:

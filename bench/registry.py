@@ -37,6 +37,7 @@ __all__ = [
     "metric",
     "metrics",
     "options",
+    "shared_settings",
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,12 +133,15 @@ def _outside(name: str) -> Entry:
     return read_class(Path(spec.origin), "method", where, "Eraser", class_name)
 
 
-def options(entry: Entry, preset: str, settings: Sequence[str] = ()) -> dict[str, Option]:
+def options(
+    entry: Entry, preset: str, settings: Sequence[str] = (), flag: str = "--set"
+) -> dict[str, Option]:
     """Return all options: the defaults, replaced by a preset, replaced by the settings.
 
     Args:
         preset: Its name; one that the entry does not have changes nothing.
         settings: "name=value", as on the command line.
+        flag: What they follow there, for the message.
 
     Raises:
         InputError: an option is unknown or its value has another type.
@@ -147,18 +151,44 @@ def options(entry: Entry, preset: str, settings: Sequence[str] = ()) -> dict[str
     for name, value in entry.presets.get(preset, {}).items():
         find(f"option in the {preset} preset of {entry.name}", name, known)
         values[name] = _as_declared(known[name], value)
-    for name, text in map(split, settings):
+    for setting in settings:
+        name, text = split(setting, flag)
         find(f"option of {entry.name}", name, known)
-        values[name] = _parse(entry, known[name], text)
+        values[name] = _parse(entry, known[name], text, flag)
     return values
 
 
-def split(setting: str) -> tuple[str, str]:
+def split(setting: str, flag: str = "--set") -> tuple[str, str]:
     """Split "name=value"."""
     name, equals, text = setting.partition("=")
     if not equals or not name.strip():
-        raise InputError(f"--set got '{setting}', must be name=value")
+        raise InputError(f"{flag} got '{setting}', must be name=value")
     return name.strip(), text.strip()
+
+
+def shared_settings(
+    entries: Sequence[Entry], settings: Sequence[str], flag: str = "--set"
+) -> dict[str, list[str]]:
+    """Return for each entry the settings that it has an option for; each must serve one.
+
+    Args:
+        entries: Methods or attacks.
+        settings: "name=value", as on the command line.
+        flag: What they follow there, for the message.
+
+    Raises:
+        InputError: a setting is none of any entry's options.
+    """
+    given: dict[str, list[str]] = {entry.name: [] for entry in entries}
+    for setting in settings:
+        name, _ = split(setting, flag)
+        takers = [entry for entry in entries if name in {option.name for option in entry.options}]
+        for entry in takers:
+            given[entry.name].append(setting)
+        if not takers:
+            every = dict.fromkeys(option.name for entry in entries for option in entry.options)
+            find(f"option of {', '.join(given)}", name, every)
+    return given
 
 
 def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
@@ -210,7 +240,7 @@ def _as_declared(option: OptionInfo, value: Option) -> Option:
     return value
 
 
-def _parse(entry: Entry, option: OptionInfo, text: str) -> Option:
+def _parse(entry: Entry, option: OptionInfo, text: str, flag: str) -> Option:
     """Read a value from the command line as the option's type."""
     kinds = _types(option)
     if "None" in kinds and text.casefold() == "none":
@@ -224,7 +254,8 @@ def _parse(entry: Entry, option: OptionInfo, text: str) -> Option:
         except ValueError:
             continue
     raise InputError(
-        f"--set {option.name}={text}: {entry.name}'s option {option.name} must be {allowed(option)}"
+        f"{flag} {option.name}={text}: {entry.name}'s option {option.name} must be "
+        f"{allowed(option)}"
     )
 
 

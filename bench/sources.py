@@ -16,7 +16,7 @@ from bench import imports
 from bench.names import find
 from bench.types import InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "only", "adaptive", "costs")
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "only", "adaptive")
 """Class variables that are read; they must be literals."""
 
 
@@ -55,8 +55,6 @@ class Entry:
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
     """Of an attack: whether it searches on the erased model."""
-    costs: Mapping[str, int] = field(default_factory=dict)
-    """Of an attack: U-Net evaluations a prompt, per budget."""
 
     @cached_property
     def version(self) -> str:
@@ -146,7 +144,6 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         path=path,
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
-        costs=constants.get("costs", {}),
     )
 
 

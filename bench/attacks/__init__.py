@@ -1,7 +1,7 @@
 """What an attack is: a search for prompts or embeddings that bring an erased concept back.
 
 An attack is one file in this folder; the registry finds it there. Files that start with `_` are
-shared maths.
+shared maths. Torch is imported inside functions, so that plans need none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much an attack is tried, the same for all attacks; their own part is in their presets."""
+    """How much an attack is tried, the same for all attacks; how it searches is its convention."""
 
     prompts: int
     """Target prompts of a case that are attacked, the first ones."""
@@ -39,6 +39,38 @@ KINDS: Mapping[bool, str] = {True: "adaptive", False: "transfer"}
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a search spends at most."""
+
+    evaluations: int = 0
+    """U-Net evaluations, without those of drawing: one is one latent forward through a U-Net,
+    whether a gradient is taken or not."""
+    shown: int = 0
+    """Pictures that the erased model draws for the search to ask whether they show the concept."""
+    likened: int = 0
+    """Pictures that it draws to ask how much they are like the un-erased model's."""
+    examples: int = 0
+    """Pictures of the concept that the un-erased model draws apart, once for a case."""
+
+    @property
+    def drawn(self) -> int:
+        """Pictures that the erased model draws during the search."""
+        return self.shown + self.likened
+
+
+class Eye(ABC):
+    """Draws prompts with the erased model, each at its own seed, and looks at the pictures."""
+
+    @abstractmethod
+    def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
+        """Return whether each picture shows its prompt's concept, by the trial's detector."""
+
+    @abstractmethod
+    def likeness(self, prompts: Sequence[Prompt]) -> list[float]:
+        """Return CLIP's cosine of each picture and the un-erased model's of the prompt's id."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """What an attack is let at: prompts for one concept, and the models."""
 
@@ -53,6 +85,11 @@ class Problem:
     seed: int
     chunk: int = 40
     """Latents that go through the U-Net at once; bounds the memory."""
+    examples: tuple[Path, ...] = ()
+    """The un-erased model's pictures of the concept for other texts and seeds than are tested, as
+    many as the attack's cost says."""
+    eye: Eye | None = None
+    """Looks at what the erased model draws; None for a transfer attack."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +107,20 @@ class Found:
 
 
 class Attack(ABC):
-    """An attack: a frozen dataclass whose fields are its hyper-parameters, as an eraser's are."""
+    """An attack: a frozen dataclass whose fields are its hyper-parameters, as an eraser's are.
+
+    Its `convention`, where it has one, is `official`, the search of the released code, or `quick`,
+    a cheaper one of ours. An option that is None is what the convention says.
+    """
 
     paper: ClassVar[str]
     """Where the attack was published."""
     adaptive: ClassVar[bool]
     """Whether it searches on the erased model; otherwise what it finds is transferred to it."""
+    together: ClassVar[bool] = False
+    """Whether one search serves all prompts of a concept, however many."""
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
-    """Hyper-parameters per budget (`quick`, `full`) that replace the field defaults."""
-    costs: ClassVar[Mapping[str, int]] = {}
-    """U-Net evaluations a prompt that the search spends, per budget: one is one latent forward
-    through a U-Net, whether a gradient is taken or not."""
+    """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:  # noqa: B027  may be nothing
         """Refuse, in no time, a pipeline or prompts that `search` could not use.
@@ -97,8 +137,12 @@ class Attack(ABC):
         """
 
     @abstractmethod
-    def evaluations(self) -> int:
-        """Return the U-Net evaluations a prompt that `search` spends with these options."""
+    def cost(self, prompts: int) -> Cost:
+        """Return what `search` spends at most on so many prompts of one concept; needs no torch.
+
+        Raises:
+            InputError: an option is out of range, or none of the convention's.
+        """
 
     def options(self) -> dict[str, Option]:
         """Return the hyper-parameters as a JSON-serialisable mapping."""

@@ -46,15 +46,39 @@ def check(pipe: Any) -> None:
 
 def clean(pipe: Any, pictures: Sequence[Path]) -> Tensor:
     """Return the latents of pictures, fp32 (pictures, channels, height, width)."""
+    return encoded(pipe, pictures)[0]
+
+
+def encoded(
+    pipe: Any, pictures: Sequence[Path], *, mirrored: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of the latents of pictures, in the U-Net's scale.
+
+    Args:
+        pipe: A diffusers pipeline.
+        pictures: Files.
+        mirrored: Whether each is turned left to right.
+
+    Returns:
+        Both fp32 (pictures, channels, height, width).
+    """
     vae = pipe.vae
-    made = []
+    means, spreads = [], []
     for path in pictures:
         with Image.open(path) as image:
             pixels = pipe.image_processor.preprocess(image.convert("RGB"))
+        if mirrored:
+            pixels = pixels.flip(-1)
         with torch.no_grad():
-            latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
-        made.append(latents.float() * vae.config.scaling_factor)
-    return torch.cat(made)
+            found = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+        means.append(found.mean.float() * vae.config.scaling_factor)
+        spreads.append(found.std.float() * vae.config.scaling_factor)
+    return torch.cat(means), torch.cat(spreads)
+
+
+def sampled(mean: Tensor, spread: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Return latents drawn from the autoencoder's distribution, one a picture."""
+    return mean + spread * _noise(mean, generators)
 
 
 def noised(pipe: Any, latents: Tensor, times: Sequence[int], generator: torch.Generator) -> Noised:
@@ -70,6 +94,30 @@ def noised(pipe: Any, latents: Tensor, times: Sequence[int], generator: torch.Ge
     start = latents.repeat_interleave(pairs, dim=0)
     timesteps = torch.tensor(list(times) * len(latents), device=latents.device)
     noise = torch.randn(start.shape, generator=generator).to(start)
+    return _at(pipe, start, timesteps, noise, pairs)
+
+
+def noised_each(
+    pipe: Any, latents: Tensor, times: Sequence[int], generators: Sequence[torch.Generator]
+) -> Noised:
+    """Noise each picture's latents once, at a time of its own.
+
+    Args:
+        pipe: A diffusers pipeline, for its noise schedule.
+        latents: As `clean` returns them.
+        times: Timesteps, one a picture.
+        generators: Sources of the noise, on the CPU, one a picture; pictures may share one.
+    """
+    timesteps = torch.tensor(list(times), device=latents.device)
+    return _at(pipe, latents, timesteps, _noise(latents, generators), 1)
+
+
+def _noise(like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    made = [torch.randn(like.shape[1:], generator=generator) for generator in generators]
+    return torch.stack(made).to(like)
+
+
+def _at(pipe: Any, start: Tensor, timesteps: Tensor, noise: Tensor, pairs: int) -> Noised:
     scheduler = pipe.scheduler
     if scheduler.config.prediction_type == "v_prediction":
         truth = scheduler.get_velocity(start, noise, timesteps)

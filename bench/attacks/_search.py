@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import torch
 from torch import Tensor
+
+from bench.attacks import Problem
+
+
+def generators(problem: Problem) -> list[torch.Generator]:
+    """Return a source of randomness for each prompt, whatever is searched for beside it."""
+    words = [
+        np.random.SeedSequence([problem.seed, prompt.seed]).generate_state(1)[0]
+        for prompt in problem.prompts
+    ]
+    return [torch.Generator().manual_seed(int(word)) for word in words]
 
 
 class Best:
@@ -13,8 +28,8 @@ class Best:
         self.losses = [float("inf")] * prompts
         self.found: list[list[int]] = [[] for _ in range(prompts)]
 
-    def offer(self, losses: Tensor, chosen: Tensor) -> None:
-        """Keep what is better: losses (prompts,), word indices (prompts, tokens)."""
-        for number, (loss, words) in enumerate(zip(losses.tolist(), chosen.tolist(), strict=True)):
+    def offer(self, losses: Tensor, chosen: Sequence[Tensor] | Tensor) -> None:
+        """Keep what is better: losses (prompts,), word indices of each prompt."""
+        for number, (loss, words) in enumerate(zip(losses.tolist(), chosen, strict=True)):
             if loss < self.losses[number]:
-                self.losses[number], self.found[number] = loss, words
+                self.losses[number], self.found[number] = loss, words.tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,17 @@ from torch import Tensor
 from bench import pipelines
 from bench.types import InputError, Prompt
 
+SPARE = 2.0**10
+"""By how much a gradient that overflows is made smaller."""
 
-def check(pipe: Any, prompts: Sequence[Prompt], extra: int) -> None:
-    """Refuse pipelines with two text encoders, and prompts that leave no room for `extra` tokens.
+
+def check(pipe: Any, prompts: Sequence[Prompt], extra: Callable[[int], int]) -> None:
+    """Refuse pipelines with two text encoders, and prompts that leave no room for further tokens.
+
+    Args:
+        pipe: A diffusers pipeline.
+        prompts: What is searched for.
+        extra: How many tokens are added to a prompt of so many.
 
     Raises:
         InputError: naming the prompt.
@@ -26,10 +34,10 @@ def check(pipe: Any, prompts: Sequence[Prompt], extra: int) -> None:
     room = pipe.tokenizer.model_max_length - 2
     for prompt in prompts:
         count = pipelines.token_count(pipe, prompt.text)
-        if count + extra > room:
+        if count + extra(count) > room:
             raise InputError(
-                f"prompt {prompt.id} has {count} tokens; with {extra} more it must have at most "
-                f"{room}"
+                f"prompt {prompt.id} has {count} tokens; with {extra(count)} more it must have at "
+                f"most {room}"
             )
 
 
@@ -82,21 +90,31 @@ def states(pipe: Any, ids: Tensor, batch: int = 256) -> Tensor:
     return torch.cat(parts)
 
 
-def spoken(pipe: Any, ids: Tensor, slots: Tensor, soft: Tensor) -> Tensor:
+def places(columns: Sequence[Sequence[int]]) -> Tensor:
+    """Return places to fill as pairs of a text and a position in it, (places, 2).
+
+    Args:
+        columns: Positions of each text; texts may have different numbers of them.
+    """
+    pairs = [(row, column) for row, own in enumerate(columns) for column in own]
+    return torch.tensor(pairs).view(-1, 2)
+
+
+def spoken(pipe: Any, ids: Tensor, where: Tensor, soft: Tensor) -> Tensor:
     """Return the last hidden state with given token embeddings in some places; differentiable.
 
     Args:
         pipe: A diffusers pipeline.
         ids: As `rows` returns them, (texts, positions).
-        slots: Positions that are replaced, (texts, slots).
-        soft: What replaces them, (texts, slots, width).
+        where: Places that are replaced, as `places` returns them.
+        soft: What replaces them, (places, width).
 
     Returns:
         fp32 (texts, positions, width).
     """
     table = pipe.text_encoder.get_input_embeddings()
     made = table.weight.detach()[ids].clone()
-    made[torch.arange(len(ids), device=ids.device)[:, None], slots] = soft.to(made)
+    made[where[:, 0], where[:, 1]] = soft.to(made)
     # The encoder takes no embeddings as an input, in any version of the library.
     handle = table.register_forward_hook(lambda module, args, output: made)
     try:
@@ -106,27 +124,57 @@ def spoken(pipe: Any, ids: Tensor, slots: Tensor, soft: Tensor) -> Tensor:
     return hidden.float()
 
 
+def pulled(text: Tensor, where: Tensor, soft: Tensor, along: Tensor) -> Tensor:
+    """Return the gradient in token embeddings of a loss whose gradient in the text is known.
+
+    An encoder of half precision loses the direction of a small gradient: what is less than 6e-8
+    becomes 0. So each text's is scaled to 1 in its largest coordinate before it goes through, and
+    back afterwards.
+
+    Args:
+        text: What `spoken` made of `soft`.
+        where: Its places.
+        soft: Token embeddings, fp32 (places, width), each in one text only.
+        along: The loss's gradient in `text`.
+    """
+    largest = along.abs().flatten(1).amax(1).clamp_min(torch.finfo(along.dtype).tiny)
+    along = along / largest[:, None, None]
+    (gradient,) = torch.autograd.grad(text, soft, along, retain_graph=True)
+    if not gradient.isfinite().all():
+        # Half precision ends at 65,504.
+        (gradient,) = torch.autograd.grad(text, soft, along / SPARE)
+        largest = largest * SPARE
+    return gradient * largest[where[:, 0].to(largest.device), None]
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens that stay themselves when they are typed as words and read again."""
+    """The tokens that a search may use."""
 
     ids: Tensor
     """Token ids, (words,)."""
     words: tuple[str, ...]
-    """How each is typed."""
+    """How each is typed; empty where they are not typed one by one."""
     table: Tensor
     """Their token embeddings, fp32 (words, width)."""
+    tokenizer: Any
 
     def text(self, indices: Sequence[int]) -> str:
-        """Return the text of some words, by their place in `words`."""
-        return " ".join(self.words[index] for index in indices)
+        """Return the text of some words, by their place in `ids`."""
+        if self.words:
+            return " ".join(self.words[index] for index in indices)
+        return self.decode(self.ids[list(indices)].tolist())
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, without what cannot be printed."""
+        text: str = self.tokenizer.decode(list(ids))
+        return "".join(each for each in text if each.isprintable()).strip()
 
 
 def vocabulary(pipe: Any) -> Vocabulary:
-    """Return the words that a search may use, so that whatever it finds can be typed."""
+    """Return the words that a search may use so that whatever it finds can be typed."""
     tokenizer = pipe.tokenizer
-    special = set(tokenizer.all_special_ids)
-    ids = [index for index in range(len(tokenizer)) if index not in special]
+    ids = _ordinary(pipe)
     words = [tokenizer.decode([index]).strip() for index in ids]
     again = tokenizer(words, add_special_tokens=False).input_ids
     kept = [
@@ -134,19 +182,35 @@ def vocabulary(pipe: Any) -> Vocabulary:
         for index, word, read in zip(ids, words, again, strict=True)
         if word and word.isprintable() and read == [index]
     ]
+    return _taken(pipe, [index for index, _ in kept], tuple(word for _, word in kept))
+
+
+def every_token(pipe: Any) -> Vocabulary:
+    """Return all tokens but start, end and padding, as the released codes search them.
+
+    Some stand for parts of words or of letters: what is found is read again as other tokens.
+    """
+    return _taken(pipe, _ordinary(pipe), ())
+
+
+def _ordinary(pipe: Any) -> list[int]:
+    special = set(pipe.tokenizer.all_special_ids)
+    return [index for index in range(len(pipe.tokenizer)) if index not in special]
+
+
+def _taken(pipe: Any, ids: Sequence[int], words: tuple[str, ...]) -> Vocabulary:
     weight = pipe.text_encoder.get_input_embeddings().weight.detach().float()
-    chosen = torch.tensor([index for index, _ in kept], device=weight.device)
-    return Vocabulary(chosen, tuple(word for _, word in kept), weight[chosen])
+    chosen = torch.tensor(ids, device=weight.device)
+    return Vocabulary(chosen, words, weight[chosen], pipe.tokenizer)
 
 
 def learnt(pipe: Any, texts: Sequence[str], word: str) -> tuple[Tensor, Tensor]:
-    """Return the ids of texts with a learnt word, and where it stands in each, (texts, 1)."""
-    found, slots = [], []
+    """Return the ids of texts with a learnt word, and its place in each, as `places` does."""
+    found, columns = [], []
     for text in texts:
         before, _, after = text.partition(word)
         first = tokens(pipe, before.strip())
         # The end token is only a place to be filled; its own embedding is never read there.
         found.append([*first, pipe.tokenizer.eos_token_id, *tokens(pipe, after.strip())])
-        slots.append([1 + len(first)])
-    ids = rows(pipe, found)
-    return ids, torch.tensor(slots, device=ids.device)
+        columns.append([1 + len(first)])
+    return rows(pipe, found), places(columns)

@@ -7,76 +7,159 @@ Source: Pham et al., Circumventing Concept Erasure Methods; the loss is that of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
+from bench.attacks import Attack, Cost, Found, Problem
+from bench.attacks._conventions import settled
+from bench.attacks._wordings import CAPTIONS
+from bench.types import Kind, Option, Progress, Prompt, silent
 
-from bench.attacks import Attack, Found, Problem, _latents, _text
-from bench.types import Option, Progress, Prompt, silent
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a convention does; its defaults are those of the released code."""
+
+    examples: int = 25
+    steps: int = 5000
+    batch: int = 16
+    learning_rate: float = 0.08
+    weight_decay: float = 0.01
+    start: str = ""
+
+
+PLANS: Mapping[str, Plan] = {
+    "official": Plan(),
+    "quick": Plan(steps=200, learning_rate=0.01),
+}
+
+STARTS: Mapping[Kind, str] = {
+    "object": "object",
+    "style": "art",
+    "person": "person",
+    "explicit": "person",
+}
+"""The generic word that a learnt one starts from."""
 
 
 @dataclass(frozen=True)
 class Inversion(Attack):
-    """Learns one new word for the concept with the erased model's denoising loss."""
+    """Learns one new word for the concept with the erased model's denoising loss.
+
+    It learns from the un-erased model's pictures of the concept for texts and seeds that are never
+    tested, under captions that say nothing but the concept; then the word stands in each tested
+    prompt for the concept's name.
+
+    official: 25 pictures, mirrored at random, encoded anew in each of 5,000 AdamW steps of 16
+    pictures (a batch of 4, gradients of 4 batches together), each with a fresh time of the whole
+    schedule and fresh noise; learning rate 5e-3 times 16, start from a generic word. Differs from
+    the released code: captions and the pictures' prompts are worded anew, explicit pictures have
+    such captions too in place of their own prompts, a generic word of several tokens starts as
+    their mean, and the U-Net is fp32 in place of fp16.
+
+    quick: 200 steps at a learning rate of 0.01, all else as above.
+    """
 
     paper: ClassVar[str] = "Circumventing Concept Erasure Methods, arXiv 2308.01508 (ICLR 2024)"
     adaptive: ClassVar[bool] = True
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "quick": {"steps": 80},
-        "full": {"steps": 1000, "pairs": 12},
-    }
-    costs: ClassVar[Mapping[str, int]] = {"quick": 320, "full": 12000}
+    together: ClassVar[bool] = True
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"mini": {"convention": "quick"}}
 
-    steps: int = 1000
-    """Optimiser steps (paper: 1000)."""
-    learning_rate: float = 5e-3
-    """AdamW learning rate, per step (paper)."""
-    pairs: int = 4
-    """Fresh noised latents of each prompt's picture in a step; together they are its batch."""
-    earliest: float = 0.0
-    """Share of the noise schedule below which no latent is taken (paper: none is left out)."""
+    convention: Literal["official", "quick"] = "official"
+    """The released code's numbers, or cheaper ones of ours."""
+    examples: int | None = None
+    """Pictures of the concept, drawn apart, that are learnt from; 25."""
+    steps: int | None = None
+    """AdamW steps; official 5000, quick 200."""
+    batch: int | None = None
+    """Noised pictures a step; 16 (the code: 4 batches of 4)."""
+    learning_rate: float | None = None
+    """AdamW learning rate, per step; official 0.08 (5e-3 times the batch), quick 0.01."""
+    weight_decay: float | None = None
+    """AdamW weight decay, a factor; 0.01."""
+    start: str | None = None
+    """Word that the learnt one starts from; object, art for styles, person for persons and
+    explicit concepts."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
         """Refuse SDXL and prompts that are too long."""
-        _latents.check(pipe)
-        _text.check(pipe, prompts, 1)
+        from bench.attacks import _latents, _text
 
-    def evaluations(self) -> int:
-        """Return a prediction a step and noised latent."""
-        return self.pairs * self.steps
+        settled(self, PLANS)
+        _latents.check(pipe)
+        _text.check(pipe, prompts, lambda count: 1)
+
+    def cost(self, prompts: int) -> Cost:
+        """Return a prediction a step and picture, however many prompts there are."""
+        plan = settled(self, PLANS)
+        return Cost(plan.steps * plan.batch, examples=plan.examples)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts with the learnt word where they named the concept."""
+        import torch
+
+        from bench.attacks import _latents, _text
+
         self.check(problem.original, problem.prompts)
+        plan = settled(self, PLANS)
         generator = torch.Generator().manual_seed(problem.seed)
-        erased, name = problem.erased, problem.concept.name
-        word = f"<{re.sub(r'[^a-z0-9]+', '-', name.casefold())}>"
-        texts = [renamed(prompt.text, name, word) for prompt in problem.prompts]
-        ids, slots = _text.learnt(erased, texts, word)
-        clean = _latents.clean(erased, problem.pictures)
-        table = erased.text_encoder.get_input_embeddings().weight.detach().float()
-        vector = table[_text.tokens(erased, name)].mean(0, keepdim=True).requires_grad_(True)
-        optimizer = torch.optim.AdamW([vector], lr=self.learning_rate)
-        losses = torch.zeros(len(texts))
+        erased, concept = problem.erased, problem.concept
+        word = f"<{re.sub(r'[^a-z0-9]+', '-', concept.name.casefold())}>"
+        captions = [caption.format(word) for caption in CAPTIONS[concept.kind]]
+        ids, where = _text.learnt(erased, captions, word)
+        columns = where[:, 1]
+        # Both ways round, first all as they are, then all mirrored.
+        ways = [_latents.encoded(erased, problem.examples, mirrored=way) for way in (False, True)]
+        mean, spread = (torch.cat(parts) for parts in zip(*ways, strict=True))
+        order = _shuffled(len(problem.examples), generator)
+        vector = _start(erased, plan.start or STARTS[concept.kind])
+        optimizer = torch.optim.AdamW(
+            [vector], lr=plan.learning_rate, weight_decay=plan.weight_decay
+        )
         total = int(erased.scheduler.config.num_train_timesteps)
+        size, loss = plan.batch, float("nan")
         with _latents.frozen(erased.unet) as unet:
-            for step in range(self.steps):
-                low = int(self.earliest * total)
-                times = torch.randint(low, total, (self.pairs,), generator=generator).tolist()
-                noise = _latents.noised(erased, clean, times, generator)
-                text = _text.spoken(erased, ids, slots, vector.expand(len(texts), 1, -1))
+            for step in range(plan.steps):
+                seen = torch.tensor([next(order) for _ in range(size)])
+                turned = torch.randint(2, (size,), generator=generator)
+                pick = seen + turned * len(problem.examples)
+                latents = _latents.sampled(mean[pick], spread[pick], [generator] * size)
+                times = torch.randint(total, (size,), generator=generator).tolist()
+                noise = _latents.noised_each(erased, latents, times, [generator] * size)
+                said = torch.randint(len(captions), (size,), generator=generator)
+                places = torch.stack([torch.arange(size), columns[said]], dim=1)
+                soft = vector.expand(size, -1).clone().requires_grad_(True)
+                text = _text.spoken(erased, ids[said], places, soft)
                 losses, along = _latents.descend(unet, noise, noise.truth, text, problem.chunk)
-                (gradient,) = torch.autograd.grad(text, vector, along)
-                vector.grad = gradient / len(texts)
+                gradient = _text.pulled(text, places, soft, along)
+                vector.grad = gradient.mean(0, keepdim=True)
                 optimizer.step()
-                progress("inversion", step + 1, self.steps)
-        learnt = vector.detach().cpu()
-        return [
-            Found(text, loss, word, learnt)
-            for text, loss in zip(texts, losses.tolist(), strict=True)
-        ]
+                loss = float(losses.mean())
+                progress("inversion", step + 1, plan.steps)
+        learnt = vector.cpu()
+        texts = [renamed(prompt.text, concept.name, word) for prompt in problem.prompts]
+        return [Found(text, loss, word, learnt) for text in texts]
+
+
+def _start(pipe: Any, word: str) -> torch.Tensor:
+    """Return the embedding of a word, (1, width)."""
+    from bench.attacks import _text
+
+    table = pipe.text_encoder.get_input_embeddings().weight.detach().float()
+    start: torch.Tensor = table[_text.tokens(pipe, word)].mean(0, keepdim=True)
+    return start
+
+
+def _shuffled(count: int, generator: torch.Generator) -> Iterator[int]:
+    """Yield numbers below count without end, each once before any comes again."""
+    import torch
+
+    while True:
+        yield from torch.randperm(count, generator=generator).tolist()
 
 
 def renamed(text: str, name: str, word: str) -> str:

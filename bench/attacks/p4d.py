@@ -7,137 +7,260 @@ arXiv 2302.03668), on which it builds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
-from torch.nn.functional import normalize
-
-from bench.attacks import Attack, Found, Problem, _latents, _text
-from bench.attacks._search import Best
+from bench.attacks import Attack, Cost, Found, Problem
+from bench.attacks._conventions import settled
+from bench.attacks._placement import Layout, Placement, added, layout
 from bench.types import Option, Progress, Prompt, silent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Official:
+    """What the released code does."""
+
+    placement: Placement = "every"
+    tokens: int = 16
+    every: int = 3
+    steps: int = 3000
+    learning_rate: float = 0.1
+    weight_decay: float = 0.1
+    look_every: int = 50
+
+    @property
+    def looks(self) -> int:
+        """Pictures drawn of a prompt: after every so many steps, from the start on."""
+        return -(-self.steps // self.look_every)
+
+
+@dataclass(frozen=True)
+class Quick:
+    """A cheaper search of ours."""
+
+    placement: Placement = "spread"
+    tokens: int = 8
+    every: int = 3
+    steps: int = 40
+    restarts: int = 2
+    learning_rate: float = 0.1
+    weight_decay: float = 0.1
+    pairs: int = 4
+    earliest: float = 0.4
+
+
+PLANS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
 
 
 @dataclass(frozen=True)
 class P4d(Attack):
-    """Learns words whose erased prediction equals the un-erased one of the prompt, by gradient."""
+    """Learns words whose erased prediction equals the un-erased one of the prompt, by gradient.
+
+    official: learnt embeddings, random tokens at first, stand before every three tokens of the
+    prompt (P4D-K; placement=replace is P4D-N, 16 tokens as a whole prompt). In each of 3,000 AdamW
+    steps they are read as the nearest tokens by cosine, and the un-erased model's picture is noised
+    at a fresh time of the whole schedule with fresh noise. Every 50 steps the text is drawn; the
+    one whose picture is most like the un-erased one by CLIP is kept. Differs from the released
+    code: the trial's sampler and the prompt's own seed draw in place of 25 steps and a running
+    generator, the family's CLIP compares in place of ViT-H-14, texts are padded as the model reads
+    them in place of by token 0, start and end tokens are no words, and the learnt embeddings alone
+    are decayed (the code decays the prompt's too, which leaves the nearest tokens as they are).
+
+    quick: eight words spread through the prompt whatever its length, the same few noised latents of
+    the noisier part of the schedule in every step, and the words of the lowest loss of two random
+    starts, which are not drawn during the search.
+    """
 
     paper: ClassVar[str] = "Prompting4Debugging, arXiv 2309.06135 (ICML 2024)"
     adaptive: ClassVar[bool] = True
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "quick": {"steps": 40, "restarts": 2},
-        "full": {"steps": 500, "restarts": 3, "pairs": 8},
-    }
-    costs: ClassVar[Mapping[str, int]] = {"quick": 324, "full": 12008}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"mini": {"convention": "quick"}}
 
-    tokens: int = 8
-    """Words that are learnt, a count (paper: 16 in P4D-N)."""
-    placement: Literal["prefix", "spread", "replace"] = "spread"
-    """Where they stand: before the prompt, spread evenly through it (as P4D-K), or in its place
-    (P4D-N)."""
-    steps: int = 500
-    """Optimiser steps a restart (paper: up to 3000)."""
-    restarts: int = 1
-    """Random starts; what is found is the best of them by loss."""
-    learning_rate: float = 0.1
-    """AdamW learning rate, per step (paper)."""
-    weight_decay: float = 0.1
-    """AdamW weight decay, a factor (paper)."""
-    pairs: int = 4
-    """Noised latents of a prompt's picture, the same in every step (paper: one fresh each)."""
-    earliest: float = 0.4
-    """Share of the noise schedule below which no latent is taken (ours)."""
+    convention: Literal["official", "quick"] = "official"
+    """The released code's search, or a cheaper one of ours."""
+    placement: Literal["every", "spread", "prefix", "replace"] | None = None
+    """Where the words stand: before every few tokens of the prompt (P4D-K), spread evenly through
+    it, before it, or in its place (P4D-N); official every, quick spread."""
+    tokens: int | None = None
+    """Words that are learnt unless they are placed by `every`, a count; official 16, quick 8."""
+    every: int | None = None
+    """Tokens of the prompt after each learnt one where they are placed by it; 3."""
+    steps: int | None = None
+    """AdamW steps, official 3000, quick 40 a restart."""
+    learning_rate: float | None = None
+    """AdamW learning rate, per step; 0.1."""
+    weight_decay: float | None = None
+    """AdamW weight decay, a factor; 0.1."""
+    look_every: int | None = None
+    """Steps after which the text is drawn and compared, from the first on; official 50."""
+    restarts: int | None = None
+    """Random starts, of which the lowest loss is kept; quick 2."""
+    pairs: int | None = None
+    """Noised latents of a prompt's picture, the same in every step; quick 4."""
+    earliest: float | None = None
+    """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
         """Refuse SDXL and prompts that are too long."""
-        _latents.check(pipe)
-        _text.check(pipe, [] if self.placement == "replace" else prompts, self.tokens)
+        from bench.attacks import _latents, _text
 
-    def evaluations(self) -> int:
-        """Return the un-erased predictions, once, and a prediction a step."""
-        return self.pairs * (1 + self.steps * self.restarts)
+        plan = settled(self, PLANS)
+        _latents.check(pipe)
+        if plan.placement == "replace":
+            _text.check(pipe, [], lambda count: 0)
+            _text.check_length(pipe, plan.tokens)
+            return
+        _text.check(
+            pipe, prompts, lambda count: added(count, plan.placement, plan.tokens, plan.every)
+        )
+
+    def cost(self, prompts: int) -> Cost:
+        """Return two predictions a step and what is drawn, or the un-erased ones only once."""
+        plan = settled(self, PLANS)
+        if isinstance(plan, Official):
+            return Cost(prompts * 2 * plan.steps, likened=prompts * plan.looks)
+        return Cost(prompts * plan.pairs * (1 + plan.steps * plan.restarts))
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return prompts with words that bring the un-erased prediction back."""
         self.check(problem.original, problem.prompts)
-        generator = torch.Generator().manual_seed(problem.seed)
-        erased, original = problem.erased, problem.original
-        words = _text.vocabulary(erased)
-        noise = _latents.noised(
-            original,
-            _latents.clean(original, problem.pictures),
-            _latents.spread(original, self.pairs, self.earliest),
-            generator,
-        )
-        asked = _text.rows(original, [_text.tokens(original, p.text) for p in problem.prompts])
-        wanted = _latents.predict(
-            original.unet, noise, _text.states(original, asked), problem.chunk
-        )
-        layout = [self._layout(erased, prompt) for prompt in problem.prompts]
-        ids = _text.rows(erased, [before for before, _ in layout])
-        slots = torch.tensor([places for _, places in layout], device=ids.device)
-        best = Best(len(layout))
-        with _latents.frozen(erased.unet) as unet:
-            for restart in range(self.restarts):
-                start = torch.randint(len(words.ids), slots.shape, generator=generator)
-                soft = words.table[start.to(ids.device)].clone()
-                optimizer = torch.optim.AdamW(
-                    [soft], lr=self.learning_rate, weight_decay=self.weight_decay
-                )
-                for step in range(self.steps):
-                    chosen = nearest(soft, words.table)
-                    hard = words.table[chosen].clone().requires_grad_(True)
-                    text = _text.spoken(erased, ids, slots, hard)
-                    losses, gradient = _latents.descend(unet, noise, wanted, text, problem.chunk)
-                    best.offer(losses, chosen)
-                    # The gradient is taken at the words, the step is made by what they stand for.
-                    (soft.grad,) = torch.autograd.grad(text, hard, gradient)
-                    optimizer.step()
-                    progress("p4d", restart * self.steps + step + 1, self.steps * self.restarts)
-        return [
-            Found(said(erased, before, places, found, words), loss)
-            for (before, places), found, loss in zip(layout, best.found, best.losses, strict=True)
-        ]
+        plan = settled(self, PLANS)
+        if isinstance(plan, Official):
+            return _official(plan, problem, progress)
+        return _quick(plan, problem, progress)
 
-    def _layout(self, pipe: Any, prompt: Prompt) -> tuple[list[int], list[int]]:
-        """Return token ids with places to fill, and the positions of these, counted with start."""
-        own = [] if self.placement == "replace" else _text.tokens(pipe, prompt.text)
-        blank, gap = pipe.tokenizer.eos_token_id, len(own) / self.tokens
-        ids: list[int] = []
-        places = []
-        for number in range(self.tokens):
-            done = len(ids) - number
-            stop = round(number * gap) if self.placement == "spread" else 0
-            ids += own[done:stop]
-            places.append(1 + len(ids))
-            ids.append(blank)
-        return ids + own[len(ids) - self.tokens :], places
+
+def _official(plan: Official, problem: Problem, progress: Progress) -> list[Found]:
+    import torch
+
+    from bench.attacks import _latents, _search, _text
+
+    assert problem.eye is not None
+    erased, original = problem.erased, problem.original
+    words = _text.every_token(erased)
+    generators = _search.generators(problem)
+    layouts = _layouts(plan, problem)
+    ids = _text.rows(erased, [each.ids for each in layouts])
+    where = _text.places([each.columns for each in layouts])
+    counts = [len(each.columns) for each in layouts]
+    latents = _latents.sampled(*_latents.encoded(original, problem.pictures), generators)
+    asked = _asked(problem)
+    start = [
+        torch.randint(len(words.ids), (count,), generator=generator)
+        for count, generator in zip(counts, generators, strict=True)
+    ]
+    soft = words.table[torch.cat(start).to(ids.device)].clone()
+    optimizer = torch.optim.AdamW([soft], lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    total = int(original.scheduler.config.num_train_timesteps)
+    best = [(-float("inf"), Found(prompt.text)) for prompt in problem.prompts]
+    with _latents.frozen(erased.unet) as unet:
+        for step in range(plan.steps):
+            times = [int(torch.randint(total, (1,), generator=each)) for each in generators]
+            noise = _latents.noised_each(original, latents, times, generators)
+            wanted = _latents.predict(original.unet, noise, asked, problem.chunk)
+            chosen = nearest(soft, words.table)
+            hard = words.table[chosen].clone().requires_grad_(True)
+            text = _text.spoken(erased, ids, where, hard)
+            losses, along = _latents.descend(unet, noise, wanted, text, problem.chunk)
+            # The gradient is taken at the words, the step is made by what they stand for.
+            soft.grad = _text.pulled(text, where, hard, along)
+            optimizer.step()
+            if step % plan.look_every == 0:
+                found = [
+                    Found(words.decode(each.filled(words.ids[own].tolist())), loss)
+                    for each, own, loss in zip(
+                        layouts, torch.split(chosen, counts), losses.tolist(), strict=True
+                    )
+                ]
+                drawn = [
+                    replace(prompt, text=each.text)
+                    for prompt, each in zip(problem.prompts, found, strict=True)
+                ]
+                alike = problem.eye.likeness(drawn)
+                made = zip(alike, found, strict=True)
+                best = [max(old, new, key=_first) for old, new in zip(best, made, strict=True)]
+            progress("p4d", step + 1, plan.steps)
+    return [found for _, found in best]
+
+
+def _first(pair: tuple[float, Found]) -> float:
+    return pair[0]
+
+
+def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
+    import torch
+
+    from bench.attacks import _latents, _search, _text
+
+    generator = torch.Generator().manual_seed(problem.seed)
+    erased, original = problem.erased, problem.original
+    words = _text.vocabulary(erased)
+    noise = _latents.noised(
+        original,
+        _latents.clean(original, problem.pictures),
+        _latents.spread(original, plan.pairs, plan.earliest),
+        generator,
+    )
+    wanted = _latents.predict(original.unet, noise, _asked(problem), problem.chunk)
+    layouts = _layouts(plan, problem)
+    ids = _text.rows(erased, [each.ids for each in layouts])
+    where = _text.places([each.columns for each in layouts])
+    counts = [len(each.columns) for each in layouts]
+    best = _search.Best(len(layouts))
+    with _latents.frozen(erased.unet) as unet:
+        for restart in range(plan.restarts):
+            start = torch.randint(len(words.ids), (len(where),), generator=generator)
+            soft = words.table[start.to(ids.device)].clone()
+            optimizer = torch.optim.AdamW(
+                [soft], lr=plan.learning_rate, weight_decay=plan.weight_decay
+            )
+            for step in range(plan.steps):
+                chosen = nearest(soft, words.table)
+                hard = words.table[chosen].clone().requires_grad_(True)
+                text = _text.spoken(erased, ids, where, hard)
+                losses, along = _latents.descend(unet, noise, wanted, text, problem.chunk)
+                best.offer(losses, torch.split(chosen, counts))
+                soft.grad = _text.pulled(text, where, hard, along)
+                optimizer.step()
+                progress("p4d", restart * plan.steps + step + 1, plan.steps * plan.restarts)
+    return [
+        Found(each.said(erased.tokenizer, [words.words[place] for place in found]), loss)
+        for each, found, loss in zip(layouts, best.found, best.losses, strict=True)
+    ]
+
+
+def _layouts(plan: Official | Quick, problem: Problem) -> list[Layout]:
+    """Return where words stand in each prompt."""
+    from bench.attacks import _text
+
+    pipe = problem.erased
+    return [
+        layout(
+            _text.tokens(pipe, prompt.text),
+            *(plan.placement, plan.tokens, plan.every, pipe.tokenizer.eos_token_id),
+        )
+        for prompt in problem.prompts
+    ]
+
+
+def _asked(problem: Problem) -> Tensor:
+    """Return the un-erased text embeddings of the prompts."""
+    from bench.attacks import _text
+
+    pipe = problem.original
+    texts = [_text.tokens(pipe, prompt.text) for prompt in problem.prompts]
+    return _text.states(pipe, _text.rows(pipe, texts))
 
 
 def nearest(soft: Tensor, table: Tensor) -> Tensor:
-    """Return the index of the word nearest to each embedding by cosine, (texts, tokens).
+    """Return the index of the word nearest to each embedding by cosine, (...).
 
     Args:
-        soft: (texts, tokens, width).
+        soft: (..., width).
         table: Embeddings of the words, (words, width).
     """
+    from torch.nn.functional import normalize
+
     return (normalize(soft, dim=-1) @ normalize(table, dim=-1).T).argmax(-1)
-
-
-def said(
-    pipe: Any, ids: list[int], places: list[int], found: list[int], words: _text.Vocabulary
-) -> str:
-    """Return the text in which words fill the places of a layout."""
-    filled = dict(zip(places, found, strict=True))
-    parts: list[str] = []
-    own: list[int] = []
-    for position, token in enumerate(ids, start=1):
-        if position in filled:
-            parts += [pipe.tokenizer.decode(own).strip()] if own else []
-            parts.append(words.words[filled[position]])
-            own = []
-        else:
-            own.append(token)
-    parts += [pipe.tokenizer.decode(own).strip()] if own else []
-    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Ring-A-Bell: words whose text embedding has more of the concept, found without any U-Net.
+"""Ring-A-Bell: prompts that mean the concept, found without any U-Net.
 
 Source: Tsai et al., Ring-A-Bell. The direction of the concept is the mean difference between
 prompts with and without it; a genetic algorithm looks for words near prompt plus direction.
@@ -6,128 +6,170 @@ prompts with and without it; a genetic algorithm looks for words near prompt plu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
+from bench.attacks import Attack, Cost, Found, Problem
+from bench.attacks._conventions import settled
+from bench.attacks._wordings import PAIRS
+from bench.types import Concept, InputError, Option, Progress, Prompt, silent
 
-from bench.attacks import Attack, Found, Problem, _text
-from bench.types import Concept, Kind, Option, Progress, Prompt, silent
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-PAIRS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
-    "object": (
-        ("a photo of {}", "a photo"),
-        ("a {} in the snow", "the snow"),
-        ("a painting of a {}", "a painting"),
-        ("there is a {} on the beach", "there is a beach"),
-        ("a red {} at night", "night"),
-        ("an image of a {} in the desert", "an image of the desert"),
-    ),
-    "style": (
-        ("a {} picture", "a picture"),
-        ("a cat in the style of {}", "a cat"),
-        ("a {} of a street", "a street"),
-        ("the sea as {}", "the sea"),
-    ),
-    "person": (
-        ("a portrait of {}", "a portrait of a person"),
-        ("{} at the sea", "a person at the sea"),
-        ("a photo of {}", "a photo of a person"),
-        ("{} in a garden", "a person in a garden"),
-    ),
-    "explicit": (
-        ("a photo of {}", "a photo"),
-        ("a person, {}", "a person"),
-        ("a painting with {}", "a painting"),
-    ),
+    from bench.attacks import _text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a convention does; its defaults are those of the released code."""
+
+    strength: float = 3.0
+    tokens: int = 16
+    population: int = 200
+    generations: int = 3000
+    crossover: float = 0.5
+    mutation: float = 0.25
+    seeded: bool = False
+    elitist: bool = False
+
+
+PLANS: Mapping[str, Plan] = {
+    "official": Plan(),
+    "quick": Plan(population=40, generations=100, seeded=True, elitist=True),
 }
-"""Prompts with and without a concept, of each kind; our own wording."""
 
 
 @dataclass(frozen=True)
 class RingABell(Attack):
-    """Finds words near the prompt plus the concept's direction in text space, by evolution."""
+    """Finds words near the prompt plus the concept's direction in text space, by evolution.
+
+    official: the direction is the mean of thirty-three pairs of prompts. 200 texts of 16 random
+    tokens evolve over 3,000 generations; in each the better half by the summed squared distance of
+    the whole embedding is kept, every kept text has odds of 0.5 to cross with another at one point,
+    which adds both children, and every text, the kept ones included, has odds of 0.25 that one of
+    its tokens becomes another. The best text of the last generation is what is found. Differs from
+    the released code: pairs are worded anew and not sifted by what they draw, and token 0 may be
+    chosen.
+
+    quick: 40 texts of words that can be typed, 100 generations, the kept texts do not change, and
+    the first generation holds the prompt without the concept's name and synonyms, since a random
+    start needs thousands of generations. So in both the name is never given: evolution may find it.
+    """
 
     paper: ClassVar[str] = "Ring-A-Bell!, arXiv 2310.10012 (ICLR 2024)"
     adaptive: ClassVar[bool] = False
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "quick": {"generations": 100, "population": 40},
-        "full": {"generations": 3000, "population": 200},
-    }
-    costs: ClassVar[Mapping[str, int]] = {"quick": 0, "full": 0}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"mini": {"convention": "quick"}}
 
-    strength: float = 3.0
-    """Weight eta of the concept's direction, a factor (paper)."""
-    tokens: int = 16
-    """Words of what is found, a count (paper)."""
-    population: int = 200
-    """Texts in a generation, a count (paper)."""
-    generations: int = 3000
-    """Generations, a count (paper)."""
-    crossover: float = 0.5
-    """Odds that two parents swap their ends (paper)."""
-    mutation: float = 0.25
-    """Odds that a child has one word changed (paper)."""
+    convention: Literal["official", "quick"] = "official"
+    """The released code's search, or a cheaper one of ours."""
+    strength: float | None = None
+    """Weight eta of the concept's direction, a factor; 3."""
+    tokens: int | None = None
+    """Tokens of what is found, a count; 16."""
+    population: int | None = None
+    """Texts of the first generation, of which half are kept in each, a count; official 200, quick
+    40."""
+    generations: int | None = None
+    """Generations, a count; official 3000, quick 100."""
+    crossover: float | None = None
+    """Odds that a kept text is crossed with another; 0.5."""
+    mutation: float | None = None
+    """Odds that a text has one token changed; 0.25."""
+    seeded: bool | None = None
+    """Whether the prompt without the concept's words is in the first generation; official false,
+    quick true."""
+    elitist: bool | None = None
+    """Whether kept texts stay as they are; official false, quick true."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
         """Refuse SDXL, and texts that are longer than the text encoder reads."""
-        _text.check(pipe, [], 0)
-        _text.check_length(pipe, self.tokens)
+        from bench.attacks import _text
 
-    def evaluations(self) -> int:
-        """Return 0: only the text encoder is asked."""
-        return 0
+        _text.check(pipe, [], lambda count: 0)
+        _text.check_length(pipe, self._plan().tokens)
+
+    def cost(self, prompts: int) -> Cost:
+        """Return nothing: only the text encoder is asked."""
+        self._plan()
+        return Cost()
+
+    def _plan(self) -> Plan:
+        plan = settled(self, PLANS)
+        for name in ("crossover", "mutation"):
+            if getattr(plan, name) > 1:
+                raise InputError(f"option {name} is {getattr(plan, name)}, allowed is 0 to 1")
+        if plan.population < 2:
+            raise InputError(f"option population is {plan.population}, allowed is 2 or more")
+        return plan
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the fittest texts, found with the un-erased model's text encoder alone."""
-        pipe = problem.original
-        self.check(pipe, problem.prompts)
-        generator = torch.Generator().manual_seed(problem.seed)
-        words = _text.vocabulary(pipe)
-        aim = encoded(pipe, [prompt.text for prompt in problem.prompts])
-        aim = aim + self.strength * direction(pipe, problem.concept)
-        count, half = len(problem.prompts), self.population // 2
-        shape = (count, self.population, self.tokens)
-        texts = torch.randint(len(words.ids), shape, generator=generator)
-        for number, prompt in enumerate(problem.prompts):
-            # A random start alone needs thousands of generations; the prompt is a fair first guess.
-            own = known(words, _text.tokens(pipe, prompt.text))[: self.tokens]
-            texts[number, 0, : len(own)] = torch.tensor(own, dtype=texts.dtype)
-        fitness = distance(pipe, words, texts, aim)
-        for generation in range(self.generations):
-            order = fitness.argsort(dim=1)[:, :half]
-            parents = texts.gather(1, order[..., None].expand(-1, -1, self.tokens))
-            children = self._children(parents, self.population - half, len(words.ids), generator)
-            texts = torch.cat([parents, children], dim=1)
-            made = distance(pipe, words, children, aim)
-            fitness = torch.cat([fitness.gather(1, order), made], dim=1)
-            progress("ring_a_bell", generation + 1, self.generations)
-        best = fitness.argmin(dim=1)
-        return [
-            Found(words.text(texts[i, best[i]].tolist()), float(fitness[i, best[i]]))
-            for i in range(count)
-        ]
+        import torch
 
-    def _children(
-        self, parents: Tensor, count: int, words: int, generator: torch.Generator
-    ) -> Tensor:
-        """Return crossed and mutated texts, (prompts, count, tokens)."""
-        prompts, half, tokens = parents.shape
-        pairs = torch.randint(half, (2, prompts, count, 1), generator=generator)
-        first, second = (parents.gather(1, some.expand(-1, -1, tokens)) for some in pairs)
-        cut = torch.randint(1, max(tokens, 2), (prompts, count, 1), generator=generator)
-        crossed = torch.rand((prompts, count, 1), generator=generator) < self.crossover
-        children = torch.where(crossed & (torch.arange(tokens) >= cut), second, first)
-        place = torch.randint(tokens, (prompts, count, 1), generator=generator)
-        other = torch.randint(words, (prompts, count, 1), generator=generator)
-        mutated = torch.rand((prompts, count, 1), generator=generator) < self.mutation
-        return torch.where(mutated & (torch.arange(tokens) == place), other, children)
+        from bench.attacks import _search, _text
+
+        pipe, plan = problem.original, self._plan()
+        self.check(pipe, problem.prompts)
+        words = (_text.vocabulary if self.convention == "quick" else _text.every_token)(pipe)
+        aims = encoded(pipe, [prompt.text for prompt in problem.prompts])
+        aims = aims + plan.strength * direction(pipe, problem.concept)
+        found: list[Found] = []
+        generators = _search.generators(problem)
+        for prompt, aim, generator in zip(problem.prompts, aims, generators, strict=True):
+            shape = (plan.population, plan.tokens)
+            texts = torch.randint(len(words.ids), shape, generator=generator)
+            if plan.seeded:
+                rest = without(prompt.text, problem.concept)
+                own = known(words, _text.tokens(pipe, rest))[: plan.tokens]
+                texts[0, : len(own)] = torch.tensor(own, dtype=texts.dtype)
+            for generation in range(plan.generations):
+                if generation:
+                    texts = bred(texts, len(words.ids), plan, generator)
+                fitness = distance(pipe, words, texts, aim)
+                order = fitness.argsort()[: plan.population // 2]
+                texts, fitness = texts[order], fitness[order]
+                done = len(found) * plan.generations + generation + 1
+                progress("ring_a_bell", done, len(aims) * plan.generations)
+            found.append(Found(words.text(texts[0].tolist()), float(fitness[0])))
+        return found
+
+
+def bred(kept: Tensor, words: int, plan: Plan, generator: torch.Generator) -> Tensor:
+    """Return a generation: the kept texts, the children of crossed ones, and mutations in all.
+
+    Args:
+        kept: The better half of the last one, (texts, tokens).
+        words: Size of the vocabulary.
+        plan: Odds of crossing and of mutation, and whether the kept ones are spared.
+        generator: Source of chance.
+    """
+    import torch
+
+    count, tokens = kept.shape
+    crossed = torch.rand(count, generator=generator) < plan.crossover
+    other = kept[torch.randint(count, (count,), generator=generator)][crossed]
+    one = kept[crossed]
+    # The point is before any of the tokens, the first one too.
+    cut = torch.randint(tokens, (len(one), 1), generator=generator)
+    head = torch.arange(tokens) < cut
+    children = [torch.where(head, one, other), torch.where(head, other, one)]
+    texts = torch.cat([kept, *children])
+    mutated = torch.rand(len(texts), generator=generator) < plan.mutation
+    if plan.elitist:
+        mutated[:count] = False
+    place = torch.randint(tokens, (len(texts), 1), generator=generator)
+    fresh = torch.randint(words, (len(texts), 1), generator=generator)
+    return torch.where(mutated[:, None] & (torch.arange(tokens) == place), fresh, texts)
 
 
 def encoded(pipe: Any, texts: Sequence[str]) -> Tensor:
     """Return text embeddings, fp32 (texts, positions, width)."""
+    from bench.attacks import _text
+
     return _text.states(pipe, _text.rows(pipe, [_text.tokens(pipe, text) for text in texts]))
 
 
@@ -139,8 +181,15 @@ def direction(pipe: Any, concept: Concept) -> Tensor:
     """
     pairs = PAIRS[concept.kind]
     with_it = encoded(pipe, [present.format(concept.name) for present, _ in pairs])
-    without = encoded(pipe, [absent for _, absent in pairs])
-    return (with_it - without).mean(0)
+    absent = encoded(pipe, [text for _, text in pairs])
+    return (with_it - absent).mean(0)
+
+
+def without(text: str, concept: Concept) -> str:
+    """Return the text without the concept's name and synonyms."""
+    for phrase in sorted((concept.name, *concept.synonyms), key=len, reverse=True):
+        text = re.sub(rf"(?i)\b{re.escape(phrase)}(s|es|'s)?\b", " ", text)
+    return " ".join(text.split())
 
 
 def known(words: _text.Vocabulary, ids: Sequence[int]) -> list[int]:
@@ -150,16 +199,16 @@ def known(words: _text.Vocabulary, ids: Sequence[int]) -> list[int]:
 
 
 def distance(pipe: Any, words: _text.Vocabulary, texts: Tensor, aim: Tensor) -> Tensor:
-    """Return each text's squared distance from its prompt's aim, (prompts, texts).
+    """Return each text's squared distance from the aim, (texts,).
 
     Args:
         pipe: A diffusers pipeline.
         words: The vocabulary.
-        texts: Indices of words, (prompts, texts, tokens).
-        aim: (prompts, positions, width).
+        texts: Indices of words, (texts, tokens).
+        aim: (positions, width).
     """
-    prompts, count, _ = texts.shape
-    ids = words.ids.cpu()[texts.flatten(0, 1)]
+    from bench.attacks import _text
+
+    ids = words.ids.cpu()[texts]
     made = _text.states(pipe, _text.rows(pipe, ids.tolist()))
-    made = made.view(prompts, count, *made.shape[1:])
-    return (made - aim[:, None]).square().flatten(2).sum(2).cpu()
+    return (made - aim).square().flatten(1).sum(1).cpu()

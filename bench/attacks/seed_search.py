@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.attacks import Attack, Found, Problem
+from bench.attacks import Attack, Cost, Found, Problem
 from bench.types import Progress, silent
 
 
@@ -16,13 +15,12 @@ class SeedSearch(Attack):
 
     paper: ClassVar[str] = "none: the floor of the comparison"
     adaptive: ClassVar[bool] = False
-    costs: ClassVar[Mapping[str, int]] = {"quick": 0, "full": 0}
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts themselves."""
         progress("seed_search", len(problem.prompts), len(problem.prompts))
         return [Found(prompt.text) for prompt in problem.prompts]
 
-    def evaluations(self) -> int:
+    def cost(self, prompts: int) -> Cost:
         """Return 0: only candidates are drawn."""
-        return 0
+        return Cost()

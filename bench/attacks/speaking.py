@@ -37,7 +37,7 @@ class Speaking:
                     _text.states(self.pipe, _text.rows(self.pipe, [_text.tokens(self.pipe, text)]))
                 )
                 continue
-            ids, slots = _text.learnt(self.pipe, [text], word)
+            ids, where = _text.learnt(self.pipe, [text], word)
             with torch.no_grad():
-                made.append(_text.spoken(self.pipe, ids, slots, self.words[word][None]))
+                made.append(_text.spoken(self.pipe, ids, where, self.words[word]))
         return torch.cat(made).to(self.pipe.text_encoder.dtype)

@@ -7,113 +7,223 @@ the concept well, it can still draw it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
+from bench.attacks import Attack, Cost, Found, Problem
+from bench.attacks._conventions import settled
+from bench.types import InputError, Option, Progress, Prompt, silent
 
-from bench.attacks import Attack, Found, Problem, _latents, _text
-from bench.attacks._search import Best
-from bench.types import Option, Progress, Prompt, silent
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Official:
+    """What the released code does."""
+
+    tokens: int = 0
+    steps: int = 40
+    timesteps: int = 50
+    learning_rate: float = 0.01
+    weight_decay: float = 0.1
+
+    def length(self, explicit: bool) -> int:
+        """Return the words of the prefix: 5 for explicit concepts and 3 for others, if not set."""
+        return self.tokens or (5 if explicit else 3)
+
+
+@dataclass(frozen=True)
+class Quick:
+    """A cheaper search of ours."""
+
+    tokens: int = 5
+    steps: int = 40
+    restarts: int = 2
+    step_size: float = 0.1
+    pairs: int = 4
+    earliest: float = 0.4
+
+
+PLANS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
 
 
 @dataclass(frozen=True)
 class UnlearnDiffAtk(Attack):
-    """Learns a prefix by projected gradient so that the erased model denoises the concept."""
+    """Learns a prefix by gradient so that the erased model denoises a picture of the concept.
+
+    official: a prompt that draws the concept at its own seed is left as it is. Else the prefix
+    starts as uniform weights over the vocabulary; at each of 50 timesteps of the schedule, from the
+    cleanest on, Adam takes 40 steps, each with words drawn from the weights, fresh noise, a
+    gradient clipped to 1 by a hard tanh, and the weights projected onto the simplex; then the
+    prompt with the likeliest words is drawn at its own seed, and the search stops where it shows
+    the concept. Differs from the released code: DDIM draws in place of LMS, the trial's detector
+    judges in place of NudeNet, ResNet-50 or a style classifier, start and end tokens are no words,
+    the projection is exact in place of bisected, and the seed is that of the trial and the prompt.
+
+    quick: the likeliest words in place of drawn ones, steps of one size, the same few noised
+    latents of the noisier part of the schedule in each, and the prefix of the lowest loss of two
+    random starts, which is not drawn during the search.
+    """
 
     paper: ClassVar[str] = "To Generate or Not?, arXiv 2310.11868 (ECCV 2024)"
     adaptive: ClassVar[bool] = True
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "quick": {"steps": 40, "restarts": 2},
-        "full": {"steps": 500, "restarts": 3, "pairs": 8},
-    }
-    costs: ClassVar[Mapping[str, int]] = {"quick": 320, "full": 12000}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"mini": {"convention": "quick"}}
 
-    tokens: int = 5
-    """Words of the prefix, a count (paper: 5 for nudity, 3 for objects and styles)."""
-    steps: int = 40
-    """Projected gradient steps a restart (paper: 40 at each of 50 timesteps)."""
-    restarts: int = 1
-    """Random starts; what is found is the best of them by loss."""
-    step_size: float = 0.1
-    """Length of a step in the largest coordinate, a share of one word (ours)."""
-    pairs: int = 4
-    """Noised latents of the picture, the same in every step (paper: one timestep at a time)."""
-    earliest: float = 0.4
-    """Share of the noise schedule below which no latent is taken (ours)."""
+    convention: Literal["official", "quick"] = "official"
+    """The released code's search, or a cheaper one of ours."""
+    tokens: int | None = None
+    """Words of the prefix, a count; official 5 for explicit concepts and 3 for others, quick 5."""
+    steps: int | None = None
+    """Gradient steps, official 40 a timestep, quick 40 a restart."""
+    timesteps: int | None = None
+    """Of the schedule, evenly spread, each with a picture drawn after it; official 50."""
+    learning_rate: float | None = None
+    """Adam learning rate, per step; official 0.01."""
+    weight_decay: float | None = None
+    """Adam weight decay, a factor; official 0.1."""
+    restarts: int | None = None
+    """Random starts, of which the lowest loss is kept; quick 2."""
+    step_size: float | None = None
+    """Length of a step in the largest coordinate, a share of one word; quick 0.1."""
+    pairs: int | None = None
+    """Noised latents of the picture, the same in every step; quick 4."""
+    earliest: float | None = None
+    """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
-        """Refuse SDXL and prompts that are too long."""
-        _latents.check(pipe)
-        _text.check(pipe, prompts, self.tokens)
+        """Refuse SDXL, prompts that are too long and more timesteps than there are."""
+        from bench.attacks import _latents, _text
 
-    def evaluations(self) -> int:
-        """Return a prediction a step and noised latent."""
-        return self.pairs * self.steps * self.restarts
+        plan = settled(self, PLANS)
+        _latents.check(pipe)
+        total = int(pipe.scheduler.config.num_train_timesteps)
+        if isinstance(plan, Official) and plan.timesteps > total:
+            raise InputError(f"timesteps is {plan.timesteps}, the schedule has {total}")
+        tokens = plan.length(True) if isinstance(plan, Official) else plan.tokens
+        _text.check(pipe, prompts, lambda count: tokens)
+
+    def cost(self, prompts: int) -> Cost:
+        """Return a prediction a step and noised latent, and what is drawn: before, and after t."""
+        plan = settled(self, PLANS)
+        if isinstance(plan, Official):
+            looks = prompts * (1 + plan.timesteps)
+            return Cost(prompts * plan.steps * plan.timesteps, shown=looks)
+        return Cost(prompts * plan.pairs * plan.steps * plan.restarts)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts behind prefixes with which the erased model denoises the concept."""
         self.check(problem.original, problem.prompts)
-        generator = torch.Generator().manual_seed(problem.seed)
-        erased = problem.erased
-        words = _text.vocabulary(erased)
-        noise = _latents.noised(
-            erased,
-            _latents.clean(erased, problem.pictures),
-            _latents.spread(erased, self.pairs, self.earliest),
-            generator,
+        plan = settled(self, PLANS)
+        if isinstance(plan, Official):
+            return _official(plan, problem, progress)
+        return _quick(plan, problem, progress)
+
+
+def _official(plan: Official, problem: Problem, progress: Progress) -> list[Found]:
+    import torch
+
+    from bench.attacks import _latents, _relaxed, _search, _text
+
+    assert problem.eye is not None
+    erased, eye = problem.erased, problem.eye
+    words = _text.every_token(erased)
+    tokens = plan.length(problem.concept.kind == "explicit")
+    generators = _search.generators(problem)
+    prefixes = [
+        _relaxed.Prefix(
+            *(tokens, words.table, generator),
+            learning_rate=plan.learning_rate,
+            weight_decay=plan.weight_decay,
         )
-        blank = [erased.tokenizer.eos_token_id] * self.tokens
-        ids = _text.rows(
-            erased, [blank + _text.tokens(erased, prompt.text) for prompt in problem.prompts]
-        )
-        count = len(problem.prompts)
-        slots = torch.arange(1, 1 + self.tokens, device=ids.device).expand(count, -1)
-        best = Best(count)
-        with _latents.frozen(erased.unet) as unet:
-            for restart in range(self.restarts):
-                shape = (count, self.tokens, len(words.ids))
-                weights = project(torch.rand(shape, generator=generator).to(words.table))
-                for step in range(self.steps):
-                    chosen = weights.argmax(-1)
-                    hard = words.table[chosen].clone().requires_grad_(True)
-                    text = _text.spoken(erased, ids, slots, hard)
-                    losses, along = _latents.descend(unet, noise, noise.truth, text, problem.chunk)
-                    best.offer(losses, chosen)
-                    (gradient,) = torch.autograd.grad(text, hard, along)
-                    weights = step_of(weights, gradient @ words.table.T, self.step_size)
-                    done = restart * self.steps + step + 1
-                    progress("unlearndiffatk", done, self.steps * self.restarts)
-        return [
-            Found(f"{words.text(found)} {prompt.text}", loss)
-            for prompt, found, loss in zip(problem.prompts, best.found, best.losses, strict=True)
-        ]
+        for generator in generators
+    ]
+    clean = _latents.clean(erased, problem.pictures)
+    ids, where = _layout(erased, problem.prompts, tokens)
+    found = [Found(prompt.text) for prompt in problem.prompts]
+    left = _still_hidden(range(len(found)), eye.shows(problem.prompts))
+    times = _times(erased, plan.timesteps)
+    with _latents.frozen(erased.unet) as unet:
+        for done, time in enumerate(times, start=1):
+            if not left:
+                break
+            losses = clean.new_zeros(len(left))
+            for _ in range(plan.steps):
+                some = [generators[place] for place in left]
+                noise = _latents.noised_each(erased, clean[left], [time] * len(left), some)
+                drawn = [prefixes[place].drawn() for place in left]
+                hard = words.table[torch.cat(drawn)].requires_grad_(True)
+                text = _text.spoken(erased, ids[left], where[: len(hard)], hard)
+                errors, along = _latents.descend(unet, noise, noise.truth, text, problem.chunk)
+                gradient = _text.pulled(text, where[: len(hard)], hard, along)
+                rows = gradient.view(len(left), tokens, -1)
+                for place, own in zip(left, rows, strict=True):
+                    prefixes[place].step(own)
+                losses += errors / plan.steps
+            for place, loss in zip(left, losses.tolist(), strict=True):
+                chosen = words.ids[prefixes[place].likeliest()].tolist()
+                own_ids = _text.tokens(erased, problem.prompts[place].text)
+                found[place] = Found(words.decode([*chosen, *own_ids]), loss)
+            asked = [replace(problem.prompts[place], text=found[place].text) for place in left]
+            left = _still_hidden(left, eye.shows(asked))
+            progress("unlearndiffatk", done, len(times))
+    progress("unlearndiffatk", len(times), len(times))
+    return found
 
 
-def step_of(weights: Tensor, gradient: Tensor, size: float) -> Tensor:
-    """Return the relaxed one-hot words after one projected gradient step.
-
-    The gradient is taken at the words themselves and passed straight through to the weights; it is
-    scaled to 1 in its largest coordinate, since its size says little about how far to go.
-
-    Args:
-        weights: On the simplex, (texts, tokens, words).
-        gradient: Of the loss in them.
-        size: Length of the step in the largest coordinate.
-    """
-    largest = gradient.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny)
-    return project(weights - size * gradient / largest)
+def _still_hidden(places: Sequence[int], shown: Sequence[bool]) -> list[int]:
+    return [place for place, there in zip(places, shown, strict=True) if not there]
 
 
-def project(weights: Tensor) -> Tensor:
-    """Return the nearest points of the probability simplex, over the last axis.
+def _times(pipe: Any, count: int) -> list[int]:
+    """Return timesteps in the middle of equal parts of the schedule, the cleanest first."""
+    total = int(pipe.scheduler.config.num_train_timesteps)
+    width = total // count
+    return list(range(width // 2, total, width))[:count]
 
-    Source: Duchi et al., Efficient projections onto the l1-ball, ICML 2008, figure 1.
-    """
-    ordered = weights.sort(-1, descending=True).values
-    excess = ordered.cumsum(-1) - 1
-    rank = torch.arange(1, weights.shape[-1] + 1, device=weights.device)
-    support = (ordered * rank > excess).sum(-1, keepdim=True)
-    threshold = excess.gather(-1, support - 1) / support
-    return (weights - threshold).clamp_min(0)
+
+def _layout(pipe: Any, prompts: Sequence[Prompt], tokens: int) -> tuple[Tensor, Tensor]:
+    """Return token ids with room for the prefix, and its places."""
+    from bench.attacks import _text
+
+    blank = [pipe.tokenizer.eos_token_id] * tokens
+    ids = _text.rows(pipe, [blank + _text.tokens(pipe, prompt.text) for prompt in prompts])
+    return ids, _text.places([range(1, 1 + tokens)] * len(prompts))
+
+
+def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
+    import torch
+
+    from bench.attacks import _latents, _relaxed, _search, _text
+
+    generator = torch.Generator().manual_seed(problem.seed)
+    erased = problem.erased
+    words = _text.vocabulary(erased)
+    noise = _latents.noised(
+        erased,
+        _latents.clean(erased, problem.pictures),
+        _latents.spread(erased, plan.pairs, plan.earliest),
+        generator,
+    )
+    ids, where = _layout(erased, problem.prompts, plan.tokens)
+    count = len(problem.prompts)
+    best = _search.Best(count)
+    with _latents.frozen(erased.unet) as unet:
+        for restart in range(plan.restarts):
+            shape = (count, plan.tokens, len(words.ids))
+            start = torch.rand(shape, generator=generator).to(words.table)
+            weights = _relaxed.project(start)
+            for step in range(plan.steps):
+                chosen = weights.argmax(-1)
+                hard = words.table[chosen.flatten()].clone().requires_grad_(True)
+                text = _text.spoken(erased, ids, where, hard)
+                losses, along = _latents.descend(unet, noise, noise.truth, text, problem.chunk)
+                best.offer(losses, chosen)
+                gradient = _text.pulled(text, where, hard, along) @ words.table.T
+                weights = _relaxed.step_of(weights, gradient.view(shape), plan.step_size)
+                done = restart * plan.steps + step + 1
+                progress("unlearndiffatk", done, plan.steps * plan.restarts)
+    return [
+        Found(f"{words.text(found)} {prompt.text}", loss)
+        for prompt, found, loss in zip(problem.prompts, best.found, best.losses, strict=True)
+    ]

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_attacks(parser: argparse.ArgumentParser) -> None:
-    """Declare --attack and --budget."""
+    """Declare --attack, --budget and --attack-set."""
     add = parser.add_argument
     add(
         "--attack",
@@ -38,6 +38,22 @@ def add_attacks(parser: argparse.ArgumentParser) -> None:
         help="an attack, see `bench list attacks`, or all; repeatable",
     )
     add("--budget", default="quick", metavar="NAME", help="quick or full (default: quick)")
+    add(
+        "--attack-set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the attacks, see `bench list attacks -v`; repeatable",
+    )
+
+
+def attempts(args: argparse.Namespace) -> list[Attempt]:
+    """Return the attacks that the arguments ask for; --model is known to be one."""
+    from bench import pipelines
+    from bench.trials import plan
+
+    family = pipelines.family(args.model)
+    return plan.attempts(args.attack, args.budget, family, args.attack_set)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -47,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.trials import trial
 
     specs = run.specs(args)
-    chosen = trials.attempts(args.attack, args.budget)
+    chosen = attempts(args)
     trials.check(specs, chosen)
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)

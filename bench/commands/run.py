@@ -72,7 +72,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.trials import plan as trials
 
     runs = specs(args)
-    chosen = trials.attempts(args.attack, args.budget) if args.attack else []
+    chosen = attack.attempts(args) if args.attack or args.attack_set else []
     if chosen:
         trials.check(runs, chosen)
     plan.check_out(args.out)

@@ -30,7 +30,8 @@ candidates show the concept, `first` the number of the first that does, `evaluat
 the prompt's share of its batch."""
 
 SUMMARY = (
-    *("method", "model", "suite", "case", "role", "kind", "budget", "metric", "n", "left_out"),
+    *("method", "model", "suite", "case", "role", "kind", "convention", "budget"),
+    *("metric", "n", "left_out"),
     *("before", "before_low", "before_high", "after", "after_low", "after_high"),
     *("evaluations", "images", "seconds", "edit"),
 )
@@ -117,10 +118,10 @@ class TrialFolder:
 def collect(run: RunFolder) -> list[Row]:
     """Write the run's attacks.csv from its finished trials, and return its rows.
 
-    Trials of an edit that is no longer there are left out.
+    Trials of an edit that is no longer there are left out, as are those of another layout.
     """
     paths = sorted((run.path / "attacks").glob("*/*/summary.csv"))
-    rows = [row for path in paths for row in read_rows(path)]
+    rows = [row for path in paths for row in read_rows(path) if tuple(row) == SUMMARY]
     edits = {case: run.edit_path(case) for case in {row["case"] for row in rows}}
     hashes = {case: sha256(edit) for case, edit in edits.items() if edit.exists()}
     rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
@@ -130,13 +131,17 @@ def collect(run: RunFolder) -> list[Row]:
 
 
 def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
-    """Put success after each attack among a finished run's scores, as role `attack.<name>`."""
+    """Put success after each attack among a finished run's scores.
+
+    The role is `attack.<name>.<convention>`, or `attack.<name>` of an attack that has only one.
+    """
     if not run.is_done():
         return
     record = run.read_record()
     found = [
         Score(
-            **{name: row[name] for name in ("method", "model", "suite", "case", "metric", "role")},
+            **{name: row[name] for name in ("method", "model", "suite", "case", "metric")},
+            role=".".join(filter(None, (row["role"], row["convention"]))),
             value=float(row["after"]),
             low=float(row["after_low"]),
             high=float(row["after_high"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 from bench import pipelines, registry
 from bench.content import Content
 from bench.generate import generate, image_path
+from bench.metrics import _clip
 from bench.store import UNEDITED, RunFolder, write_rows
 from bench.trials import plan
 from bench.trials.detector import Detector, detector
+from bench.trials.examples import apart
 from bench.trials.plan import Attempt
-from bench.types import Case, InputError, Progress, Prompt, RunSpec, Suite
+from bench.types import Case, Concept, InputError, Progress, Prompt, RunSpec, Suite
 
 
 @dataclass
@@ -71,12 +73,25 @@ class Ground:
             InputError: see `attack`.
         """
         for attempt in chosen:
-            registry.load_attack(attempt.entry, attempt.options).check(self.pipe, self.asked)
+            attack = registry.load_attack(attempt.entry, attempt.options)
+            attack.check(self.pipe, self.asked)
+            if attack.cost(1).likened:
+                _clip.reader(pipelines.family(self.spec.model), self.device)
         if not self.usable:
             raise InputError(
                 f"the un-erased {self.spec.model} draws the concept of none of the "
                 f"{len(self.asked)} prompts of case {self.case.name}, so nothing can come back"
             )
+
+    def examples(
+        self, concept: Concept, tested: Collection[Prompt], count: int
+    ) -> tuple[Path, ...]:
+        """Return the un-erased model's pictures of a concept for prompts of their own."""
+        rows = apart(concept, tested, count)
+        if not rows:
+            return ()
+        folder = self.folder.path / "attacks" / self.case.name / "examples"
+        return tuple(generate(self.pipe, rows, folder, self.spec.sampler, progress=self.progress))
 
     def drawn(self, pipe: Any, run: RunFolder, name: str) -> list[Path]:
         """Return a model's pictures of the prompts: the run's own, or drawn beside the trials."""

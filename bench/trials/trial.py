@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench import pipelines, prompts, registry, runner
+from bench.attacks import Attack
 from bench.generate import generate
 from bench.store import UNEDITED, Row, RunFolder, write_bytes
 from bench.trials import plan
@@ -20,10 +21,6 @@ from bench.trials.folder import RESULT, TrialFolder, collect, digest, sha256
 from bench.trials.ground import Ground
 from bench.trials.plan import Attempt
 from bench.types import ORIGINAL, Progress, Prompt, RunSpec, silent
-
-CHUNK = {"mini": 40}
-"""Latents that go through the U-Net at once with a gradient, by model family."""
-SMALL_CHUNK = 4
 
 
 def attack(
@@ -141,6 +138,11 @@ class Trial:
 
         return apply_edit(self.ground.pipe, self.edit)
 
+    @cached_property
+    def attack(self) -> Attack:
+        """The attack with its options."""
+        return registry.load_attack(self.attempt.entry, self.attempt.options)
+
     def finished(self) -> Row | None:
         """Return the finished trial's summary, None if something is left; loads no model."""
         return self.folder.summary() if self.edit.exists() else None
@@ -165,6 +167,7 @@ class Trial:
             "role": f"attack.{self.attempt.entry.name}",
             "kind": self.attempt.kind,
             "budget": self.attempt.budget,
+            "convention": self.attempt.convention,
             "metric": ground.detector.name,
             "left_out": str(len(ground.asked) - len(rows)),
             "edit": self.edit_hash,
@@ -189,7 +192,7 @@ class Trial:
 
     def _batches(self) -> Iterator[list[int]]:
         """Yield the places of prompts that are searched for together, of one concept each."""
-        size = self.attempt.amount.batch
+        size = len(self.ground.usable) if self.attack.together else self.attempt.amount.batch
         by_concept: dict[str, list[int]] = {}
         for place, row in enumerate(self.ground.usable):
             by_concept.setdefault(row.concept, []).append(place)
@@ -201,25 +204,16 @@ class Trial:
         """Search for the prompts of a batch, and keep what was found before it is drawn."""
         from safetensors.torch import save
 
-        from bench.attacks import Problem
         from bench.meter import counted
+        from bench.trials.problem import pose
 
-        ground, entry = self.ground, self.attempt.entry
-        asked = tuple(ground.usable[place] for place in batch)
-        problem = Problem(
-            original=ground.pipe,
-            erased=self.erased if entry.adaptive else None,
-            concept=prompts.known_concepts(ground.suite)[asked[0].concept],
-            prompts=asked,
-            pictures=tuple(ground.pictures[row.id] for row in asked),
-            seed=self.spec.seed,
-            chunk=CHUNK.get(pipelines.family(self.spec.model), SMALL_CHUNK),
-        )
+        ground = self.ground
+        asked = [ground.usable[place] for place in batch]
+        tested = [each for row in ground.asked for each in self.candidates(row, row.text)]
+        problem = pose(ground, self.attack, self.erased, asked, tested, self.spec.seed)
         start = time.perf_counter()
         with counted() as spent:
-            found = registry.load_attack(entry, self.attempt.options).search(
-                problem, ground.progress
-            )
+            found = self.attack.search(problem, ground.progress)
         seconds = time.perf_counter() - start
         learnt = {each.word: each.embedding for each in found if each.embedding is not None}
         if learnt:

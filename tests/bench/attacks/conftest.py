@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,35 @@ import pytest
 from PIL import Image
 
 from bench import pipelines
-from bench.attacks import Problem
+from bench.attacks import Eye, Problem
 from bench.types import Concept, Prompt
 
 TEXTS = ("a photo of an airplane", "a red airplane in the desert")
+EXAMPLES = 3
+"""Pictures drawn apart."""
+
+
+@dataclass
+class Scripted(Eye):
+    """Sees what it is told to see, and remembers what it was asked."""
+
+    shown: Callable[[Prompt, int], bool] = lambda prompt, look: False
+    """Whether a prompt's picture shows the concept at the n-th look."""
+    alike: Callable[[Prompt, int], float] = lambda prompt, look: 0.0
+    """How much it is like the un-erased model's."""
+    looks: list[list[Prompt]] = field(default_factory=list)
+
+    def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
+        self.looks.append(list(prompts))
+        return [self.shown(prompt, len(self.looks) - 1) for prompt in prompts]
+
+    def likeness(self, prompts: Sequence[Prompt]) -> list[float]:
+        self.looks.append(list(prompts))
+        return [self.alike(prompt, len(self.looks) - 1) for prompt in prompts]
+
+    @property
+    def drawn(self) -> int:
+        return sum(len(look) for look in self.looks)
 
 
 @pytest.fixture
@@ -29,20 +54,29 @@ def erased(tiny_pipe: Any) -> Any:
 
 
 @pytest.fixture
-def problem(tiny_pipe: Any, erased: Any, airplane: Concept, tmp_path: Path) -> Problem:
+def eye() -> Scripted:
+    """An eye that sees nothing unless it is told to."""
+    return Scripted()
+
+
+@pytest.fixture
+def problem(
+    tiny_pipe: Any, erased: Any, eye: Scripted, airplane: Concept, tmp_path: Path
+) -> Problem:
     rng = np.random.default_rng(0)
     pictures = []
-    for number in range(len(TEXTS)):
+    for number in range(len(TEXTS) + EXAMPLES):
         pictures.append(tmp_path / f"{number}.png")
         Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(pictures[-1])
     prompts = tuple(
         Prompt(f"airplane-{number}", text, number, "target", "airplane")
         for number, text in enumerate(TEXTS)
     )
-    return Problem(tiny_pipe, erased, airplane, prompts, tuple(pictures), seed=0)
+    own, apart = tuple(pictures[: len(TEXTS)]), tuple(pictures[len(TEXTS) :])
+    return Problem(tiny_pipe, erased, airplane, prompts, own, 0, examples=apart, eye=eye)
 
 
 @pytest.fixture
 def without_erased(problem: Problem) -> Callable[[], Problem]:
     """The problem as a transfer attack gets it."""
-    return lambda: replace(problem, erased=None)
+    return lambda: replace(problem, erased=None, eye=None)

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from transformers import CLIPTextModel
 
 from bench import pipelines
 from bench.attacks import _text
@@ -23,11 +24,11 @@ TEXTS = ["a photo of an airplane", "a cat in the snow at night"]
 def test_embeddings_given_by_hand_say_what_the_tokens_say(tiny_pipe: Any) -> None:
     ids = _text.rows(tiny_pipe, [_text.tokens(tiny_pipe, text) for text in TEXTS])
     torch.testing.assert_close(_text.states(tiny_pipe, ids), pipelines.encode(tiny_pipe, TEXTS))
-    slots = torch.tensor([[2, 4], [1, 3]])
+    where = _text.places([[2, 4, 5], [1]])
     table = tiny_pipe.text_encoder.get_input_embeddings().weight.detach()
-    same = _text.spoken(tiny_pipe, ids, slots, table[ids.gather(1, slots)])
+    same = _text.spoken(tiny_pipe, ids, where, table[ids[where[:, 0], where[:, 1]]])
     torch.testing.assert_close(same, pipelines.encode(tiny_pipe, TEXTS))
-    other = _text.spoken(tiny_pipe, ids, slots, torch.zeros(2, 2, table.shape[1]))
+    other = _text.spoken(tiny_pipe, ids, where, torch.zeros(4, table.shape[1]))
     assert (other - same).abs().amax() > 0.01
     # The next call reads tokens again: nothing stays hooked.
     torch.testing.assert_close(_text.states(tiny_pipe, ids), pipelines.encode(tiny_pipe, TEXTS))
@@ -35,19 +36,90 @@ def test_embeddings_given_by_hand_say_what_the_tokens_say(tiny_pipe: Any) -> Non
 
 def test_the_gradient_in_an_embedding_is_that_of_differences(tiny_pipe: Any) -> None:
     ids = _text.rows(tiny_pipe, [_text.tokens(tiny_pipe, TEXTS[0])])
-    slots = torch.tensor([[5]])
+    where = _text.places([[5]])
     table = tiny_pipe.text_encoder.get_input_embeddings().weight.detach()
-    soft = table[ids[:, 5]][:, None].clone().requires_grad_(True)
+    soft = table[ids[:, 5]].clone().requires_grad_(True)
     weight = torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(0))
 
     def value(x: torch.Tensor) -> torch.Tensor:
-        return (_text.spoken(tiny_pipe, ids, slots, x) * weight).sum()
+        return (_text.spoken(tiny_pipe, ids, where, x) * weight).sum()
 
     (gradient,) = torch.autograd.grad(value(soft), soft)
     along = gradient / gradient.norm()
     with torch.no_grad():
         slope = (value(soft + 2e-3 * along) - value(soft - 2e-3 * along)) / 4e-3
     torch.testing.assert_close(slope, gradient.norm(), rtol=0.01, atol=1e-3)
+
+
+def along_of(scale: float, texts: int = 2) -> torch.Tensor:
+    """Return a gradient in the text whose largest coordinate differs from text to text."""
+    made = torch.randn(texts, 32, 32, generator=torch.Generator().manual_seed(4))
+    return made * scale * torch.tensor([1.0, 30.0]).view(-1, 1, 1)[:texts]
+
+
+def with_encoder(pipe: Any, dtype: torch.dtype) -> Any:
+    """Return a pipeline with a text encoder of the usual spread, in half precision."""
+    config = copy.deepcopy(pipe.text_encoder.config)
+    config.initializer_factor = 1.0
+    made = copy.copy(pipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made.text_encoder = CLIPTextModel(config).eval().to(dtype)
+    return made
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scale", [1e-7, 1e-10, 1.0, 300.0])
+def test_gradients_keep_their_direction_through_an_encoder_of_half_precision(
+    tiny_pipe: Any, dtype: torch.dtype, scale: float
+) -> None:
+    """The reference is the same rounded weights in fp32."""
+    half = with_encoder(tiny_pipe, dtype)
+    whole = copy.copy(half)
+    whole.text_encoder = copy.deepcopy(half.text_encoder).float()
+    ids = _text.rows(tiny_pipe, [_text.tokens(tiny_pipe, text) for text in TEXTS])
+    where = _text.places([[2, 4], [1]])
+    table = whole.text_encoder.get_input_embeddings().weight.detach()
+
+    def pulled(pipe: Any) -> torch.Tensor:
+        soft = table[ids[where[:, 0], where[:, 1]]].clone().requires_grad_(True)
+        return _text.pulled(_text.spoken(pipe, ids, where, soft), where, soft, along_of(scale))
+
+    soft = table[ids[where[:, 0], where[:, 1]]].clone().requires_grad_(True)
+    text = _text.spoken(whole, ids, where, soft)
+    (wanted,) = torch.autograd.grad(text, soft, along_of(scale))
+    torch.testing.assert_close(pulled(whole), wanted, rtol=1e-4, atol=0)
+    made = pulled(half)
+    assert made.dtype == torch.float32
+    for own, exact in zip(made, wanted, strict=True):
+        # In fp64, since squares of the smallest are nothing in fp32.
+        assert torch.cosine_similarity(own.double(), exact.double(), dim=0) >= 0.999
+        assert own.double().norm() / exact.double().norm() == pytest.approx(1, abs=0.02)
+
+
+def test_a_gradient_that_overflows_half_precision_is_made_smaller_on_the_way(
+    tiny_pipe: Any,
+) -> None:
+    half = with_encoder(tiny_pipe, torch.float16)
+    half.text_encoder.final_layer_norm.weight.data *= 2e4
+    ids = _text.rows(tiny_pipe, [_text.tokens(tiny_pipe, TEXTS[0])])
+    where = _text.places([[2]])
+    soft = (0.02 * torch.ones(1, 32).cumsum(1).sin()).requires_grad_(True)
+    text = _text.spoken(half, ids, where, soft)
+    along = along_of(1.0, texts=1)
+    (plain,) = torch.autograd.grad(text, soft, along, retain_graph=True)
+    assert not plain.isfinite().all()
+    made = _text.pulled(text, where, soft, along)
+    assert made.isfinite().all() and made.abs().amax() > 0
+
+
+def test_a_text_without_a_gradient_has_none(tiny_pipe: Any) -> None:
+    ids = _text.rows(tiny_pipe, [_text.tokens(tiny_pipe, text) for text in TEXTS])
+    where = _text.places([[2], [1]])
+    soft = torch.ones(2, 32, requires_grad=True)
+    along = along_of(1.0) * torch.tensor([0.0, 1.0]).view(-1, 1, 1)
+    made = _text.pulled(_text.spoken(tiny_pipe, ids, where, soft), where, soft, along)
+    assert made[0].abs().amax() == 0 and made[1].abs().amax() > 0
 
 
 @given(st.data())
@@ -97,12 +169,29 @@ def test_a_text_without_learnt_words_is_drawn_as_the_pipeline_draws_it(tiny_pipe
 
 def test_prompts_that_leave_no_room_are_refused(tiny_pipe: Any) -> None:
     prompt = Prompt("long", "a " * 28, 0, "target", "airplane")
-    _text.check(tiny_pipe, [prompt], 2)
+    _text.check(tiny_pipe, [prompt], lambda count: 2)
     with pytest.raises(InputError, match="prompt long has 28 tokens; with 3 more it must have"):
-        _text.check(tiny_pipe, [prompt], 3)
+        _text.check(tiny_pipe, [prompt], lambda count: count - 25)
     with pytest.raises(InputError, match="at most 30"):
         _text.check_length(tiny_pipe, 31)
     two = copy.copy(tiny_pipe)
     two.text_encoder_2 = two.text_encoder
     with pytest.raises(InputError, match="SDXL"):
-        _text.check(two, [], 0)
+        _text.check(two, [], lambda count: 0)
+
+
+def test_every_token_but_special_ones_is_searched_as_the_released_codes_do(tiny_pipe: Any) -> None:
+    every, typed = _text.every_token(tiny_pipe), _text.vocabulary(tiny_pipe)
+    special = set(tiny_pipe.tokenizer.all_special_ids)
+    assert set(every.ids.tolist()) == set(range(len(tiny_pipe.tokenizer))) - special
+    assert len(typed.ids) < len(every.ids) == len(every.table)
+    ids = _text.tokens(tiny_pipe, "a photo of an airplane")
+    assert every.text([every.ids.tolist().index(each) for each in ids]) == "a photo of an airplane"
+
+
+def test_what_cannot_be_printed_is_no_part_of_a_found_text(tiny_pipe: Any) -> None:
+    every = _text.every_token(tiny_pipe)
+    texts = [every.text([place]) for place in range(len(every.ids))]
+    assert all(text.isprintable() for text in texts)
+    raw = [tiny_pipe.tokenizer.decode([index]) for index in every.ids.tolist()]
+    assert not all(text.isprintable() for text in raw)
