@@ -29,7 +29,7 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
 
     short = width is not None and width < 120
     made = Table(title="share of prompts that bring the concept back, by the detector")
-    for name in ("method", "case", "attack", "convention") + (() if short else ("kind",)):
+    for name in ("method", "case", "attack") + (() if short else ("kind",)):
         made.add_column(name)
     for name in ("n", "before", "after", "U-Net" if short else "U-Net / prompt", "s"):
         made.add_column(name, justify="right")
@@ -39,13 +39,19 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
     for number, row in enumerate(ordered):
         last = number + 1 == len(ordered) or ordered[number + 1]["kind"] != row["kind"]
         made.add_row(
-            *(row["method"], row["case"], row["role"].removeprefix("attack."), row["convention"]),
+            *(row["method"], row["case"], label(row)),
             *(() if short else (row["kind"],)),
             *(row["n"], rate(row, "before", short), rate(row, "after", short)),
             *(f"{float(row['evaluations']):,.0f}", f"{float(row['seconds']):.0f}"),
             end_section=last,
         )
     return made
+
+
+def label(row: Row) -> str:
+    """Return the attack's name and its convention, where it has one, for example "p4d (quick)"."""
+    name, convention = row["role"].removeprefix("attack."), row["convention"]
+    return f"{name} ({convention})" if convention else name
 
 
 def rate(row: Row, moment: str, short: bool = False) -> str:

@@ -16,6 +16,7 @@ from bench.store import write_rows
 def row(name: str, kind: str, left_out: str = "0") -> dict[str, str]:
     return {
         **{"method": "esd", "case": "airplane", "role": f"attack.{name}", "kind": kind},
+        **{"convention": "" if name == "seed_search" else "quick"},
         **{"n": "10", "left_out": left_out, "evaluations": "1324.4", "seconds": "9.4"},
         **{"before": "0.1", "before_low": "0.018", "before_high": "0.404"},
         **{"after": "0.4", "after_low": "0.168", "after_high": "0.687"},
@@ -50,6 +51,15 @@ def test_rates_have_intervals_where_there_is_room() -> None:
     narrow = printed(80, LONG)
     assert all("…" not in line for line in narrow)
     assert "from above: adaptive, transfer" in narrow[-1]
+
+
+def test_every_attack_stands_with_its_convention() -> None:
+    official = ROWS[1] | {"convention": "official"}
+    for width in (80, 160):
+        lines = printed(width, official)
+        assert any(" p4d (quick) " in line for line in lines)
+        assert any(" p4d (official) " in line for line in lines)
+        assert any(" seed_search " in line for line in lines)
 
 
 def test_cases_say_what_was_left_out() -> None:

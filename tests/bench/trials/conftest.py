@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import pipelines, plan, registry
-from bench.attacks import Attack, Budget, Found, Problem
+from bench.attacks import Attack, Budget, Cost, Found, Problem
 from bench.store import RunFolder, read_rows
 from bench.trials import ground, trial
 from bench.trials import plan as trials
@@ -44,7 +44,7 @@ class Halver(Eraser):
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "p4d": {"steps": 2, "restarts": 1, "tokens": 2, "pairs": 1},
     "unlearndiffatk": {"steps": 2, "restarts": 1, "tokens": 2, "pairs": 1},
-    "inversion": {"steps": 2, "pairs": 1},
+    "inversion": {"steps": 2, "batch": 2, "examples": 3},
     "ring_a_bell": {"population": 4, "generations": 2, "tokens": 4},
     "seed_search": {},
 }
@@ -85,6 +85,17 @@ class Watched:
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
         self.attack.check(pipe, prompts)
+
+    @property
+    def together(self) -> bool:
+        return self.attack.together
+
+    @property
+    def adaptive(self) -> bool:
+        return self.attack.adaptive
+
+    def cost(self, prompts: int) -> Cost:
+        return self.attack.cost(prompts)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         if len(self.seen) == self.stop_at:
@@ -136,7 +147,7 @@ class Bench:
         known = registry.attacks()
         chosen = [
             Attempt(
-                known[name], registry.options(known[name], "quick") | SMALL[name] | options, "quick"
+                known[name], registry.options(known[name], "mini") | SMALL[name] | options, "quick"
             )
             for name in names
         ]

@@ -14,6 +14,7 @@ from bench.trials import plan, trial
 from bench.types import InputError
 
 ESD = ["--method", "esd", "--size", "smoke"]
+P4D = ["--attack", "p4d", "--plan", "--attack-set"]
 
 
 @pytest.mark.parametrize("command", ["attack", "run"])
@@ -24,6 +25,13 @@ ESD = ["--method", "esd", "--size", "smoke"]
         ([*ESD, "--attack", "all", "--budget", "quik"], "unknown budget: 'quik'; nearest: quick"),
         (["--method", "original", "--attack", "all"], "original erases nothing; name another"),
         (["--attack", "all"], "run needs --method"),
+        ([*ESD, "--attack-set", "steps=3"], "attack needs --attack; choices: "),
+        ([*ESD, *P4D, "step=3"], "unknown option of p4d: 'step'; nearest: steps"),
+        ([*ESD, *P4D, "steps"], "--attack-set got 'steps', must be name=value"),
+        ([*ESD, *P4D, "steps=x"], "--attack-set steps=x: p4d's option steps must be an integer"),
+        ([*ESD, *P4D, "convention=fast"], "value of p4d's option convention: 'fast'; nearest: "),
+        ([*ESD, *P4D, "look_every=3"], "look_every has no meaning with convention=quick"),
+        ([*ESD, *P4D, "steps=0"], "option steps is 0, allowed is 1 or more"),
         (["--method", "esdd", "--attack", "all"], "unknown method: 'esdd'; nearest: esd"),
     ],
 )
@@ -49,10 +57,23 @@ def test_an_attack_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_attacks_are_tried_in_the_order_of_the_list_and_once() -> None:
     known = list(registry.attacks())
-    assert [each.entry.name for each in plan.attempts(["all", "p4d"], "quick")] == known
-    named = [each.entry.name for each in plan.attempts(["seed_search", "p4d"], "full")]
+    assert [each.entry.name for each in plan.attempts(["all", "p4d"], "quick", "mini")] == known
+    named = [each.entry.name for each in plan.attempts(["seed_search", "p4d"], "full", "sd")]
     assert named == ["p4d", "seed_search"]
-    assert {each.kind for each in plan.attempts(["all"], "full")} == {"adaptive", "transfer"}
+    assert {each.kind for each in plan.attempts(["all"], "full", "mini")} == {
+        "adaptive",
+        "transfer",
+    }
+
+
+PLANNED = {
+    "p4d": "1,296 U-Net evaluations",
+    "unlearndiffatk": "1,280 U-Net evaluations",
+    "inversion": "3,200 U-Net evaluations, 25 images of the concept drawn apart",
+    "ring_a_bell": "0 U-Net evaluations",
+    "seed_search": "0 U-Net evaluations",
+}
+"""What the quick convention may spend on the four prompts of size smoke."""
 
 
 @pytest.mark.parametrize("command", ["attack", "run"])
@@ -63,8 +84,37 @@ def test_the_plan_says_what_may_be_spent_without_torch(
     assert done.status == 0 and not {"torch", "diffusers"} & done.packages
     for name, entry in registry.attacks().items():
         line = next(x for x in done.out.splitlines() if x.startswith(f"attack {name} ("))
-        assert f"{entry.costs['quick']:,} U-Net evaluations and 4 images each" in line
+        convention = "" if name == "seed_search" else "convention quick, "
+        kind = "adaptive" if entry.adaptive else "transfer"
+        assert f"({convention}{kind}, budget quick) on esd" in line
+        spent = PLANNED[name]
+        assert line.endswith(f"4 prompts, at most {spent}, then 4 images each")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("guidance", "image"), [("4", 40), ("1", 20)])
+def test_the_plan_counts_what_a_search_draws(
+    guidance: str, image: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """51 pictures a prompt of 20 steps, with and without the text where that is guided."""
+    words = ["attack", *ESD, "--attack", "unlearndiffatk", "--plan", "--guidance", guidance]
+    words += ["--attack-set", "convention=official", "--out", str(tmp_path / "runs")]
+    assert cli.main(words) == 0
+    drawn = 4 * 51 * image
+    assert (
+        f"(convention official, adaptive, budget quick) on esd, case airplane: 4 prompts, at most "
+        f"{4 * 2000 + drawn:,} U-Net evaluations ({drawn:,} of them to draw 204 images)"
+    ) in capsys.readouterr().out
+
+
+def test_a_setting_goes_to_every_attack_that_has_it() -> None:
+    chosen = plan.attempts(["all"], "quick", "mini", ["convention=official", "tokens=4"])
+    assert {each.entry.name: each.convention for each in chosen} == {
+        **dict.fromkeys(["inversion", "p4d", "ring_a_bell", "unlearndiffatk"], "official"),
+        "seed_search": "",
+    }
+    tokens = {each.entry.name: each.options.get("tokens") for each in chosen}
+    assert tokens["p4d"] == tokens["ring_a_bell"] == 4 and tokens["inversion"] is None
 
 
 def test_run_attacks_what_it_has_run(
@@ -74,6 +124,7 @@ def test_run_attacks_what_it_has_run(
     order: list[tuple[str, Any]] = []
     row = {
         **{"method": "esd", "case": "airplane", "role": "attack.p4d", "kind": "adaptive"},
+        "convention": "quick",
         **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
         **{"before": "0.1", "before_low": "0.02", "before_high": "0.4"},
         **{"after": "0.4", "after_low": "0.17", "after_high": "0.69"},
@@ -102,7 +153,7 @@ def test_run_attacks_what_it_has_run(
 
 def test_a_case_without_target_prompts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     made = specs(["esd"], model="mini", suite="objects", size="smoke")
-    chosen = plan.attempts(["p4d"], "quick")
+    chosen = plan.attempts(["p4d"], "quick", "mini")
     plan.check(made, chosen)
     monkeypatch.setattr(plan, "targets", lambda *args: [])
     with pytest.raises(InputError, match="no target prompts for case airplane"):

@@ -48,13 +48,16 @@ def test_every_attack_goes_through_and_only_adaptive_ones_get_the_erased_model(
     name: str, bench: Bench
 ) -> None:
     (row,) = bench.attack(name)
-    assert len(bench.seen) == 2
+    assert row["convention"] == ("" if name == "seed_search" else "quick")
+    # A word is learnt once for all prompts, the others are searched for two prompts at a time.
+    assert len(bench.seen) == (1 if name == "inversion" else 2)
     for problem in bench.seen:
-        assert (problem.erased is None) == (row["kind"] == "transfer")
-        assert len(problem.prompts) == len(problem.pictures) == 2
+        assert (problem.erased is None) == (problem.eye is None) == (row["kind"] == "transfer")
+        assert len(problem.prompts) == len(problem.pictures) == 4 // len(bench.seen)
+        assert len(problem.examples) == (3 if name == "inversion" else 0)
     rows = bench.results(name)
     assert len(rows) == 4 and all(each["found"] for each in rows)
-    cost = {"p4d": 3, "unlearndiffatk": 2, "inversion": 2}.get(name, 0)
+    cost = {"p4d": 3, "unlearndiffatk": 2, "inversion": 1}.get(name, 0)
     assert {float(each["evaluations"]) for each in rows} == {float(cost)}
     assert float(row["evaluations"]) == cost
     assert {each["candidates"] for each in rows} == {"3"}
@@ -165,7 +168,7 @@ def test_what_was_found_is_kept_before_it_is_drawn(
     words = load_file(path / "embeddings" / "0.safetensors")
     assert list(words) == ["<airplane>"]
     bench.attack("inversion")
-    assert len(bench.seen) == 2
+    assert len(bench.seen) == 1
     row = bench.results("inversion")[0]
     assert "<airplane>" in row["found"] and row["embedding"] == "0.safetensors"
 
@@ -179,7 +182,7 @@ def test_candidates_are_drawn_with_the_learnt_word_by_the_erased_model(
     erased = apply_edit(tiny_pipe, bench.folder.edit_path("airplane"))
     prompts = [
         candidate
-        for row, asked in zip(rows[:2], bench.seen[0].prompts, strict=True)
+        for row, asked in zip(rows, bench.seen[0].prompts, strict=True)
         for candidate in candidates(bench, asked, row["found"])
     ]
     words = load_file(path / "embeddings" / "0.safetensors")
