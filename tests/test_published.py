@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench import stats
+from bench.metrics.clip import Clip
+from bench.report import papers
+from bench.scores import aggregate
+from bench.types import RunSpec, Sampler
 
 PATH = Path(__file__).resolve().parent.parent / "reports" / "published.csv"
 ROWS = list(csv.DictReader(PATH.open(encoding="utf-8")))
@@ -49,3 +53,35 @@ def test_our_harmonic_mean_is_the_published_one(key: tuple[str, str]) -> None:
 def test_the_one_misprint_is_none_of_ours() -> None:
     assert abs(computed(COMPLETE[MISPRINT]) - 100 * COMPLETE[MISPRINT]["H_o"]) > 0.06
     assert len(COMPLETE) >= 24
+
+
+AVERAGES = {method: cells for (concept, method), cells in TABLE.items() if "average" in concept}
+
+
+@pytest.mark.parametrize("method", [name for name, cells in AVERAGES.items() if "H_o" in cells])
+def test_the_printed_average_is_no_h_o_of_averages(method: str) -> None:
+    """A mean of harmonic means is below the harmonic mean of the means."""
+    assert 100 * AVERAGES[method]["H_o"] < computed(AVERAGES[method])
+
+
+def test_what_is_averaged_over_classes_is_what_the_table_averages() -> None:
+    """Accuracies of each class are averaged, and so is the H_o of each class."""
+    case = [TABLE[concept, "UCE"] for concept in ("airplane", "automobile", "bird", "cat")]
+    names = {"target": "Acc_e", "far": "Acc_s", "synonym": "Acc_g"}
+    spec = RunSpec("uce", {}, "sd14", "objects-mace", "1", tuple("abcd"), "full", Sampler(1, 1), 0)
+    rows = [
+        {"case": name, "role": role, "concept": name, "tag": "", "clip_label": name}
+        | dict.fromkeys(("clip_erased", "clip_confidence", "clip_entropy", "clip_score"), "0")
+        | {"clip_probability": str(cells[printed])}
+        for name, cells in zip(spec.cases, case, strict=True)
+        for role, printed in names.items()
+        for _ in range(2 if role == "target" else 3)
+    ]
+    scores = aggregate(rows, spec, [Clip()], "object", family="sd")
+    (table,) = papers.published()
+    for title, column in table.columns.items():
+        metric, role = column.split()
+        found = {s.case: s.value for s in scores if (s.metric, s.role) == (metric, role)}
+        printed = [cells[title] for cells in case]
+        assert [found[name] for name in spec.cases] == pytest.approx(printed, abs=6e-4), title
+        assert found["all"] == pytest.approx(sum(printed) / 4, abs=6e-4), title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -61,13 +61,13 @@ def _role(text: str) -> str:
 Filled = Annotated[str, AfterValidator(_filled)]
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
     """A table whose keys are all known and whose values have exactly these types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Row(_Table):
+class Row(Table):
     """One row of a prompt file."""
 
     id: Annotated[str, AfterValidator(_id)]
@@ -86,7 +86,7 @@ class Row(_Table):
         return self
 
 
-class ConceptTable(_Table):
+class ConceptTable(Table):
     """One table of concepts.toml."""
 
     kind: Kind
@@ -95,14 +95,14 @@ class ConceptTable(_Table):
     near: list[str] = []
 
 
-class SizeTable(_Table):
+class SizeTable(Table):
     """One size of a suite."""
 
     images: dict[Role, NonNegativeInt]
     cases: list[str]
 
 
-class SuiteTable(_Table):
+class SuiteTable(Table):
     """One table of suites.toml, or the suite.toml of a suite from outside."""
 
     version: Filled
@@ -123,7 +123,7 @@ class OutsideTable(SuiteTable):
     concepts: dict[str, ConceptTable] = {}
 
 
-Shape = TypeVar("Shape", bound=_Table)
+Shape = TypeVar("Shape", bound=Table)
 
 
 def checked(shape: type[Shape], data: Mapping[str, Any], where: str) -> Shape:
@@ -139,7 +139,7 @@ def checked(shape: type[Shape], data: Mapping[str, Any], where: str) -> Shape:
         raise InputError(f"{where}: {_said(shape, error.errors()[0])}") from None
 
 
-def _said(shape: type[_Table], error: Any) -> str:
+def _said(shape: type[Table], error: Any) -> str:
     """Put pydantic's account of one error into our words."""
     place = [str(part) for part in error["loc"] if part != "[key]"]
     name = place[-1] if place else ""
@@ -161,8 +161,11 @@ def _said(shape: type[_Table], error: Any) -> str:
     return f"{'.'.join(place)} is {got!r}: {error['msg'].casefold()}"
 
 
-def _keys(shape: type[_Table], place: list[str]) -> list[str]:
+def _keys(shape: type[Table], place: list[str]) -> list[str]:
     """Return the keys that the table at a place may have."""
-    inner: dict[str, type[_Table]] = {"sizes": SizeTable, "concepts": ConceptTable}
-    found = inner.get(place[0], shape) if place else shape
+    found: Any = shape
+    for name in place:
+        # A mapping's key leads to its values, a table's to what the key holds.
+        inner = found.model_fields[name].annotation if hasattr(found, "model_fields") else None
+        found = inner or get_args(found)[-1]
     return list(found.model_fields)

@@ -161,9 +161,9 @@ class Group:
         name = "un-erased" if spec.method == ORIGINAL else spec.method_name
         return f"{name} ({', '.join(marks)})" if marks else name
 
-    def score(self, run: Finished, column: Column) -> Score | None:
-        """Return a run's score for a column, None if it has none."""
-        wanted = (self.case, column.name, column.role)
+    def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
+        """Return a run's score for a column, of the compared case or of another; None if none."""
+        wanted = (case or self.case, column.name, column.role)
         return next((s for s in run.record.scores if (s.case, s.metric, s.role) == wanted), None)
 
 

@@ -47,8 +47,9 @@ def page(
         compared = differences(group, name, against) if against and tested else None
         if compared:
             tables.append(compared)
-    tables += published.tables(group)
-    notes = (*_mixed(group), *flagged(group), *calibrated.notes(group))
+    printed, missing = published.beside(group)
+    tables += printed
+    notes = (*_mixed(group), *flagged(group), *missing, *calibrated.notes(group))
     return Page(group, tuple(tables), notes)
 
 

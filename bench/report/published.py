@@ -2,80 +2,106 @@
 
 from __future__ import annotations
 
-import csv
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from bench.report import papers
 from bench.report.groups import Column, Group
+from bench.report.papers import Published
 from bench.report.table import Cell, Table, cell, name
-from bench.types import RunSpec
+from bench.store import Finished
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "reports"
+FOOT = (
+    "These runs have every option, prompt and sampling step of the published ones. The seeds are "
+    "ours, and each method's page in methods/ says where its code is not the authors'."
+)
 
 
-def tables(group: Group) -> list[Table]:
-    """Return a table for each published one that these runs follow: measured above published.
+@dataclass(frozen=True)
+class Match:
+    """A run beside a method of a published table."""
 
-    A figure stands only where model, suite, size, sampler, method and its options are those of the
-    table it was printed in (reports/published.toml), so most groups have none.
+    run: Finished
+    called: str
+    """The method's name in the table, the nearest of them."""
+    protocol: Sequence[str]
+    """What of the run's protocol is not the published one, in words."""
+    options: Sequence[str]
+    """The same of its options."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether the run is as published in everything that decides."""
+        return not (self.protocol or self.options)
+
+
+def beside(group: Group) -> tuple[list[Table], list[str]]:
+    """Return measured above published figures, and what keeps published ones away from runs.
+
+    A figure stands only beside a run whose protocol and whose options are all those of the table it
+    was printed in (reports/published.toml). Of runs that come near to it, a note says what differs.
     """
-    return [made for table in _tables() if (made := _table(table, group)) is not None]
+    shown: list[Table] = []
+    notes: list[str] = []
+    for published in papers.published():
+        found = [match for run in group.runs if (match := _match(published, run)) is not None]
+        lines = _lines(published, group, [match for match in found if match.follows])
+        if lines:
+            title = f"measured here and published in {published.source}, {published.table}"
+            shown.append(Table(title, ("method", "erased", *published.columns), lines, (FOOT,)))
+        others = {f"{name(group, m.run)} as {m.called}": m for m in found if not m.follows}
+        if others:
+            what = f"Figures of {published.source}, {published.table}, are not shown"
+            notes.append(f"{what}. {_reasons(published, others)}")
+    return shown, notes
 
 
-def _table(table: Mapping[str, Any], group: Group) -> Table | None:
-    if not _fits(table["protocol"], group.spec):
+def _match(published: Published, run: Finished) -> Match | None:
+    """Return the run beside the method that it is nearest to; None for one that is far from all."""
+    spec = run.record.spec
+    known = published.named(spec.method)
+    if not known or not published.is_near(spec):
         return None
-    figures, columns = _figures(table), [_column(*each) for each in table["columns"].items()]
-    concept = table["pool"] if group.case == "all" else group.case
-    lines = []
-    for method, asked in table["methods"].items():
-        printed = [figures.get((concept, method, title)) for title in table["columns"]]
-        for run in group.runs:
-            if _is(asked, run.record.spec) and any(printed):
-                cells = [cell(group.score(run, column), column) for column in columns]
-                lines.append((Cell(name(group, run)), *cells))
-                cells = [_printed(value, table["unit"]) for value in printed]
-                lines.append((Cell(f"  {method}, published"), *cells))
-    source = f"{table['source']}, {table['table']}"
-    header = ("method", *table["columns"])
-    return (
-        Table(f"measured here and published in {source}", header, tuple(lines)) if lines else None
-    )
+    options = {called: method.departures(spec) for called, method in known.items()}
+    called = min(options, key=lambda each: len(options[each]))
+    return Match(run, called, published.protocol.departures(run.record), options[called])
 
 
-def _column(title: str, score: str) -> Column:
+def _lines(
+    published: Published, group: Group, found: Sequence[Match]
+) -> tuple[tuple[Cell, ...], ...]:
+    columns = [_column(each) for each in published.columns.values()]
+    lines: list[tuple[Cell, ...]] = []
+    for case, concept in published.concepts(group.spec).items():
+        for match in found:
+            keys = ((concept, match.called, title) for title in published.columns)
+            figures = [published.figures.get(key) for key in keys]
+            if any(figures):
+                scores = (group.score(match.run, column, case) for column in columns)
+                measured = map(cell, scores, columns)
+                printed = (_printed(figure, published.unit) for figure in figures)
+                lines.append((Cell(name(group, match.run)), Cell(concept), *measured))
+                lines.append((Cell(f"  {match.called}, published"), Cell(concept), *printed))
+    return tuple(lines)
+
+
+def _reasons(published: Published, others: Mapping[str, Match]) -> str:
+    """Say what is not as published: first what holds for all of the runs, then by run."""
+    every = dict.fromkeys(text for match in others.values() for text in match.protocol)
+    shared = [text for text in every if all(text in match.protocol for match in others.values())]
+    sentences = ["; ".join(shared)] if shared else []
+    for label, match in others.items():
+        own = [*(text for text in match.protocol if text not in shared), *match.options]
+        preset = published.methods[match.called].preset if match.options else ""
+        if own:
+            sentences.append(f"{label}: {'; '.join(own)}{preset and f' (--preset {preset})'}")
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
+
+
+def _column(score: str) -> Column:
     metric, role = score.split()
     return Column(metric, role, "none", "share")
 
 
 def _printed(value: str | None, unit: float) -> Cell:
     return Cell("–" if value is None else f"{float(value) * unit:.4g}")
-
-
-def _tables() -> list[dict[str, Any]]:
-    path = FOLDER / "published.toml"
-    return list(tomllib.loads(path.read_text(encoding="utf-8"))["table"]) if path.exists() else []
-
-
-def _fits(asked: Mapping[str, Any], spec: RunSpec) -> bool:
-    sampler = {"steps": spec.sampler.steps, "guidance": spec.sampler.guidance}
-    there = {"model": spec.model, "suite": spec.suite, "size": spec.size, **sampler}
-    return all(there[name] == value for name, value in asked.items())
-
-
-def _is(asked: Mapping[str, Any], spec: RunSpec) -> bool:
-    options = {name: value for name, value in asked.items() if name != "method"}
-    return asked["method"] == spec.method and all(
-        spec.options.get(name) == value for name, value in options.items()
-    )
-
-
-def _figures(table: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
-    with (FOLDER / "published.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            (row["concept"], row["method"], row["metric"]): row["value"]
-            for row in csv.DictReader(file)
-            if (row["source"], row["table"]) == (table["source"], table["table"])
-        }
