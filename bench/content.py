@@ -81,7 +81,7 @@ class Content:
         version = registry.method(ORIGINAL).version
         return replace(self.spec, method=ORIGINAL, options={}, method_version=version, seed=0)
 
-    def setting(self, case: Case, device: str, reference: Mapping[str, Path]) -> Setting:
+    def setting(self, case: Case, device: str, unerased: Mapping[str, Path]) -> Setting:
         """Return what metrics have to know of a case beside its images."""
         from bench.metrics import Setting
 
@@ -93,5 +93,5 @@ class Content:
             classes=tuple(known[name] for name in names if name),
             family=self.family,
             device=device,
-            reference=reference,
+            unerased=unerased,
         )

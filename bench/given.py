@@ -12,6 +12,7 @@ from bench import pipelines, prompts, registry
 from bench.generate import image_path
 from bench.measure import columns, fill, prompt_row
 from bench.names import find
+from bench.pictures import read_picture
 from bench.scores import aggregate
 from bench.store import SCORE_COLUMNS, Row, csv_bytes, write_bytes, write_rows
 from bench.types import Concept, InputError, Kind, Progress, Prompt, RunSpec, Sampler, Score, silent
@@ -125,7 +126,6 @@ def score(
         The scores, and the files that are there but cannot be opened.
     """
     from bench.metrics import Setting
-    from bench.metrics._images import read_image
 
     for metric in work.metrics:
         metric.prepare(work.family, device)
@@ -139,4 +139,4 @@ def score(
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
     there = (path for path in images if path.name not in work.missing)
-    return scores, tuple(path.name for path in there if read_image(path) is None)
+    return scores, tuple(path.name for path in there if read_picture(path) is None)

@@ -103,13 +103,13 @@ class Measuring:
         for case in self.content.cases:
             setting = self.setting(case)
             images: dict[str, list[Path]] = {}
-            reference: dict[str, list[Path]] = {}
+            unerased: dict[str, list[Path]] = {}
             for row in (row for row in rows if row["case"] == case.name):
                 images.setdefault(row["role"], []).append(self.folder.path / row["image"])
-                if row["id"] in setting.reference:
-                    others = reference.setdefault(row["role"], [])
-                    others.append(setting.reference[row["id"]])
-            view = View(images, reference, setting, facts[case.name])
+                if row["id"] in setting.unerased:
+                    others = unerased.setdefault(row["role"], [])
+                    others.append(setting.unerased[row["id"]])
+            view = View(images, unerased, setting, facts[case.name])
             found[case.name] = [
                 each for metric in self.metrics for each in metric.of_run(view, self.progress)
             ]

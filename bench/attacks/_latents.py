@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
+from bench.pictures import read_picture
 from bench.types import InputError
 
 
@@ -61,12 +61,17 @@ def encoded(
 
     Returns:
         Both fp32 (pictures, channels, height, width).
+
+    Raises:
+        InputError: a picture cannot be read.
     """
     vae = pipe.vae
     means, spreads = [], []
     for path in pictures:
-        with Image.open(path) as image:
-            pixels = pipe.image_processor.preprocess(image.convert("RGB"))
+        picture = read_picture(path)
+        if picture is None:
+            raise InputError(f"{path} cannot be read as a picture; delete it to draw it again")
+        pixels = pipe.image_processor.preprocess(picture)
         if mirrored:
             pixels = pixels.flip(-1)
         with torch.no_grad():

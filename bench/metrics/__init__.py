@@ -90,7 +90,7 @@ class Setting:
     family: str
     """Model family (`mini`, `sd`, `sdxl`) that drew the images."""
     device: str
-    reference: Mapping[str, Path] = field(default_factory=dict)
+    unerased: Mapping[str, Path] = field(default_factory=dict)
     """The un-erased model's image of a prompt, by prompt id; without the run of the un-erased
     model beside this one there is none."""
 
@@ -101,7 +101,7 @@ class View:
 
     images: Mapping[str, Sequence[Path]]
     """Images by role."""
-    reference: Mapping[str, Sequence[Path]]
+    unerased: Mapping[str, Sequence[Path]]
     """The un-erased model's images of the same prompts and seeds; empty where it was not run."""
     setting: Setting
     facts: Mapping[str, float] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.metrics._images import in_batches
+from bench.metrics._images import Transform, in_batches
 from bench.types import Concept, InputError, Progress, Prompt
 
 BATCH = 50
@@ -20,7 +20,10 @@ TEXTS = {
     "explicit": "a photo of {}",
 }
 """Text that stands for a concept of each kind."""
-DETECTOR = "mini: its own CLIP; others: open_clip ViT-B-32, weights openai"
+DETECTOR = (
+    "mini: its own CLIP; others: open_clip ViT-B-32, weights openai; pictures by open_clip's own "
+    "transform (shorter side to 64 or 224 pixels, then the middle square)"
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,8 @@ class Reader:
 
     model: Any
     tokenizer: Callable[[list[str]], Any]
-    pixels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    transform: Transform
+    """open_clip's own for the model: what it does to a picture before it looks."""
     device: str = "cpu"
 
     @property
@@ -51,15 +53,10 @@ class Reader:
         self, paths: Sequence[Path], what: str, progress: Progress
     ) -> tuple[Any, list[bool]]:
         """Return the unit embeddings (readable, d) of images, and which can be read."""
-        return in_batches(paths, self.pixels, BATCH, self._encode, what, progress)
+        return in_batches(paths, self.transform, BATCH, self._encode, what, progress)
 
     def _encode(self, pixels: Any) -> Any:
-        import torch
-
-        pixels = pixels.to(self.device)
-        mean = torch.tensor(self.mean, device=self.device).view(3, 1, 1)
-        std = torch.tensor(self.std, device=self.device).view(3, 1, 1)
-        return self.model.encode_image((pixels - mean) / std, normalize=True)
+        return self.model.encode_image(pixels.to(self.device), normalize=True)
 
     def choose(self, seen: Any, texts: Any) -> list[list[float]]:
         """Return the softmax over texts for each image, from unit embeddings of both."""
@@ -99,8 +96,7 @@ def reader(family: str, device: str) -> Reader:
         from bench.mini import clip
 
         model, tokenizer = clip.load()
-        half = (0.5, 0.5, 0.5)
-        return Reader(model.to(device).eval(), tokenizer, 64, half, half, device)
+        return Reader(model.to(device).eval(), tokenizer, clip.transform(), device)
     return _openai(device)
 
 
@@ -109,15 +105,14 @@ def _openai(device: str) -> Reader:
 
     try:
         # These weights were trained with QuickGELU; open_clip only warns where that is missing.
-        model = open_clip.create_model("ViT-B-32", pretrained="openai", force_quick_gelu=True)
+        model, _, transform = open_clip.create_model_and_transforms(
+            "ViT-B-32", pretrained="openai", force_quick_gelu=True
+        )
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"cannot load CLIP ViT-B-32 of openai ({reason}); fetch it once while online with "
             "open_clip.create_model('ViT-B-32', pretrained='openai')"
         ) from None
-    size = model.visual.image_size
-    pixels = size if isinstance(size, int) else size[0]
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
-    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
-    return Reader(model.to(device).eval(), tokenizer, pixels, tuple(mean), tuple(std), device)
+    return Reader(model.to(device).eval(), tokenizer, transform, device)

@@ -1,58 +1,81 @@
-"""Reads picture files for networks; a file that is no picture is noticed and left out."""
+"""Pictures to the tensors that networks take; a file that is no picture is noticed and left out.
+
+Every network has a transform of its own, from a picture as `bench.pictures` reads it.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bench.pictures import read_picture
 from bench.types import Progress
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-def read_image(path: Path) -> Any:
-    """Return a picture as a Pillow image in RGB, None if it is missing, truncated or no picture."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    # Pillow raises SyntaxError for a broken PNG, and an error of its own for a bomb.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+Transform = Callable[["Image"], Any]
+"""From an RGB picture to a tensor (3, height, width)."""
+SQUARE = "shorter side to {} pixels (bicubic), then the middle square"
+"""What `square` does, in words."""
 
 
-def read_images(paths: Sequence[Path], pixels: int) -> tuple[Any, list[bool]]:
-    """Read images as one tensor.
+@functools.lru_cache(maxsize=4)
+def square(pixels: int) -> Transform:
+    """Return the transform to a float square in [0, 1]: CLIP's, without its normalisation."""
+    from torchvision import transforms
+
+    found: Transform = transforms.Compose(
+        [
+            transforms.Resize(pixels, transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(pixels),
+            transforms.ToTensor(),
+        ]
+    )
+    return found
+
+
+def whole(picture: Image) -> Any:
+    """Return a picture of any size as it is, uint8."""
+    from torchvision.transforms import functional
+
+    return functional.pil_to_tensor(picture)
+
+
+def read_images(paths: Sequence[Path], transform: Transform) -> tuple[list[Any], list[bool]]:
+    """Return the tensors of the files that can be read, and for each file whether it can."""
+    found = [read_picture(path) for path in paths]
+    tensors = [transform(picture) for picture in found if picture is not None]
+    return tensors, [picture is not None for picture in found]
+
+
+def by_size(network: Callable[..., Any], *sides: Sequence[Any]) -> Any:
+    """Return a network's output for each tensor, those of one size read together.
 
     Args:
-        paths: Files; those that are missing, truncated or no images are left out.
-        pixels: Height and width to resize to.
+        network: From one tensor (n, 3, height, width) a side to one tensor (n, ...).
+        sides: Tensors (3, height, width), as many a side; those with one index have one size.
 
     Returns:
-        A float tensor (readable images, 3, pixels, pixels) in [0, 1], and for each path whether it
-        could be read.
+        A float tensor on the CPU, one row an index.
     """
-    import numpy as np
     import torch
-    from PIL import Image
 
-    arrays, readable = [], []
-    for path in paths:
-        picture = read_image(path)
-        readable.append(picture is not None)
-        if picture is None:
-            continue
-        if picture.size != (pixels, pixels):
-            picture = picture.resize((pixels, pixels), Image.Resampling.BICUBIC)
-        arrays.append(np.asarray(picture, dtype=np.float32) / 255)
-    if not arrays:
-        return torch.zeros(0, 3, pixels, pixels), readable
-    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous(), readable
+    shapes = [tensor.shape for tensor in sides[0]]
+    rows: dict[int, Any] = {}
+    with torch.inference_mode():
+        for shape in dict.fromkeys(shapes):
+            own = [number for number, other in enumerate(shapes) if other == shape]
+            made = network(*(torch.stack([side[number] for number in own]) for side in sides))
+            rows |= zip(own, made.float().cpu(), strict=True)
+    return torch.stack([rows[number] for number in range(len(shapes))])
 
 
 def in_batches(
     paths: Sequence[Path],
-    pixels: int,
+    transform: Transform,
     size: int,
     network: Callable[[Any], Any],
     what: str,
@@ -62,20 +85,19 @@ def in_batches(
 
     Args:
         paths: Image files.
-        pixels: Height and width that the network takes.
+        transform: The network's own.
         size: Images read at once; fixed by the caller, so that a resumed run reads the same ones.
-        network: From a tensor (n, 3, pixels, pixels) in [0, 1] to one (n, ...).
+        network: From a tensor (n, 3, height, width) to one (n, ...).
         what: What to call it while it is under way.
         progress: Told the number of images that were read.
     """
     import torch
 
     outputs, readable = [], list[bool]()
-    with torch.inference_mode():
-        for start in range(0, len(paths), size):
-            batch, can = read_images(paths[start : start + size], pixels)
-            readable += can
-            if any(can):
-                outputs.append(network(batch).float().cpu())
-            progress(what, len(readable), len(paths))
+    for start in range(0, len(paths), size):
+        batch, can = read_images(paths[start : start + size], transform)
+        readable += can
+        if batch:
+            outputs.append(by_size(network, batch))
+        progress(what, len(readable), len(paths))
     return (torch.cat(outputs) if outputs else torch.zeros(0, 1)), readable

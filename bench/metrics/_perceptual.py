@@ -6,18 +6,24 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.metrics import Setting
-from bench.metrics._images import read_images
+from bench.metrics._images import SQUARE, Transform, by_size, read_images, square, whole
 from bench.types import InputError, Progress, Prompt
 
-BATCH = 50
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BATCH = 20
 """Pairs read at once; fixed, so that a resumed run reads the same batches."""
-PIXELS = {"mini": 64, "sd": 512, "sdxl": 512}
-"""Height and width that pictures of a family are compared at."""
+PIXELS = 64
+"""Side of what mini's judge takes."""
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-DETECTOR = "mini: the layers of its judge; others: LPIPS (AlexNet) of torchmetrics, at 512 pixels"
+DETECTOR = (
+    f"mini: the layers of its judge ({SQUARE.format(PIXELS)}); others: LPIPS (AlexNet) of "
+    "torchmetrics, at the pictures' own size"
+)
 
 
 def load(family: str, device: str) -> None:
@@ -51,32 +57,43 @@ def distances(
         progress: Told the number of images compared.
 
     Returns:
-        Distances from 0 up, NaN where one of the two pictures is missing or cannot be opened.
+        Distances from 0 up, NaN where one of the two pictures is missing or cannot be opened, or
+        where LPIPS, which compares place by place, would compare pictures of two sizes.
     """
-    import torch
-
     mini = setting.family == "mini"
     # The judge stays on the CPU, whatever the device that draws.
     network, device = (_judge_layers, "cpu") if mini else (_lpips(setting.device), setting.device)
-    pixels = PIXELS[setting.family]
+    transform = square(PIXELS) if mini else _from_0_to_1
+
+    def compare(one: Any, two: Any) -> Any:
+        return network(one.to(device), two.to(device)).flatten()
+
     found: list[float] = []
     for start in range(0, len(images), BATCH):
         some = [prompt.id for prompt in prompts[start : start + BATCH]]
-        mine, can = read_images(images[start : start + BATCH], pixels)
-        there = [name for name in some if name in setting.reference]
-        theirs, could = read_images([setting.reference[name] for name in there], pixels)
-        ours = dict(zip((n for n, c in zip(some, can, strict=True) if c), mine, strict=True))
-        others = dict(zip((n for n, c in zip(there, could, strict=True) if c), theirs, strict=True))
-        both = [name for name in some if name in ours and name in others]
+        there = [name for name in some if name in setting.unerased]
+        ours = _tensors(some, images[start : start + BATCH], transform)
+        theirs = _tensors(there, [setting.unerased[name] for name in there], transform)
+        both = [n for n in some if n in ours and n in theirs and ours[n].shape == theirs[n].shape]
         values: dict[str, float] = {}
         if both:
-            pair = (torch.stack([side[name] for name in both]) for side in (ours, others))
-            with torch.inference_mode():
-                rows = network(*(each.to(device) for each in pair))
-            values = dict(zip(both, rows.flatten().tolist(), strict=True))
+            sides = ([side[name] for name in both] for side in (ours, theirs))
+            values = dict(zip(both, by_size(compare, *sides).tolist(), strict=True))
         found += [values.get(name, math.nan) for name in some]
         progress(what, len(found), len(images))
     return found
+
+
+def _tensors(names: Sequence[str], paths: Sequence[Path], transform: Transform) -> dict[str, Any]:
+    """Return the tensors of the pictures that can be read, by name."""
+    tensors, readable = read_images(paths, transform)
+    return dict(
+        zip((n for n, can in zip(names, readable, strict=True) if can), tensors, strict=True)
+    )
+
+
+def _from_0_to_1(picture: Image) -> Any:
+    return whole(picture).float() / 255
 
 
 def _judge_layers(one: Any, two: Any) -> Any:

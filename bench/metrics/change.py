@@ -56,7 +56,7 @@ class Change(Metric):
         progress: Progress = silent,
     ) -> list[Verdict]:
         """Return both distances; NaN where there is no un-erased picture to compare with."""
-        if not setting.reference:
+        if not setting.unerased:
             return [{"distance": math.nan, "clip": math.nan} for _ in images]
         looks = _perceptual.distances(images, prompts, setting, self.name, progress)
         clips = clip_distances(images, prompts, setting, self.name, progress)
@@ -92,16 +92,14 @@ def clip_distances(
         Distances from 0 to 2, NaN where one of the two pictures is missing or cannot be opened.
     """
     reader = _clip.reader(setting.family, setting.device)
-    there = [prompt.id for prompt in prompts if prompt.id in setting.reference]
+    there = [prompt.id for prompt in prompts if prompt.id in setting.unerased]
     mine, can = reader.images(images, what, progress)
-    theirs, could = reader.images([setting.reference[name] for name in there], what, progress)
+    theirs, could = reader.images([setting.unerased[name] for name in there], what, progress)
     rows, others = iter(mine), iter(theirs)
-    reference = {
-        name: next(others) for name, readable in zip(there, could, strict=True) if readable
-    }
+    unerased = {name: next(others) for name, readable in zip(there, could, strict=True) if readable}
     found = []
     for prompt, readable in zip(prompts, can, strict=True):
-        row, other = next(rows) if readable else None, reference.get(prompt.id)
+        row, other = next(rows) if readable else None, unerased.get(prompt.id)
         close = math.nan if row is None or other is None else float(row @ other)
         # Rounding can put the cosine of a picture with itself above 1.
         found.append(math.nan if math.isnan(close) else max(0.0, 1 - close))

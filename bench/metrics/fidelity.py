@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.metrics import ALL, REAL, STAYING, Measure, Measured, Metric, View
-from bench.metrics._images import in_batches
+from bench.metrics._images import SQUARE, Transform, in_batches, square, whole
 from bench.types import InputError, Progress, silent
 
-BATCH = 50
+BATCH = 25
 """Images read at once."""
-PIXELS = {"mini": 64, "sd": 299, "sdxl": 299}
+PIXELS = 64
+"""Side of what mini's judge takes."""
 FEATURES = {"mini": 224, "sd": 2048, "sdxl": 2048}
 """Width of the features of each family's network."""
 LEAST_KID = 50
@@ -32,7 +33,9 @@ class Fidelity(Metric):
 
     paper: ClassVar[str] = "FID: Heusel et al. 2017 (1706.08500); KID: 1801.01401; torchmetrics"
     detector: ClassVar[str] = (
-        "mini: its judge's 224 features; others: InceptionV3's 2048 of torch-fidelity"
+        f"mini: its judge's 224 features ({SQUARE.format(PIXELS)}); others: torch-fidelity's "
+        "InceptionV3, 2048 features, which itself brings pictures of any size to 299 x 299 as "
+        "TensorFlow 1 did (bilinear, without antialiasing; clean-fid's convention differs)"
     )
 
     @property
@@ -71,11 +74,11 @@ class Fidelity(Metric):
         """
         roles = [role for role in STAYING if role in view.images]
         paired = [
-            role for role in roles if len(view.reference.get(role, ())) == len(view.images[role])
+            role for role in roles if len(view.unerased.get(role, ())) == len(view.images[role])
         ]
         sets: dict[str, tuple[Any, Any]] = {
             role: _both(
-                *(features(side[role], view, progress) for side in (view.images, view.reference))
+                *(features(side[role], view, progress) for side in (view.images, view.unerased))
             )
             for role in paired
         }
@@ -101,8 +104,8 @@ def features(paths: Sequence[Path], view: View, progress: Progress) -> Any:
     import torch
 
     family = view.setting.family
-    network = _network(family, view.setting.device)
-    seen, readable = in_batches(paths, PIXELS[family], BATCH, network, "fidelity", progress)
+    transform, network = _network(family, view.setting.device)
+    seen, readable = in_batches(paths, transform, BATCH, network, "fidelity", progress)
     rows = torch.full((len(paths), FEATURES[family]), math.nan, dtype=torch.float64)
     if any(readable):
         rows[torch.tensor(readable)] = seen.double()
@@ -162,25 +165,26 @@ def _as_is(width: int) -> Any:
 
 
 @functools.lru_cache(maxsize=1)
-def _network(family: str, device: str) -> Callable[[Any], Any]:
+def _network(family: str, device: str) -> tuple[Transform, Callable[[Any], Any]]:
+    """Return what a family's features come from: a transform of pictures, and a network."""
     if family == "mini":
         from bench.mini import judge
 
         network = judge.load().network
-        return lambda pixels: network.features(pixels * 2 - 1)
-    return _inception(device)
+        return square(PIXELS), lambda pixels: network.features(pixels * 2 - 1)
+    return whole, _inception(device)
 
 
 def _inception(device: str) -> Callable[[Any], Any]:
     import torch
-    from torchmetrics.image.fid import NoTrainInceptionV3
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     try:
-        network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
+        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     except (OSError, RuntimeError) as error:
         place = Path(torch.hub.get_dir()) / "checkpoints" / Path(INCEPTION).name
         raise InputError(
             f"cannot load InceptionV3 for FID ({error}); fetch {INCEPTION} and put it at {place}"
         ) from None
     network = network.to(device)
-    return lambda pixels: network((pixels.to(device) * 255).round().byte())
+    return lambda pixels: network(pixels.to(device))[0]

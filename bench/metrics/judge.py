@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.metrics import Measure, Metric, Setting, Verdict, _classes
-from bench.metrics._images import in_batches
+from bench.metrics._images import SQUARE, in_batches, square
 from bench.types import InputError, Kind, Progress, Prompt, silent
 
 BATCH = 100
@@ -24,7 +24,9 @@ class Judge(Metric):
     families: ClassVar[frozenset[str] | None] = frozenset({"mini"})
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"object", "style", "person"})
     columns: ClassVar[tuple[str, ...]] = _classes.COLUMNS
-    detector: ClassVar[str] = "mini's judge, the head of the erased concept's kind"
+    detector: ClassVar[str] = (
+        f"mini's judge, the head of the erased concept's kind; {SQUARE.format(PIXELS)}"
+    )
 
     @property
     def criterion(self) -> str:
@@ -63,7 +65,12 @@ class Judge(Metric):
                 raise InputError(f"the judge does not know {name!r}; it knows {', '.join(labels)}")
         network = judge.load()
         rows, readable = in_batches(
-            images, PIXELS, BATCH, lambda pixels: network.read(pixels)[head], "judge", progress
+            images,
+            square(PIXELS),
+            BATCH,
+            lambda pixels: network.read(pixels)[head],
+            "judge",
+            progress,
         )
         return _classes.verdicts(rows.tolist(), labels, readable, prompts, setting.erased)
 

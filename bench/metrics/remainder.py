@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.metrics import Measure, Metric, Setting, Verdict, _clip, column
-from bench.metrics._images import in_batches
+from bench.metrics._images import in_batches, square
 from bench.types import InputError, Progress, Prompt, silent
 
 BATCH = 100
@@ -110,7 +110,7 @@ def _judged(
     readable: list[bool] = []
     for head in dict.fromkeys(heads.values()):
         read = partial(_head, network, head)
-        shares, readable = in_batches(paths, PIXELS, BATCH, read, ROLE, progress)
+        shares, readable = in_batches(paths, square(PIXELS), BATCH, read, ROLE, progress)
         rows[head] = shares.tolist()
     each, found = -1, list[Verdict]()
     for tag, can in zip(tags, readable, strict=True):

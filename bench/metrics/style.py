@@ -82,7 +82,7 @@ class Style(Metric):
         seen, readable = reader.images(images, self.name, progress)
         scores = iter(reader.scores(seen, readable, prompts))
         looks = [math.nan] * len(images)
-        if setting.reference:
+        if setting.unerased:
             looks = _perceptual.distances(images, prompts, setting, self.name, progress)
         return [
             {"clip": next(scores) if can else math.nan, "distance": look}

@@ -10,6 +10,9 @@ from torch import Tensor
 
 NAME = "mini"
 """Name of the configuration within open_clip, and of its file."""
+PIXELS = 64
+HALF = (0.5, 0.5, 0.5)
+"""Mean and spread that pictures are normalised by; the configuration does not say so."""
 
 
 @cache
@@ -39,3 +42,13 @@ def load() -> tuple[Any, Callable[[Sequence[str]], Tensor]]:
         return ids
 
     return model.eval(), encode
+
+
+def transform() -> Callable[[Any], Tensor]:
+    """Return open_clip's transform from a picture of any size to what the model takes."""
+    import open_clip
+
+    found: Callable[[Any], Tensor] = open_clip.image_transform(
+        PIXELS, is_train=False, mean=HALF, std=HALF
+    )
+    return found

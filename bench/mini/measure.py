@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bench import pipelines, stats
@@ -24,6 +23,7 @@ from bench.mini.train.judge import label_table
 from bench.mini.world.captions import LEAD_INS
 from bench.mini.world.sample import truth_of
 from bench.mini.world.truth import LABELS, NEAR, OBJECTS, SYNONYMS
+from bench.pictures import read_picture
 from bench.types import Progress, silent
 
 Figures = dict[str, Any]
@@ -164,7 +164,7 @@ def drawing(pipe: Any, entry: Entry, progress: Progress) -> Figures:
             pipelines.SAMPLERS["mini"],
             progress=lambda _, done, total: progress(entry.name, done, total),
         )
-        pixels = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+        pixels = np.stack([np.asarray(read_picture(path)) for path in paths])
     probabilities = judge.load().read((to_tensor(pixels) + 1) / 2)[entry.head]
     names = LABELS[entry.head]
     got = [names[int(i)] for i in probabilities.argmax(1)]

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from bench.pictures import read_picture
 from bench.store import read_rows, write_bytes
 from bench.types import ERASED_ROLES
 
@@ -128,13 +129,10 @@ def _head(pen: ImageDraw.ImageDraw, role: str, x: int, font: Font) -> None:
 
 
 def _enlarged(path: Path | None, font: Font) -> Image.Image:
-    """Return an image at the strip's size, or a grey tile if it cannot be opened."""
-    try:
-        if path is not None:
-            with Image.open(path) as image:
-                return image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    except (OSError, UnidentifiedImageError, SyntaxError):
-        pass
+    """Return an image fitted into the strip's tile, or a grey tile if it cannot be opened."""
+    picture = None if path is None else read_picture(path)
+    if picture is not None:
+        return ImageOps.pad(picture, (SIDE, SIDE), Image.Resampling.LANCZOS, color=PAPER)
     tile = Image.new("RGB", (SIDE, SIDE), MISSING)
     middle = (SIDE // 2, SIDE // 2)
     ImageDraw.Draw(tile).text(middle, "no image", font=font, fill=FAINT, anchor="mm")

@@ -14,10 +14,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
 from bench import imports, meter, pipelines, prompts, registry, runner
 from bench.metrics import Measure, Metric, Setting, Verdict, _classes
-from bench.metrics._images import read_images
+from bench.metrics._images import read_images, square
 from bench.metrics.cost import Cost
 from bench.store import RunFolder, read_rows
 from bench.types import (
@@ -99,8 +100,8 @@ class Hue(Metric):
         setting: Setting,
         progress: Progress = silent,
     ) -> list[Verdict]:
-        pixels, readable = read_images(images, 64)
-        shares = pixels.mean(dim=(2, 3)).softmax(dim=1).tolist()
+        pixels, readable = read_images(images, square(64))
+        shares = torch.stack(pixels).mean(dim=(2, 3)).softmax(dim=1).tolist()
         progress("measure", len(images), len(images))
         labels = [concept.name for concept in setting.classes]
         return _classes.verdicts(shares, labels, readable, prompts, setting.erased)
@@ -422,7 +423,7 @@ def test_metrics_see_the_unerased_images_of_the_run_beside_it(
     measure = Hue.measure
 
     def remember(self: Hue, images: Any, prompts: Any, setting: Setting, progress: Any) -> Any:
-        there = setting.reference.items()
+        there = setting.unerased.items()
         assert all(path.name == f"{name}.png" for name, path in there)
         seen.append({path.parent.parent.parent.name for _, path in there})
         return measure(self, images, prompts, setting, progress)

@@ -56,8 +56,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def scores(images: list[Path], reference: list[Path]) -> dict[tuple[str, str], Measured]:
-    view = View({"far": images}, {"far": reference} if reference else {}, SETTING)
+def scores(images: list[Path], unerased: list[Path]) -> dict[tuple[str, str], Measured]:
+    view = View({"far": images}, {"far": unerased} if unerased else {}, SETTING)
     return {(each.name, each.role): each for each in Fidelity().of_run(view)}
 
 
@@ -106,12 +106,12 @@ def test_the_package_that_inception_needs_is_a_dependency() -> None:
 def test_offline_it_says_what_to_fetch_and_where_to_put_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from torchmetrics.image import fid
+    from torch_fidelity import feature_extractor_inceptionv3 as inception
 
     def offline(*_: object, **__: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.setattr(fid, "NoTrainInceptionV3", offline)
+    monkeypatch.setattr(inception, "load_state_dict_from_url", offline)
     fidelity._network.cache_clear()
     with pytest.raises(InputError, match=r"fetch https://.*weights-inception.*put it at "):
         Fidelity().prepare("sd", "cpu")

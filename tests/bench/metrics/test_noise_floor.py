@@ -23,8 +23,8 @@ OTHER = 1_000_003
 """Added to a prompt's seed for another picture of it."""
 
 
-def scores(images: Sequence[Path], reference: Sequence[Path]) -> dict[str, Measured]:
-    view = View({"far": images}, {"far": reference}, Setting((), (), "mini", "cpu"))
+def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, Measured]:
+    view = View({"far": images}, {"far": unerased}, Setting((), (), "mini", "cpu"))
     return {each.name: each for each in Fidelity().of_run(view) if each.role == "far"}
 
 

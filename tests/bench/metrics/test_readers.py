@@ -14,6 +14,7 @@ from PIL import Image
 from bench.metrics import Setting, _clip
 from bench.metrics.clip import Clip
 from bench.metrics.judge import Judge
+from bench.mini import clip
 from bench.types import Concept, InputError, Prompt
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -67,8 +68,7 @@ def clipped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.extend(texts)
         return torch.tensor([2 if "bird" in text else 0 for text in texts])
 
-    half = (0.5, 0.5, 0.5)
-    reader = _clip.Reader(Colours(), tokenizer, 64, half, half)
+    reader = _clip.Reader(Colours(), tokenizer, clip.transform())
     monkeypatch.setattr(_clip, "reader", lambda family, device: reader)
     return asked
 
@@ -104,11 +104,11 @@ def test_openais_clip_has_the_activation_that_its_weights_were_trained_with(
 
     asked: dict[str, object] = {}
 
-    def create_model(name: str, **options: object) -> object:
+    def create(name: str, **options: object) -> object:
         asked.update(options, name=name)
         raise OSError("no network")
 
-    monkeypatch.setattr(open_clip, "create_model", create_model)
+    monkeypatch.setattr(open_clip, "create_model_and_transforms", create)
     with pytest.raises(InputError, match="cannot load CLIP ViT-B-32 of openai"):
         _clip._openai("cpu")
     trained = open_clip.get_pretrained_cfg(asked["name"], asked["pretrained"])

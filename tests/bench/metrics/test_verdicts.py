@@ -8,7 +8,7 @@ from PIL import Image
 
 from bench.metrics._classes import verdicts
 from bench.metrics._clip import class_text
-from bench.metrics._images import read_images
+from bench.metrics._images import read_images, square
 from bench.types import Concept, Prompt
 
 CAT, DOG = (Concept(name, "object", "a room") for name in ("cat", "dog"))
@@ -55,15 +55,15 @@ def test_images_are_read_as_shares_of_white_and_broken_ones_left_out(tmp_path: P
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("L", (512, 512), 255).save(tmp_path / "grey.png")
     names = ("a", "cut", "empty", "gone", "grey")
-    pixels, readable = read_images([tmp_path / f"{name}.png" for name in names], 64)
+    pixels, readable = read_images([tmp_path / f"{name}.png" for name in names], square(64))
     assert readable == [True, False, False, False, True]
-    assert pixels.shape == (2, 3, 64, 64)
-    assert pixels[0, :, 5, 5].tolist() == pytest.approx([1.0, 0.0, 0.2])
+    assert [tuple(each.shape) for each in pixels] == [(3, 64, 64)] * 2
+    assert pixels[0][:, 5, 5].tolist() == pytest.approx([1.0, 0.0, 0.2])
     assert pixels[1].min() == 1.0
 
 
 def test_no_readable_image_at_all(tmp_path: Path) -> None:
-    pixels, readable = read_images([tmp_path / "gone.png"], 64)
+    pixels, readable = read_images([tmp_path / "gone.png"], square(64))
     assert (len(pixels), readable) == (0, [False])
 
 

@@ -21,17 +21,21 @@ def chosen(suite: str, role: str) -> list[Prompt]:
 
 def seen(rows: list[Prompt], folder: Path, head: str) -> list[str]:
     """Return what the judge sees in each row's picture by un-erased mini."""
+    import torch
+
     from bench import pipelines
     from bench.generate import generate
-    from bench.metrics import read_images
+    from bench.metrics._images import read_images, square
     from bench.mini import judge
     from bench.mini.world.truth import LABELS
 
     pipe = pipelines.shared("mini", "cpu")
     paths = generate(pipe, rows, folder, pipelines.SAMPLERS["mini"])
-    pixels, readable = read_images(paths, 64)
+    pixels, readable = read_images(paths, square(64))
     assert all(readable)
-    return [LABELS[head][i] for i in judge.load().read(pixels)[head].argmax(1).tolist()]
+    return [
+        LABELS[head][i] for i in judge.load().read(torch.stack(pixels))[head].argmax(1).tolist()
+    ]
 
 
 @pytest.mark.parametrize(
