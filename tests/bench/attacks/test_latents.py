@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from bench import pipelines
 from bench.attacks import Problem, _latents
 from bench.meter import counted
+from bench.types import InputError
 
 
 def noise_of(problem: Problem, pairs: int = 3) -> _latents.Noised:
@@ -88,3 +91,16 @@ def test_every_latent_through_any_unet_is_counted(problem: Problem) -> None:
         assert spent() == 6 + 2 * 2
     _latents.predict(problem.original.unet, noise, rows, 4)
     assert spent() == 10
+
+
+def test_pictures_are_read_upright_and_a_damaged_one_is_named(
+    problem: Problem, tmp_path: Path
+) -> None:
+    picture, exif = Image.open(problem.pictures[0]), Image.Exif()
+    exif[0x0112] = 6
+    picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    made = _latents.clean(problem.original, [problem.pictures[0], tmp_path / "turned.png"])
+    torch.testing.assert_close(made[0], made[1])
+    (tmp_path / "cut.png").write_bytes(problem.pictures[0].read_bytes()[:60])
+    with pytest.raises(InputError, match=r"cut\.png cannot be read as a picture"):
+        _latents.clean(problem.original, [tmp_path / "cut.png"])

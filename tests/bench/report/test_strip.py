@@ -90,3 +90,15 @@ def test_any_prompt_fits_its_column(text: str) -> None:
 
 def test_no_columns_still_make_a_picture() -> None:
     assert strip.draw([], ["un-erased"]).width > 0
+
+
+def test_a_picture_is_shown_upright_and_whole(tmp_path: Path) -> None:
+    wide, exif = Image.new("RGB", (64, 32), RED), Image.Exif()
+    wide.paste(BLUE, (32, 0, 64, 32))
+    exif[0x0112] = 6
+    wide.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
+    found = strip.draw([strip.Picture("target", "a", (tmp_path / "a.png",))], ["un-erased"])
+    left, right = area(found, RED), area(found, BLUE)
+    assert left[:, 1].max() < right[:, 1].min()
+    height = np.unique(left[:, 0])
+    assert len(height) == strip.SIDE // 2
