@@ -142,12 +142,37 @@ def test_the_prefix_has_the_likeliest_words_and_stands_before_the_prompt(
     assert SMALL.search(nude)[0].text.split().count("snow") == 5
 
 
-def test_words_are_learnt_that_denoise_better(problem: Problem, eye: Scripted) -> None:
-    """With many steps at one timestep the mean loss of the words ends below where it started."""
-    short = UnlearnDiffAtk("official", steps=30, timesteps=1, learning_rate=0.0)
-    long = replace(short, learning_rate=0.05)
-    start = sum(found.loss for found in short.search(problem))
-    assert sum(found.loss for found in long.search(problem)) != start
+def test_the_words_that_lower_a_loss_become_the_likeliest() -> None:
+    """The loss is the squared distance from one word's embedding for each place."""
+    table = torch.randn(30, 8, generator=torch.Generator().manual_seed(2))
+    made = Prefix(2, table, torch.Generator().manual_seed(0), learning_rate=0.01, weight_decay=0.1)
+    for _ in range(300):
+        hard = table[made.drawn()]
+        made.step(2 * (hard - table[[7, 21]]))
+    assert made.likeliest() == [7, 21]
+
+
+def test_each_prompt_learns_from_its_own_gradient(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled, step = _text.pulled, Prefix.step
+    whole: list[torch.Tensor] = []
+    parts: list[torch.Tensor] = []
+
+    def note(*given: Any) -> torch.Tensor:
+        whole.append(pulled(*given))
+        return whole[-1]
+
+    def noted(self: Prefix, gradient: torch.Tensor) -> None:
+        parts.append(gradient)
+        step(self, gradient)
+
+    monkeypatch.setattr(_text, "pulled", note)
+    monkeypatch.setattr(Prefix, "step", noted)
+    SMALL.search(problem)
+    assert [tuple(part.shape) for part in parts] == [(3, 32)] * 12
+    assert torch.equal(torch.cat(parts), torch.cat(whole))
+    assert all(part.abs().amax() > 0 for part in parts)
 
 
 @given(hnp.arrays("float64", st.integers(1, 40), elements=st.floats(-50, 50)))
