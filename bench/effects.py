@@ -59,7 +59,7 @@ def _key(row: Row) -> tuple[str, str]:
 
 def _effect(name: str, role: str, parts: Sequence[Sequence[Row]], value: Value) -> Found:
     clusters = [_measured([value(row) for row in rows]) for rows in parts]
-    rate, low, high = stats.clustered_rate(clusters)
+    rate, low, high = stats.rate_interval(clusters)
     interval = (1 - rate, 1 - high, 1 - low) if role in FALLS else (rate, low, high)
     return name, role, interval, sum(each.size for each in clusters)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import pipelines, prompts, registry
 from bench.attacks import BUDGETS, KINDS
+from bench.metrics import OF_CASES, STATISTICS
 from bench.names import find
 from bench.prompts.window import WINDOWS, too_long
 from bench.types import Prompt, Size, Suite
@@ -90,6 +91,8 @@ def _metrics(verbose: bool) -> Iterator[str]:
     if not verbose:
         yield from _entries(entries, verbose)
         return
+    from bench.scores import HEADLINES
+
     for name, entry in entries.items():
         metric = registry.metric(name)
         yield f"{metric.name}: {entry.summary}"
@@ -102,7 +105,11 @@ def _metrics(verbose: bool) -> Iterator[str]:
         for measure in metric.measures():
             yield f"  {measure.name}: {measure.what}"
             yield f"      {measure.unit}; {_better(measure)}{_only(measure.families)}"
+            yield f"      {STATISTICS[measure.statistic] if measure.value else OF_CASES}"
         yield from _options(entry)
+    yield "headlines, of several cases the mean of the cases' own; n is the images behind it"
+    for kind, headlines in HEADLINES.items():
+        yield f"  {kind:<7} {', '.join(headline.name for headline in headlines)}"
 
 
 def _better(measure: Measure) -> str:

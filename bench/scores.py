@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bench import effects, stats
+from bench import effects, propagation, stats
 from bench.stats import Interval
-from bench.types import ATTACK, ROLES, Kind, RunSpec, Score
+from bench.types import ATTACK, ORIGINAL, ROLES, Kind, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Measured, Metric
@@ -26,7 +27,8 @@ KEPT = ("near", "far")
 OTHERS = "kept"
 """The role of scores over near and far images together, the others that are to stay."""
 
-Rows = Sequence[Mapping[str, str]]
+Row = Mapping[str, str]
+Rows = Sequence[Row]
 Found = tuple[str, str, Interval, int]
 """Metric, role, interval, n."""
 
@@ -76,9 +78,12 @@ def aggregate(
 
     For each metric: each of its measures on each of its roles, adversarial prompts also tag by tag;
     `<metric>_unread`, the share of images of which it could tell nothing, and which count nowhere
-    else; and what it says of whole cases, averaged over them. The headlines (H_o, H_c; H_a) and
-    their twins from mean probabilities, and the effects (`bench.effects`), come from the first
-    metric. Over several cases, intervals take the cases for clusters.
+    else; and what it says of whole cases. The headlines (H_o, H_c; H_a) and their twins from mean
+    probabilities, and the effects (`bench.effects`), come from the first metric.
+
+    Over several cases, shares, means and totals are of all their images together, and intervals
+    take the cases for clusters; what is said of whole cases is the mean over those that have it. So
+    is a headline, as papers average it over concepts. `n` is the images behind a value.
 
     Args:
         rows: `per_image.csv`.
@@ -98,8 +103,7 @@ def aggregate(
     scores: list[Score] = []
     for case, group in groups.items():
         for metric in metrics:
-            some = _of_metric(group, metric, family, spec.seed)
-            for name, role, (value, low, high), n in some:
+            for name, role, (value, low, high), n in _of_metric(group, metric, family):
                 scores.append(score(case, name, role, value, low, high, n))
         scores += (
             score(case, each.name, each.role, each.value, each.low, each.high, each.n)
@@ -112,23 +116,25 @@ def aggregate(
         main = metrics[0].measures()[0]
         # Only a share of images that show their own concept says what an erasure did to it.
         if main.direction == "by role" and main.statistic == "share" and main.value is not None:
-            for name, role, (value, low, high), n in effects.of(parts, unerased, main.value):
+            # Beside itself the un-erased model has lost nothing, by construction.
+            before = () if spec.method == ORIGINAL else unerased
+            for name, role, (value, low, high), n in effects.of(parts, before, main.value):
                 scores.append(score(case, name, role, value, low, high, n))
     return scores
 
 
-def _of_metric(rows: Rows, metric: Metric, family: str, seed: int) -> Iterator[Found]:
+def _of_metric(rows: Rows, metric: Metric, family: str) -> Iterator[Found]:
     if not metric.columns:
         return
     measures = [m for m in metric.measures() if m.families is None or family in m.families]
     for role, some in _roles(rows):
         for measure in measures:
             if measure.value and _covers(measure, role):
-                yield _score(measure, role, some, seed)
+                yield _score(measure, role, some)
     read = {role for measure in measures for role in measure.roles}
     due = rows if ALL in read else [row for row in rows if row["role"] in read]
-    unread = sum(metric.missing(row) for row in due)
-    yield f"{metric.name}_unread", ALL, stats.wilson(unread, len(due)), len(due)
+    unread = _clusters(due, lambda row: float(metric.missing(row)))
+    yield f"{metric.name}_unread", ALL, stats.rate_interval(unread), len(due)
 
 
 def _covers(measure: Measure, role: str) -> bool:
@@ -151,33 +157,44 @@ def _roles(rows: Rows) -> Iterator[tuple[str, Rows]]:
     yield ALL, rows
 
 
-def _score(measure: Measure, role: str, rows: Rows, seed: int) -> Found:
-    cases = dict.fromkeys(row["case"] for row in rows)
-    clusters = [_values([r for r in rows if r["case"] == case], measure) for case in cases]
-    n = sum(values.size for values in clusters)
-    if measure.statistic == "share":
-        return measure.name, role, stats.clustered_rate(clusters), n
-    value, low, high = stats.mean_interval(clusters, seed=seed)
-    factor = n if measure.statistic == "sum" else 1
-    return measure.name, role, (value * factor, low * factor, high * factor), n
-
-
-def _values(rows: Rows, measure: Measure, roles: Sequence[str] | None = None) -> stats.Floats:
+def _score(measure: Measure, role: str, rows: Rows) -> Found:
     assert measure.value is not None
-    some = rows if roles is None else [row for row in rows if row["role"] in roles]
-    values = np.asarray([measure.value(row) for row in some], dtype=np.float64)
+    clusters = _clusters(rows, measure.value)
+    n = sum(values.size for values in clusters)
+    if measure.statistic == "sum":
+        return measure.name, role, stats.total_interval(clusters), n
+    return measure.name, role, stats.mean_interval(clusters, _bounds(measure)), n
+
+
+def _bounds(measure: Measure) -> stats.Bounds:
+    return stats.SHARE if measure.statistic == "share" else measure.bounds
+
+
+def _clusters(rows: Rows, value: Callable[[Row], float]) -> list[stats.Floats]:
+    """Return the values measured, case by case."""
+    cases = dict.fromkeys(row["case"] for row in rows)
+    return [_values([row for row in rows if row["case"] == case], value) for case in cases]
+
+
+def _values(rows: Rows, value: Callable[[Row], float]) -> stats.Floats:
+    values = np.asarray([value(row) for row in rows], dtype=np.float64)
     return values[~np.isnan(values)]
 
 
 def _averaged(measured: Sequence[Measured]) -> list[Measured]:
-    """Return the means over cases of what was measured of each as a whole."""
+    """Return the means, over the cases that have one, of what was measured of each as a whole."""
     from bench.metrics import Measured
 
     values: dict[tuple[str, str], list[Measured]] = {}
     for each in measured:
-        values.setdefault((each.name, each.role), []).append(each)
+        some = values.setdefault((each.name, each.role), [])
+        if not math.isnan(each.value):
+            some.append(each)
     return [
-        Measured(name, role, sum(m.value for m in some) / len(some), sum(m.n for m in some))
+        Measured(
+            *(name, role, sum(m.value for m in some) / len(some) if some else math.nan),
+            n=sum(m.n for m in some),
+        )
         for (name, role), some in values.items()
     ]
 
@@ -196,9 +213,18 @@ def _headlines(
 def _headline(
     parts: Sequence[Rows], headline: Headline, measure: Measure, seed: int
 ) -> tuple[Interval, int]:
-    clusters = [[_values(rows, measure, roles) for roles in headline.roles] for rows in parts]
-    interval = stats.headline_interval(headline.formula, clusters, seed=seed)
-    return interval, sum(group.size for groups in clusters for group in groups)
+    value = measure.value
+    assert value is not None
+    cases = [
+        [_values([row for row in rows if row["role"] in roles], value) for roles in headline.roles]
+        for rows in parts
+    ]
+    # A case that lacks one of the roles has no headline of its own to average.
+    whole = [groups for groups in cases if all(group.size for group in groups)]
+    interval = propagation.formula_interval(
+        headline.formula, whole, seed=seed, bounds=_bounds(measure)
+    )
+    return interval, sum(group.size for groups in whole for group in groups)
 
 
 def is_of(score: Score, metrics: Iterable[Metric], kind: Kind) -> bool:

@@ -140,9 +140,12 @@ LAYERS = {
     "bench.metrics": ("bench.types", "bench.pictures", "bench.metrics", "bench.mini"),
     "bench.paired": ("bench.stats",),
     "bench.effects": ("bench.stats",),
+    "bench.propagation": ("bench.stats",),
     "bench.protocol": ("bench.types",),
     "bench.calibration": ("bench.stats",),
-    "bench.scores": ("bench.types", "bench.stats", "bench.effects", "bench.metrics"),
+    "bench.scores": (
+        *("bench.types", "bench.stats", "bench.propagation", "bench.effects", "bench.metrics"),
+    ),
     "bench.report": (
         *("bench.types", "bench.names", "bench.store", "bench.stats", "bench.paired"),
         *("bench.protocol", "bench.scores", "bench.calibration", "bench.registry", "bench.metrics"),

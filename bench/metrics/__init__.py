@@ -25,6 +25,16 @@ Direction = Literal["lower", "higher", "by role", "none"]
 """Which values are better: `by role` is lower where a concept should be gone, higher where all of
 the picture should stay, neither on remainder prompts; `none` is a reading that is neither."""
 
+Statistic = Literal["share", "mean", "sum"]
+STATISTICS: Mapping[Statistic, str] = {
+    "share": "of several cases the share of all their images, with an interval over cases",
+    "mean": "of several cases the mean over all their images, with an interval over cases",
+    "sum": "of several cases the total over all their images, with an interval over cases",
+}
+"""What each statistic is of one case and of several; `n` is the images that count."""
+OF_CASES = "of a case as a whole, of several cases the mean over those that have it"
+"""What is said of measures without a value for an image."""
+
 ALL = "all"
 """The role of a score over all roles."""
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
@@ -49,14 +59,18 @@ class Measure:
     unit: str
     roles: tuple[str, ...]
     """Roles it is scored on; (`ALL`,) for one score over all roles."""
-    statistic: Literal["share", "mean", "sum"] = "mean"
-    """Of values 0 and 1 a share, with Wilson's interval; else a mean or sum, with a bootstrap's."""
+    statistic: Statistic = "mean"
+    """What images' values become, see `STATISTICS`: of 0 and 1 a share, of counts a sum."""
     value: Callable[[Row], float] | None = None
     """Its value for an image, NaN where not measured; None where a whole run is measured."""
     families: frozenset[str] | None = None
     """Model families it is made for; None for all."""
     shown: bool = True
     """Whether tables show it; scores.csv and comparison.csv have it in any case."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """The least and the greatest that a value can be; of a probability 0 and 1."""
+    relative: bool = False
+    """Whether a value is a distance to the un-erased model's picture, which is 0 for that model."""
 
     def better(self, role: str) -> Direction:
         """Return which values are better on a role."""
@@ -124,8 +138,6 @@ class Metric(ABC):
     """Kinds of erased concepts it is made for; None for all."""
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns of a verdict; in per_image.csv they carry the metric's name in front."""
-    relative: ClassVar[bool] = False
-    """Whether all it says is relative to the un-erased model's images."""
     detector: ClassVar[str]
     """The network that looks, for each model family."""
 
@@ -147,6 +159,11 @@ class Metric(ABC):
         """Return whether it can read the images of a model family and fits a kind of concept."""
         fits = self.kinds is None or kind in self.kinds
         return fits and (self.families is None or family in self.families)
+
+    @property
+    def relative(self) -> bool:
+        """Whether all it says is relative to the un-erased model's images."""
+        return all(measure.relative for measure in self.measures())
 
     def missing(self, row: Row) -> bool:
         """Return whether it could tell nothing of an image."""

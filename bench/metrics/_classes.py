@@ -86,6 +86,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
             unit="probability",
             roles=OWN,
             value=column(metric, "probability"),
+            bounds=(0.0, 1.0),
         ),
         Measure(
             name=f"{metric}_leak",
@@ -103,6 +104,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
             unit="nats",
             roles=ROLES,
             value=column(metric, "entropy"),
+            bounds=(0.0, math.inf),
         ),
     )
 

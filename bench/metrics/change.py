@@ -29,7 +29,6 @@ class Change(Metric):
 
     paper: ClassVar[str] = "LPIPS: Zhang et al. 2018 (1801.03924); judge distance: this project"
     columns: ClassVar[tuple[str, ...]] = ("distance", "clip")
-    relative: ClassVar[bool] = True
     detector: ClassVar[str] = f"{_perceptual.DETECTOR}; CLIP: {_clip.DETECTOR}"
 
     def measures(self) -> tuple[Measure, ...]:
@@ -69,7 +68,15 @@ def _measures(metric: str, roles: tuple[str, ...], direction: Direction) -> list
         value = column(metric, "clip" if name == "clip" else "distance")
         what = f"mean {what} to the un-erased picture"
         return Measure(
-            f"{metric}_{name}", what, direction, unit, roles, value=value, families=families
+            f"{metric}_{name}",
+            what,
+            direction,
+            unit,
+            roles,
+            value=value,
+            families=families,
+            bounds=(0.0, math.inf),
+            relative=True,
         )
 
     return [

@@ -64,6 +64,7 @@ class Identity(Metric):
             unit="probability",
             roles=OWN,
             value=column(self.name, "probability"),
+            bounds=(0.0, 1.0),
         )
         return (
             Measure(

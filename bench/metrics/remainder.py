@@ -55,6 +55,7 @@ class Remainder(Metric):
                 unit="probability",
                 roles=(ROLE,),
                 value=column(self.name, "probability"),
+                bounds=(0.0, 1.0),
             ),
         )
 

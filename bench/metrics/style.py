@@ -59,6 +59,8 @@ class Style(Metric):
                     roles=roles,
                     value=distance,
                     families=families,
+                    bounds=(0.0, math.inf),
+                    relative=True,
                 )
                 for name, what, unit, families in looks
                 for roles in (GONE, STAYING)

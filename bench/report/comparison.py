@@ -11,7 +11,7 @@ from bench.report.groups import Group
 from bench.report.latex import latex
 from bench.report.markdown import markdown
 from bench.report.page import Page
-from bench.report.table import Cell, Table
+from bench.report.table import EMPTY, Cell, Table
 from bench.report.terminal import print_table
 from bench.store import Finished, csv_bytes, write_bytes
 from bench.types import Score
@@ -70,13 +70,15 @@ def show_scores(scores: Sequence[Score]) -> None:
         for s in scores
         if s.case == scores[-1].case and not math.isnan(s.value)
     )
-    title = f"case {scores[-1].case}" if scores else "nothing was measured"
+    title = f"case {scores[-1].case}" if scores else "scores"
     print_table(Console(), Table(title, ("metric", "role", "value", "n"), lines))
 
 
 def sheet(pages: Sequence[Page]) -> str:
     """Return one CSV over all runs: every score in a column of its own, with its interval."""
     rows = [_row(page.group, run) for page in pages for run in page.group.runs]
+    if not rows:
+        return csv_bytes(("note",), [{"note": EMPTY}]).decode()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     # Measures of different groups differ; the columns that all share stay in front and behind.
     columns.sort(key=lambda name: name in ("seconds_to_erase", "flags", "run_id"))

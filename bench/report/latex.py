@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.table import Cell, Table
+from bench.report.table import EMPTY, Cell, Table
 
 _SPECIAL = str.maketrans(
     {
@@ -33,10 +33,15 @@ _SPECIAL = str.maketrans(
 def latex(table: Table, heading: str, notes: Sequence[str] = ()) -> list[str]:
     """Return the lines of a table environment that needs the packages booktabs and graphicx.
 
+    An empty table is a sentence.
+
     Args:
         heading: The protocol in words, for the caption.
         notes: What holds for all tables of a page, for the caption too.
     """
+    if table.empty:
+        text = " ".join([f"{table.title}; {heading}: {EMPTY}", *table.notes, *notes])
+        return [rf"\noindent {_escaped(text[:1].upper() + text[1:])}\par"]
     lines = [[_cell(each) for each in line] for line in table.lines]
     columns = "l" + "r" * (len(table.header) - 1)
     caption = " ".join([f"{table.title}; {heading}.", *table.notes, *notes])

@@ -47,6 +47,7 @@ def page(
         compared = differences(group, name, against) if against and tested else None
         if compared:
             tables.append(compared)
+    tables = tables or [Table("scores", ("method",), ())]
     printed, missing = published.beside(group)
     tables += printed
     notes = (*_mixed(group), *flagged(group), *missing, *calibrated.notes(group))

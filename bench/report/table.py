@@ -10,6 +10,9 @@ from bench.report.groups import ARROWS, Column, Group
 from bench.store import Finished
 from bench.types import ORIGINAL, Score
 
+EMPTY = "Nothing was measured."
+"""What is printed in place of a table without lines or columns."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -36,6 +39,11 @@ class Table:
     header: tuple[str, ...]
     lines: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no line, or no column beside the first: then `EMPTY` stands for it."""
+        return not self.lines or len(self.header) < 2
 
 
 def scores(group: Group, metric: str) -> Table:
@@ -64,7 +72,13 @@ def effects(group: Group) -> Table | None:
         "effects, over prompts whose un-erased image shows the concept: efficacy and generality "
         "are the shares that no longer do, residue and specificity those that still do"
     )
-    return Table(title, ("method", *titles), tuple(map(tuple, _lines(group, columns))))
+    # Of the un-erased model itself every effect is known by construction.
+    lines = [
+        tuple(line)
+        for line, run in zip(_lines(group, columns), group.runs, strict=True)
+        if run.record.spec.method != ORIGINAL
+    ]
+    return Table(title, ("method", *titles), tuple(lines))
 
 
 def _lines(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:

@@ -9,7 +9,7 @@ from rich import table as rich_table
 from rich.console import Console
 from rich.text import Text
 
-from bench.report.table import Cell, Table
+from bench.report.table import EMPTY, Cell, Table
 
 Lines = Sequence[Sequence[Cell]]
 STYLES = {0: "", 1: "bold", 2: "underline"}
@@ -17,6 +17,10 @@ STYLES = {0: "", 1: "bold", 2: "underline"}
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table that fits: on its side if need be, then without intervals, then in parts."""
+    if table.empty:
+        for text in (f"{table.title}: {EMPTY}", *table.notes):
+            console.print(text, highlight=False, markup=False)
+        return
     lines = [[Cell(text) for text in table.header], *(list(line) for line in table.lines)]
     notes = list(table.notes)
     turned = [list(column) for column in zip(*lines, strict=True)]

@@ -6,6 +6,7 @@ import pytest
 
 from bench import pipelines, prompts, registry
 from bench.listing import listing, show_suite
+from bench.metrics import OF_CASES, STATISTICS
 from bench.types import InputError
 
 
@@ -58,3 +59,12 @@ def test_many_tags_are_shown_by_the_most_frequent() -> None:
 def test_suites_for_some_models_say_so() -> None:
     assert "models   of the families sd, sdxl" in "\n".join(listing("suites", True))
     assert "models    sd, sdxl" in "\n".join(show_suite("explicit"))
+
+
+def test_verbose_metrics_say_what_each_statistic_is_over_several_cases() -> None:
+    text = "\n".join(listing("metrics", True))
+    for entry in registry.metrics():
+        for measure in registry.metric(entry).measures():
+            said = STATISTICS[measure.statistic] if measure.value else OF_CASES
+            assert said in text.split(f"  {measure.name}: ")[1].split("\n  ")[2], measure.name
+    assert "  object  H_o" in text and "mean of the cases' own" in text

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.report import group, groups, page, show, write_comparison
+from bench.report import group, groups, page, show, show_scores, write_comparison
 from bench.report.comparison import paper
 from bench.report.groups import Column
 from bench.report.latex import latex
-from bench.report.table import Cell, Table, scores
+from bench.report.markdown import markdown
+from bench.report.table import Cell, Table, effects, scores
 from bench.report.terminal import print_table
 from bench.store import Finished
 from bench.types import Sampler, Score
@@ -206,7 +207,9 @@ def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
 
 
 def test_latex_escapes_what_latex_reads() -> None:
-    table = Table("100 % of a_b & c", ("x_1 ↓",), ((Cell("50 %", "[1, 2]", 1),),), ("{note}",))
+    table = Table(
+        "100 % of a_b & c", ("m", "x_1 ↓"), ((Cell("u"), Cell("50 %", "[1, 2]", 1)),), ("{note}",)
+    )
     text = "\n".join(latex(table, "h · 1"))
     assert r"100 \% of a\_b \& c" in text and r"x\_1 $\downarrow$" in text
     assert r"\textbf{50 \%} {\scriptsize [1, 2]}" in text and r"\{note\}" in text
@@ -245,3 +248,34 @@ def test_what_attacks_brought_back_is_a_column(make: Make) -> None:
     table = scores(group([some, make(UNERASED, 0.95)]), "judge")
     place_of = table.header.index("attack.p4d ↓")
     assert [line[place_of].text for line in table.lines] == ["–", "0.40"]
+
+
+def test_an_empty_table_is_a_sentence_in_every_format(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for empty in (Table("t", ("method",), ((Cell("uce"),),)), Table("t", ("method", "x"), ())):
+        assert printed(empty) == "t: Nothing was measured.\n"
+        assert markdown(empty) == ["T: Nothing was measured.", ""]
+        assert latex(empty, "h") == [r"\noindent T; h: Nothing was measured.\par"]
+    run = make()
+    bare = Finished(run.folder, replace(run.record, scores=()))
+    for form, box in (("terminal", "┏"), ("markdown", "|"), ("latex", "tabular")):
+        show([page(group([bare]))], form)
+        text = capsys.readouterr().out
+        assert "cores: Nothing was measured." in text or "cores; " in text
+        assert box not in text, form
+    show([], "csv")
+    assert capsys.readouterr().out == "note\nNothing was measured.\n"
+    show_scores([])
+    assert capsys.readouterr().out == "scores: Nothing was measured.\n"
+
+
+def test_the_unerased_model_has_no_line_among_effects(make: Make) -> None:
+    runs = []
+    for spec in (UNERASED, SPEC):
+        run = make(spec)
+        place = (spec.method, "mini", "objects", "airplane")
+        score = Score(*place, "efficacy_relative", "target", 0.5, 0.4, 0.6, 20)
+        runs.append(Finished(run.folder, replace(run.record, scores=(*run.record.scores, score))))
+    table = effects(group(runs))
+    assert table is not None and [line[0].text for line in table.lines] == ["realera"]
