@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import prompts, protocol, registry
+from bench import cli, plan, prompts, protocol, registry
 from bench.report import group, page, papers
 from bench.store import Finished
 from bench.types import InputError, Option, RunSpec, Sampler, Score
@@ -49,24 +49,26 @@ def measured(make: Make) -> Any:
             for case in (*spec.cases, "all")
             for (m, r), v in MEASURED.items()
         ]
-        return Finished(run.folder, replace(run.record, scores=(*run.record.scores, *scores)))
+        record = replace(run.record, scores=(*run.record.scores, *scores))
+        run.folder.write_record(record)
+        return Finished(run.folder, record)
 
     return made
 
 
 def shown(*runs: Finished) -> list[tuple[str, str]]:
     """Return method and erased concept of each line of the published tables."""
-    tables = [t for t in page(group(runs)).tables if "published" in t.title]
+    tables = [t for t in page(group(runs), tested=False).tables if "published" in t.title]
     return [(line[0].text, line[1].text) for table in tables for line in table.lines]
 
 
 def foot(*runs: Finished) -> str:
-    return " ".join(note for note in page(group(runs)).notes if note.startswith("Figures of"))
+    return " ".join(note for note in page(group(runs), tested=False).notes if note.startswith("Figures of"))
 
 
 def test_published_figures_stand_below_measured_ones_of_their_protocol(measured: Any) -> None:
     runs = [measured(spec) for spec in (PAPER, spec_of("esd", "train_method=x"))]
-    (table,) = [t for t in page(group(runs)).tables if "published" in t.title]
+    (table,) = [t for t in page(group(runs), tested=False).tables if "published" in t.title]
     assert MACE in table.title and table.header[:3] == ("method", "erased", "Acc_e")
     names = [line[0].text.strip() for line in table.lines]
     assert names == ["un-erased", "SD v1.4, published", "esd", "ESD-x, published"]
@@ -74,6 +76,46 @@ def test_published_figures_stand_below_measured_ones_of_their_protocol(measured:
     assert [cell.text for cell in table.lines[1][2:5]] == ["0.9606", "0.9892", "0.9508"]
     assert table.lines[3][2].text == "0.3311"
     assert not foot(*runs)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shows", "says"),
+    [
+        ({"suite": "objects-mace", "preset": "objects-mace"}, True, ""),
+        (
+            {"suite": "objects-mace", "preset": "objects-mace", "settings": ["lamb=5"]},
+            False,
+            "Uce as UCE: lamb is 5.0, published 0.5 (--preset objects-mace).",
+        ),
+        (
+            {"suite": "objects-mace"},
+            False,
+            "Uce as UCE: variant is 2025, published 2023; guide is none, published ''",
+        ),
+        (
+            {"suite": "objects", "preset": "objects-mace"},
+            False,
+            "Suite is objects, published objects-mace.",
+        ),
+    ],
+)
+def test_what_is_asked_for_on_the_command_line_decides_what_compare_shows(
+    measured: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    asked: dict[str, Any],
+    shows: bool,
+    says: str,
+) -> None:
+    runs = plan.specs(["uce"], model="sd14", size="full", concepts=["bird"], **asked)
+    hashes = {"prompts_sha256": prompts.file_hash(prompts.suite(asked["suite"]), "sd")}
+    for spec in runs:
+        measured(spec, **hashes)
+    assert cli.main(["compare", "--out", str(tmp_path / "runs"), "--format", "markdown"]) == 0
+    text = capsys.readouterr().out
+    assert ("UCE, published" in text) == shows
+    assert ("SD v1.4, published" in text) == (asked["suite"] == "objects-mace")
+    assert says in text and ("are not shown" in text) == bool(says)
 
 
 @pytest.mark.parametrize(
@@ -251,4 +293,4 @@ def test_an_unknown_key_or_name_is_refused(
     monkeypatch.setattr(papers, "FOLDER", tmp_path)
     runs = [measured(spec) for spec in (PAPER, spec_of("uce"), spec_of("esd"))]
     with pytest.raises(InputError, match=message):
-        page(group(runs))
+        page(group(runs), tested=False)
