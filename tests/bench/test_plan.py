@@ -140,15 +140,16 @@ def test_a_preset_goes_to_the_methods_that_have_it(monkeypatch: pytest.MonkeyPat
     found = registry.methods()
     presets = {"sd": {"steps": 2, "rate": 3.0}, "paper": {"rate": 4.0}}
     found |= {"a": replace(found["a"], presets=presets)}
+    found |= {"b": replace(found["b"], presets={"sd": {"rank": 9}})}
     monkeypatch.setattr(registry, "methods", lambda: found)
     _, a, b = specs("a", "b", preset="paper")
     assert a.options == {"steps": 5, "rate": 4.0}
-    assert b.options == {"steps": 5, "rank": 4}
+    assert b.options == {"steps": 5, "rank": 9}
     assert specs("a")[1].options == {"steps": 2, "rate": 3.0}
     assert specs("a", preset="paper", settings=["rate=6"])[1].options["rate"] == 6.0
     with pytest.raises(InputError, match="unknown preset of a, b: 'papr'; nearest: paper; choices"):
         specs("a", "b", preset="papr")
-    with pytest.raises(InputError, match="unknown preset of b: 'paper'; choices: none"):
+    with pytest.raises(InputError, match="unknown preset of b: 'paper'; choices: sd"):
         specs("b", preset="paper")
 
 

@@ -63,7 +63,9 @@ def shown(*runs: Finished) -> list[tuple[str, str]]:
 
 
 def foot(*runs: Finished) -> str:
-    return " ".join(note for note in page(group(runs), tested=False).notes if note.startswith("Figures of"))
+    return " ".join(
+        note for note in page(group(runs), tested=False).notes if note.startswith("Figures of")
+    )
 
 
 def test_published_figures_stand_below_measured_ones_of_their_protocol(measured: Any) -> None:
@@ -238,6 +240,15 @@ def test_only_all_ten_classes_have_the_average_and_each_has_its_own(measured: An
     assert [concept for _, concept in some] == ["bird", "bird", "cat", "cat"]
     guessed = measured(spec_of("mace", "mapping=suite", cases=CASES))
     assert not shown(guessed) and "mapping is suite, published official" in foot(guessed)
+
+
+def test_each_class_is_measured_by_its_own_images(measured: Any) -> None:
+    run = measured(spec_of("uce", cases=CASES))
+    scores = [replace(s, value=0.25) if s.case == "cat" else s for s in run.record.scores]
+    other = Finished(run.folder, replace(run.record, scores=tuple(scores)))
+    tables = [t for t in page(group([other]), tested=False).tables if "published" in t.title]
+    found = {line[1].text: line[2].text for line in tables[0].lines[::2]}
+    assert found["cat"] == "0.25" and found["bird"] == found["average of 10 classes"] == "0.96"
 
 
 def test_runs_of_mixed_protocols_are_matched_one_by_one(measured: Any) -> None:
