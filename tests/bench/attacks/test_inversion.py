@@ -45,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 def test_the_numbers_are_those_of_the_released_code() -> None:
     """The learning rate is 5e-3 times a batch of 4 and 4 batches a step."""
     assert PLANS["official"] == Plan(25, 5000, 16, 5e-3 * 4 * 4, 0.01, "")
-    assert PLANS["quick"] == replace(PLANS["official"], steps=200, learning_rate=0.01)
+    assert PLANS["quick"] == replace(PLANS["official"], steps=200, learning_rate=5e-3)
 
 
 @pytest.mark.parametrize("convention", ["official", "quick"])

@@ -107,6 +107,15 @@ def test_the_plan_counts_what_a_search_draws(
     ) in capsys.readouterr().out
 
 
+def test_real_models_are_attacked_as_the_released_codes_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["attack", *ESD, "--model", "sd14", "--attack", "all", "--plan"]
+    assert cli.main([*words, "--out", str(tmp_path / "runs")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("(convention official, ") == 4 and "convention quick" not in printed
+
+
 def test_a_setting_goes_to_every_attack_that_has_it() -> None:
     chosen = plan.attempts(["all"], "quick", "mini", ["convention=official", "tokens=4"])
     assert {each.entry.name: each.convention for each in chosen} == {
