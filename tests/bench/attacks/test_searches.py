@@ -228,3 +228,47 @@ def test_an_attack_searches_models_in_half_precision(
     latents = noise(pipe.unet, range(len(texts)))
     drawn = pipe(texts, num_inference_steps=2, latents=latents, output_type="pt").images
     assert torch.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize("attack", [each for each in EVERY if each.adaptive], ids=named)
+def test_every_gradient_goes_back_through_the_encoder_normalised(
+    attack: Attack, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No attack differentiates a text itself: what leaves the U-Net is what `pulled` is given."""
+    left: list[torch.Tensor] = []
+    given: list[torch.Tensor] = []
+    descend, pulled = _latents.descend, _text.pulled
+
+    def leaves(*some: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        made = descend(*some)
+        left.append(made[1])
+        return made
+
+    def goes(text: Any, where: Any, soft: Any, along: torch.Tensor) -> torch.Tensor:
+        given.append(along)
+        return pulled(text, where, soft, along)
+
+    monkeypatch.setattr(_latents, "descend", leaves)
+    monkeypatch.setattr(_text, "pulled", goes)
+    attack.search(problem)
+    assert left and all(one is other for one, other in zip(left, given, strict=True))
+
+
+def test_small_gradients_lead_a_half_precision_search_where_large_ones_do(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quick UnlearnDiffAtk step has one size whatever the gradient's, so the words must agree."""
+    original = build_tiny_pipe()
+    original.text_encoder.half()
+    half = replace(problem, original=original, erased=pipelines.with_unet(original, original.unet))
+    descend = _latents.descend
+
+    def found(scale: float) -> list[str]:
+        def scaled(*some: Any) -> tuple[torch.Tensor, torch.Tensor]:
+            losses, along = descend(*some)
+            return losses, along * scale / along.abs().amax()
+
+        monkeypatch.setattr(_latents, "descend", scaled)
+        return [each.text for each in QUICK["unlearndiffatk"].search(half)]
+
+    assert found(2.0**-24) == found(1.0)
