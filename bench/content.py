@@ -29,12 +29,22 @@ class Content:
     @cached_property
     def family(self) -> str:
         """The model's family."""
-        return pipelines.family(self.spec.model)
+        return pipelines.family_of(self.spec)
 
     @cached_property
     def suite(self) -> Suite:
-        """The suite."""
-        return prompts.suite(self.spec.suite)
+        """The suite, from where the spec says it is, and with the content that the spec names.
+
+        A spec that is read from a run's folder says that it is there: each run keeps its own.
+        """
+        place = self.spec.place("suite")
+        found = prompts.suite(place)
+        if (found.name, found.version) != (self.spec.suite, self.spec.suite_version):
+            raise InputError(
+                f"{place} holds suite {found.name} {found.version}, the run was made with "
+                f"{self.spec.suite} {self.spec.suite_version}"
+            )
+        return found
 
     @cached_property
     def size(self) -> Size:
@@ -78,8 +88,15 @@ class Content:
     @property
     def original(self) -> RunSpec:
         """The spec of the un-erased model's run of the same protocol."""
-        version = registry.method(ORIGINAL).version
-        return replace(self.spec, method=ORIGINAL, options={}, method_version=version, seed=0)
+        shared = {part: at for part, at in self.spec.places.items() if part in ("suite", "model")}
+        return replace(
+            self.spec,
+            method=ORIGINAL,
+            options={},
+            method_version=registry.method(ORIGINAL).version,
+            seed=0,
+            places=shared,
+        )
 
     def setting(self, case: Case, device: str, unerased: Mapping[str, Path]) -> Setting:
         """Return what metrics have to know of a case beside its images."""

@@ -15,7 +15,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from bench.names import find
-from bench.types import PRECISIONS, InputError, Precision, Sampler
+from bench.types import PRECISIONS, InputError, Precision, RunSpec, Sampler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,6 +92,11 @@ def precision(asked: str | None, device: str) -> Precision:
         return "fp32" if device.startswith("cpu") else "fp16"
     known = {each: each for each in PRECISIONS}
     return known[find("precision", asked, known)]  # type: ignore[index]
+
+
+def family_of(spec: RunSpec) -> str:
+    """Return the family of a run's model, which may be a folder that is elsewhere now."""
+    return spec.family or family(spec.model)
 
 
 @lru_cache(maxsize=1)

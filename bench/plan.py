@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import pipelines, prompts, registry
+from bench import pipelines, places, prompts, registry
+from bench.content import Content
 from bench.names import find
 from bench.store import UNEDITED, RunFolder
 from bench.types import (
@@ -73,11 +74,12 @@ def specs(
         _check_concepts(found[name], values, cases)
     _check_prompts(chosen, amount, cases, family)
     sampler = pipelines.SAMPLERS[family]
+    model_name, model_place = places.model(model)
     first = RunSpec(
         method=ORIGINAL,
         options={},
-        model=model,
-        suite=suite,
+        model=model_name,
+        suite=chosen.name,
         suite_version=chosen.version,
         cases=tuple(case.name for case in cases),
         size=amount.name,
@@ -89,13 +91,32 @@ def specs(
         seed=0,
         method_version=registry.method(ORIGINAL).version,
         precision=precision,
+        family=family,
+        places=places.suite(chosen) | model_place,
     )
     erased = [
-        replace(first, method=name, options=values, method_version=found[name].version, seed=seed)
+        _erased(first, name, found[name], values, seed)
         for name, values in options.items()
         if name != ORIGINAL
     ]
-    return [first, *erased]
+    # One method may have been typed in two ways.
+    return list({spec.run_id: spec for spec in [first, *erased]}.values())
+
+
+def _erased(
+    first: RunSpec, asked: str, entry: registry.Entry, values: Mapping[str, Option], seed: int
+) -> RunSpec:
+    """Return the run of a method beside the un-erased model's."""
+    name, of_method = places.method(asked, entry)
+    options, of_options = places.options(entry, values)
+    return replace(
+        first,
+        method=name,
+        options=options,
+        method_version=entry.version,
+        seed=seed,
+        places={**first.places, **of_method, **of_options},
+    )
 
 
 def check_out(out: Path) -> None:
@@ -124,20 +145,19 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         InputError: a method cannot erase a case from this model with these options.
     """
     for spec in runs:
-        suite = prompts.suite(spec.suite)
-        known = prompts.known_concepts(suite)
-        eraser = registry.load_method(registry.method(spec.method), spec.options)
-        for case in (each for each in suite.cases if each.name in spec.cases):
+        content = Content(spec)
+        known = prompts.known_concepts(content.suite)
+        eraser = registry.eraser(spec)
+        for case in content.cases:
             if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
-                pipe = pipelines.shared(spec.model, device, spec.precision)
+                pipe = pipelines.shared(spec.place("model"), device, spec.precision)
                 eraser.check(pipe, [known[name] for name in case.concepts])
 
 
 def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already."""
     for spec in runs:
-        suite = prompts.suite(spec.suite)
-        size = next(each for each in suite.sizes if each.name == spec.size)
+        content = Content(spec)
         folder = RunFolder(out, spec.run_id)
         state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
         yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
@@ -146,24 +166,26 @@ def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
         )
         yield f"  options   {values or 'none'}"
         yield (
-            f"  protocol  suite {suite.name} version {suite.version}, size {size.name}, DDIM "
+            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, DDIM "
             f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
             f"seed {spec.seed}"
         )
-        for case in (each for each in suite.cases if each.name in spec.cases):
-            yield f"  {_case(suite, case, size, folder, spec)}"
+        for part, place in spec.places.items():
+            yield f"  {part:<8}  {place}"
+        for case in content.cases:
+            yield f"  {_case(content, case, folder)}"
 
 
-def _case(suite: Suite, case: Case, size: Size, folder: RunFolder, spec: RunSpec) -> str:
+def _case(content: Content, case: Case, folder: RunFolder) -> str:
     """Return one line on a case: what is erased, how many images a role, how many are there."""
-    rows = prompts.select(suite, case, size, pipelines.family(spec.model))
+    rows = content.prompts[case.name]
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
     there = max(
         sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
         for name in (case.name, UNEDITED)
     )
     edited = "there" if folder.edit_path(case.name).exists() else "to do"
-    verb = "keep" if spec.method == ORIGINAL else "erase"
+    verb = "keep" if content.spec.method == ORIGINAL else "erase"
     return (
         f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
         f"{len(rows)} images ({there} there): {roles}"

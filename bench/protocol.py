@@ -30,8 +30,13 @@ def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(fields: Mapping[str, Any]) -> str:
-    """Return the first 12 hexadecimal digits of the fields' sha256: equal for equal protocols."""
-    text = json.dumps(dict(fields), sort_keys=True)
+    """Return the first 12 hexadecimal digits of the fields' sha256: equal for equal protocols.
+
+    A model is its weights, whatever it is called; its name counts where their hash is not known.
+    """
+    unnamed = {name: value for name, value in fields.items() if name != "model"}
+    known = fields["weights_sha256"] is not None
+    text = json.dumps(unnamed if known else dict(fields), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -43,6 +48,8 @@ def of_record(record: RunRecord) -> dict[str, Any]:
 def differences(one: RunRecord, other: RunRecord) -> list[str]:
     """Return, for each field in which two runs' protocols differ, "field: this and that"."""
     left, right = of_record(one), of_record(other)
+    if digest(left) == digest(right):
+        return []
     return [
         f"{name}: {_short(left[name])} and {_short(right[name])}"
         for name in left

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from bench import digests
 
 PACKAGES = (
     *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
@@ -21,8 +20,6 @@ PACKAGES = (
 ROOT = Path(__file__).resolve().parent.parent
 DECISIVE = ("bench", "methods", "prompts", "pyproject.toml")
 """What in a checkout decides a result; changes elsewhere (reports, notes) make no run dirty."""
-
-WEIGHTS = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
 def now() -> str:
@@ -95,9 +92,7 @@ def weights_hash(model: str) -> str | None:
     folder = _folder(model)
     if folder is None:
         return None
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix in WEIGHTS]
-    lines = (f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return digests.of(folder, digests.WEIGHTS)
 
 
 def _folder(model: str) -> Path | None:
@@ -116,16 +111,3 @@ def _folder(model: str) -> Path | None:
         return Path(snapshot_download(hub_id, local_files_only=True))
     except Exception:  # a record without this hash is better than no record
         return None
-
-
-def _sha256(path: Path) -> str:
-    # The hub's cache names large files by their sha256; a link saves hashing gigabytes again.
-    blob = path.resolve().name
-    if path.is_symlink() and len(blob) == 64 and set(blob) <= set("0123456789abcdef"):
-        return blob
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        chunks: Iterable[bytes] = iter(partial(file.read, 1 << 20), b"")
-        for chunk in chunks:
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bench.names import find
 from bench.sources import Entry, OptionInfo, read_class, scan
-from bench.types import Eraser, InputError, Option
+from bench.types import Eraser, InputError, Option, RunSpec
 
 if TYPE_CHECKING:
     from bench.attacks import Attack
@@ -28,6 +28,7 @@ __all__ = [
     "attacks",
     "chosen_metrics",
     "detector",
+    "eraser",
     "find",
     "load_attack",
     "load_method",
@@ -194,6 +195,14 @@ def shared_settings(
 def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
     """Import the method and make it with these options."""
     return cast(Eraser, _load(entry)(**values))
+
+
+def eraser(spec: RunSpec) -> Eraser:
+    """Import a run's method, from where it is, and make it with the run's options."""
+    values = {
+        name: spec.places.get(f"option.{name}", value) for name, value in spec.options.items()
+    }
+    return load_method(method(spec.place("method")), values)
 
 
 def load_metric(entry: Entry, values: Mapping[str, Option] | None = None) -> Metric:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import meter, pipelines, prompts, protocol, provenance, registry, scoring
+from bench import folders, meter, pipelines, prompts, protocol, provenance, registry, scoring
 from bench.content import Content
 from bench.generate import due_batches, generate
 from bench.measure import Measuring, image_folder
@@ -41,13 +41,13 @@ def run(
         InputError: the run folder or a file in it cannot be used; nothing has been erased then.
     """
     started, clock = provenance.now(), _Clock()
-    folder = RunFolder(out, spec.run_id)
-    resumed = folder.create(spec)
+    folder, resumed = folders.opened(spec, out)
     if folder.is_done():
         return folder.read_record()
     work = _Work(Content(spec), folder, device, batch_size, progress, clock)
     prompt_hash = prompts.file_hash(work.content.suite, work.content.family)
-    facts = provenance.gather(spec.model, prompt_hash, device, batch_size)
+    facts = provenance.gather(spec.place("model"), prompt_hash, device, batch_size)
+    facts |= {"places": dict(spec.places)}
     with clock.step("total"):
         work.check()
         work.erase()
@@ -66,8 +66,7 @@ def erase(
     spec: RunSpec, out: Path, *, device: str = "cpu", progress: Progress = silent
 ) -> RunFolder:
     """Make what is missing of a run's edits and return its folder; `run` goes on from there."""
-    folder = RunFolder(out, spec.run_id)
-    folder.create(spec)
+    folder, _ = folders.opened(spec, out)
     _Work(Content(spec), folder, device, 1, progress, _Clock()).erase()
     return folder
 
@@ -110,7 +109,7 @@ class _Work:
         """The un-erased pipeline, loaded when something is left to erase or draw."""
         spec = self.content.spec
         with self.clock.step("load"):
-            return pipelines.shared(spec.model, self.device, spec.precision)
+            return pipelines.shared(spec.place("model"), self.device, spec.precision)
 
     def check(self) -> None:
         """Read what an earlier attempt left and load the metrics: damage must show before work."""
@@ -129,7 +128,7 @@ class _Work:
         from bench.edits import read_header, save_edit
 
         spec = self.content.spec
-        eraser = registry.load_method(registry.method(spec.method), spec.options)
+        eraser = registry.eraser(spec)
         concepts = prompts.known_concepts(self.content.suite)
         seconds = []
         for case in self.content.cases:

@@ -16,7 +16,7 @@ from bench import imports
 from bench.names import find
 from bench.types import InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "only", "adaptive")
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive")
 """Class variables that are read; they must be literals."""
 
 
@@ -55,6 +55,8 @@ class Entry:
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
     """Of an attack: whether it searches on the erased model."""
+    files: tuple[str, ...] = ()
+    """Options that are paths."""
 
     @cached_property
     def version(self) -> str:
@@ -144,6 +146,7 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         path=path,
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
+        files=constants.get("files", ()),
     )
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,8 @@ class RunFolder:
         self.per_image_path = self.path / "per_image.csv"
         self.scores_path = self.path / "scores.csv"
         self.strip_path = self.path / "strip.png"
+        self.suite_path = self.path / "suite"
+        self.suite_table = self.suite_path / "suite.toml"
 
     def create(self, spec: RunSpec) -> bool:
         """Make the folder for a spec, or verify that an existing one was made for it.
@@ -129,7 +131,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.spec_path.exists():
                 self._verify(spec)
-                return any(path != self.spec_path for path in self.path.iterdir())
+                begun = {self.spec_path, self.suite_path}
+                return any(path not in begun for path in self.path.iterdir())
             # A kill while the spec is written leaves nothing but its temporary file.
             strangers = [p.name for p in self.path.iterdir() if not p.name.endswith(TEMPORARY)]
             if strangers:
@@ -147,6 +150,8 @@ class RunFolder:
         remedy = "delete the folder or choose another --out"
         try:
             found = RunSpec.from_json(json.loads(self.spec_path.read_bytes()))
+        except InputError as error:
+            raise InputError(f"{self.spec_path} {error}; {remedy}") from None
         except (ValueError, TypeError, KeyError):
             raise InputError(f"{self.spec_path} is truncated or damaged; {remedy}") from None
         if found != spec:
@@ -213,17 +218,21 @@ class RunFolder:
         """Read the record of a finished run.
 
         Raises:
-            InputError: if the record is truncated, damaged or that of another run.
+            InputError: if the record is truncated, damaged or that of another run or version.
         """
         data = _read_json(self.record_path)
         try:
+            spec = RunSpec.from_json(data["spec"])
             record = RunRecord(
-                spec=RunSpec.from_json(data["spec"]),
+                # A run brings its suite along.
+                spec=replace(spec, places={"suite": str(self.suite_path)}),
                 provenance=data["provenance"],
                 seconds=data["seconds"],
                 scores=tuple(_score(score) for score in data["scores"]),
                 flags=tuple(data["flags"]),
             )
+        except InputError as error:
+            raise InputError(f"{self.record_path} {error}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(_damaged(self.record_path, repr(error))) from None
         if record.spec.run_id != self.path.name:

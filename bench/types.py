@@ -121,7 +121,7 @@ class Suite:
     concepts: tuple[Concept, ...] = ()
     """Concepts that the suite brings along, beside those of concepts.toml."""
     folder: str = ""
-    """Where its files are; empty for the suites that come with the package."""
+    """Where its files are, as an absolute path; empty for the suites that come with the package."""
 
     @property
     def erased(self) -> tuple[str, ...]:
@@ -156,6 +156,8 @@ class Eraser(ABC):
     """Where each preset comes from: what it was tuned on, or who published it."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Options that have no usable default and must be given."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Options that are paths: the content of the file or folder decides a run, not the path."""
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The concepts that a setting, "name=value", is for, where it is not for all."""
 
@@ -220,26 +222,42 @@ class RunSpec:
     method is another run."""
     precision: Precision = "fp32"
     """What the model computes in, and its edits are stored in."""
+    family: str = ""
+    """The model's family; empty where the model's name says it."""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where on this machine is what the spec names by its content, the parts of which are `suite`,
+    `model`, `method` and `option.<name>`. No part of the run: a place decides no result."""
 
     @property
     def method_name(self) -> str:
         """The method's name; of one from outside, `file.py:Class`, the class's."""
         return self.method.rpartition(":")[2]
 
+    def place(self, part: str) -> str:
+        """Return where a part is, or its name if that is enough to find it."""
+        return self.places.get(part) or str(getattr(self, part))
+
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON-serialisable data."""
-        return asdict(self) | {"options": dict(self.options), "cases": list(self.cases)}
+        data = asdict(self) | {"options": dict(self.options), "cases": list(self.cases)}
+        del data["places"]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
         """Rebuild a spec from `to_json`.
 
         Raises:
-            ValueError: it has other fields, since another version wrote it.
+            InputError: it is that of another version.
+            ValueError: it is none.
         """
-        odd = {each.name for each in fields(cls)} ^ set(data)
+        odd = {each.name for each in fields(cls)} ^ {*data, "places"}
+        if not {"method", "model", "suite", "cases", "sampler"} <= set(data):
+            raise ValueError("it holds no run")
         if odd:
-            raise ValueError(f"another version wrote it: {', '.join(sorted(odd))}")
+            raise InputError(
+                f"was written by another version, whose runs differ in {', '.join(sorted(odd))}"
+            )
         sampler = Sampler(**data["sampler"])
         return cls(**{**data, "cases": tuple(data["cases"]), "sampler": sampler})
 

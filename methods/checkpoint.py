@@ -22,6 +22,7 @@ class Checkpoint(Eraser):
     paper: ClassVar[str] = "none: whatever made the file"
     touches: ClassVar[tuple[str, ...]] = ("unet.*", "text_encoder.*", "text_encoder_2.*")
     needs: ClassVar[tuple[str, ...]] = ("path",)
+    files: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
     """What to load: a file of changed tensors (ESD, UCE), a pipeline folder (MACE), a U-Net folder,

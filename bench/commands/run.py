@@ -107,11 +107,11 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
 
 def prepare(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     """Refuse what could not be erased or written, all before the first run is in vain."""
-    from bench import plan, store
+    from bench import folders, plan
 
     plan.check_erasers(runs, out, arguments.device(device))
     for spec in runs:
-        store.RunFolder(out, spec.run_id).create(spec)
+        folders.opened(spec, out)
 
 
 def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:

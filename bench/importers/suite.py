@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.adversarial import slug
-from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES
+from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES, written
 from bench.store import write_bytes, write_rows
-from bench.types import ROLES, Concept, InputError, Kind, Prompt, Suite
+from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
 
 ANCHORS: Mapping[Kind, str] = {
     "object": "a plain backdrop",
@@ -113,7 +112,7 @@ def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             made = Path(temporary) / folder.name
             write_rows(made / "prompts.csv", columns, rows)
-            write_bytes(made / "suite.toml", _toml(plan, prompts).encode())
+            write_bytes(made / "suite.toml", written.toml(_suite(plan, prompts)).encode())
             made.rename(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
@@ -143,28 +142,27 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return cases
 
 
-def _toml(plan: Plan, prompts: Sequence[Prompt]) -> str:
-    lines = [
-        'version = "1"',
-        f"kind = {_text(plan.kind)}",
-        'prompt_files = ["prompts.csv"]',
-        f"metrics = {_list(plan.metrics)}",
-        f"families = {_list(plan.families)}",
-        f"summary = {_text(plan.summary)}",
-        "",
-        "[cases]",
-        *(f"{_text(name)} = {_list(concepts)}" for name, concepts in plan.cases.items()),
-    ]
+def _suite(plan: Plan, prompts: Sequence[Prompt]) -> Suite:
+    cases = tuple(Case(name, concepts) for name, concepts in plan.cases.items())
     counts = _counts(plan, prompts)
+    sizes = []
     for size, most in (*SIZES.items(), ("full", max(counts.values()))):
-        images = ", ".join(f"{role} = {min(most, count)}" for role, count in counts.items())
-        chosen = list(plan.cases) if size == "full" else list(plan.cases)[:1]
-        lines += ["", f"[sizes.{size}]", f"images = {{ {images} }}", f"cases = {_list(chosen)}"]
-    for concept in plan.concepts:
-        lines += ["", f"[concepts.{_text(concept.name)}]", f"kind = {_text(concept.kind)}"]
-        lines += [f"anchor = {_text(concept.anchor)}", f"synonyms = {_list(concept.synonyms)}"]
-        lines += [f"near = {_list(concept.near)}"]
-    return "\n".join([*lines, ""])
+        images = {role: min(most, count) for role, count in counts.items()}
+        chosen = tuple(plan.cases) if size == "full" else tuple(plan.cases)[:1]
+        sizes.append(Size(size, images, chosen))
+    return Suite(
+        # Its name is its folder's.
+        name="",
+        version="1",
+        kind=plan.kind,
+        cases=cases,
+        sizes=tuple(sizes),
+        prompt_files=("prompts.csv",),
+        metrics=plan.metrics,
+        summary=plan.summary,
+        families=plan.families,
+        concepts=plan.concepts,
+    )
 
 
 def _counts(plan: Plan, prompts: Sequence[Prompt]) -> dict[str, int]:
@@ -182,12 +180,3 @@ def _counts(plan: Plan, prompts: Sequence[Prompt]) -> dict[str, int]:
     if others:
         found["far"] = found.get("far", 0) + others
     return found
-
-
-def _text(text: str) -> str:
-    """Write a TOML string; JSON's differ in DEL alone, which TOML wants escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _list(texts: Iterable[str]) -> str:
-    return "[" + ", ".join(map(_text, texts)) + "]"

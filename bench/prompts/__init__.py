@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from bench.names import find
-from bench.prompts import selection, tables
+from bench.prompts import content, selection, tables
 from bench.prompts.rows import COLUMNS, OPTIONAL, read, read_all
 from bench.prompts.selection import OWN_ROLES
 from bench.types import Case, Concept, InputError, Prompt, Role, Size, Suite
@@ -20,7 +21,9 @@ __all__ = [
     "OWN_ROLES",
     "concepts",
     "file_hash",
+    "files",
     "known_concepts",
+    "named",
     "paths",
     "read",
     "roles_of_other_families",
@@ -64,30 +67,58 @@ def suites() -> dict[str, Suite]:
 def suite(name: str) -> Suite:
     """Return a suite by its name, or by the folder that it is in.
 
-    The version of a suite from outside ends in digits of its files' hash: a changed file makes
-    another run.
+    Its version ends in digits of a hash of its content: its tables, the concepts that it names and
+    its prompt files. What has changed makes another run; where it lies, and how its folder was
+    typed, do not.
 
     Raises:
-        InputError: there is none, or its tables cannot be used.
+        InputError: there is none, or its tables or its prompt files cannot be used.
     """
     known = suites()
     if name in known:
-        return known[name]
+        return _with_content(known[name])
     folder = Path(name).expanduser()
     if not (folder / "suite.toml").is_file():
         if folder.exists():
             raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}")
         find("suite", name, (*known, A_FOLDER))
-    found = tables.outside(folder, concepts())
-    files = (path for family in ("", *found.family_files) for path in paths(found, family))
-    digest = _hash([folder / "suite.toml", *dict.fromkeys(files)])
-    return replace(found, version=f"{found.version}-{digest[:8]}")
+    return _with_content(tables.outside(folder, concepts()))
+
+
+def _with_content(found: Suite) -> Suite:
+    """Return the suite with its content's hash in its version, where a run's copy has it."""
+    digits = f"-{content.digest(found, named(found), files(found))[:8]}"
+    return replace(found, version=found.version.removesuffix(digits) + digits)
+
+
+def named(suite: Suite) -> tuple[Concept, ...]:
+    """Return the concepts that the suite's cases and prompt files name, and their look-alikes."""
+    known = known_concepts(suite)
+    families = ("", *suite.family_files)
+    shown = (row.concept for family in families for row in rows(suite, family) if row.concept)
+    found = dict.fromkeys([*suite.erased, *shown])
+    waiting = list(found)
+    while waiting:
+        fresh = [name for name in known[waiting.pop()].near if name not in found]
+        found |= dict.fromkeys(fresh)
+        waiting += fresh
+    return tuple(known[name] for name in found)
+
+
+def files(suite: Suite) -> dict[str, Path]:
+    """Return the prompt files for every family by the names that the suite's tables give them."""
+    names = [*suite.prompt_files, *chain.from_iterable(suite.family_files.values())]
+    return {name: _folder(suite) / name for name in dict.fromkeys(names)}
+
+
+def _folder(suite: Suite) -> Path:
+    return Path(suite.folder) if suite.folder else FOLDER
 
 
 def paths(suite: Suite, family: str = "") -> list[Path]:
     """Return the suite's prompt files: those for every model, and those for the family alone."""
-    folder = Path(suite.folder) if suite.folder else FOLDER
-    return [folder / name for name in (*suite.prompt_files, *suite.family_files.get(family, ()))]
+    names = (*suite.prompt_files, *suite.family_files.get(family, ()))
+    return [_folder(suite) / name for name in names]
 
 
 def rows(suite: Suite, family: str = "") -> tuple[Prompt, ...]:

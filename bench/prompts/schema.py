@@ -118,8 +118,9 @@ class SuiteTable(Table):
 
 
 class OutsideTable(SuiteTable):
-    """A suite.toml, which may bring concepts along."""
+    """A suite.toml, which may have a name beside its folder's, and bring concepts along."""
 
+    name: Annotated[str, AfterValidator(_id)] = ""
     concepts: dict[str, ConceptTable] = {}
 
 

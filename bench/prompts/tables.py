@@ -52,8 +52,9 @@ def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
         each: concept(each, entry.model_dump(), names, f"{where} [concepts.{each}]")
         for each, entry in table.concepts.items()
     }
-    found = _suite(folder.name, table, {**known, **own}, where)
-    return replace(found, concepts=tuple(own.values()), folder=str(folder))
+    place = folder.resolve()
+    found = _suite(table.name or place.name, table, {**known, **own}, where)
+    return replace(found, concepts=tuple(own.values()), folder=str(place))
 
 
 def _table(entry: Any, where: str) -> Mapping[str, Any]:

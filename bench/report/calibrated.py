@@ -74,8 +74,8 @@ def _detectors(group: Group) -> str:
     from bench import prompts
 
     try:
-        kind = prompts.suite(group.spec.suite).kind
-        file = path(pipelines.family(group.spec.model), kind)
+        kind = prompts.suite(group.spec.place("suite")).kind
+        file = path(pipelines.family_of(group.spec), kind)
         calibration = Calibration.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, InputError):
         return "The detectors were not calibrated for these pictures; `bench calibrate` does it."

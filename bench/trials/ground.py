@@ -36,7 +36,7 @@ class Ground:
     @cached_property
     def pipe(self) -> Any:
         """The un-erased pipeline."""
-        return pipelines.shared(self.spec.model, self.device, self.spec.precision)
+        return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
 
     @cached_property
     def detector(self) -> Detector:
@@ -76,7 +76,7 @@ class Ground:
             attack = registry.load_attack(attempt.entry, attempt.options)
             attack.check(self.pipe, self.asked)
             if attack.cost(1).likened:
-                _clip.reader(pipelines.family(self.spec.model), self.device)
+                _clip.reader(pipelines.family_of(self.spec), self.device)
         if not self.usable:
             raise InputError(
                 f"the un-erased {self.spec.model} draws the concept of none of the "

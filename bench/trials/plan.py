@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bench import pipelines, prompts, registry
 from bench.attacks import BUDGETS, KINDS, Budget, Cost
+from bench.content import Content
 from bench.names import find
 from bench.plan import ALL
 from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
@@ -93,7 +94,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
 
 def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
     """Yield the suite with each case of a run."""
-    suite = prompts.suite(spec.suite)
+    suite = Content(spec).suite
     for case in suite.cases:
         if case.name in spec.cases:
             yield suite, case
@@ -102,7 +103,7 @@ def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
 def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Prompt]:
     """Return the first target prompts of a case, as many as the budget says."""
     size = next(each for each in suite.sizes if each.name == spec.size)
-    rows = prompts.select(suite, case, size, pipelines.family(spec.model))
+    rows = prompts.select(suite, case, size, pipelines.family_of(spec))
     return [row for row in rows if row.role == "target"][: amount.prompts]
 
 

@@ -35,7 +35,7 @@ def pose(
         seed: Of the search.
     """
     concept = prompts.known_concepts(ground.suite)[asked[0].concept]
-    family = pipelines.family(ground.spec.model)
+    family = pipelines.family_of(ground.spec)
     eye = Looking(
         erased, ground.spec.sampler, ground.detector, ground.pictures, family, ground.device
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import folders as run_folders
 from bench import pipelines, prompts, registry, runner
 from bench.attacks import Attack
 from bench.generate import generate
@@ -47,7 +48,7 @@ def attack(
         InputError: before any erasing, if no picture can be judged, a prompt does not fit or the
             un-erased model draws the concept of none.
     """
-    RunFolder(out, specs[0].run_id).create(specs[0])
+    run_folders.opened(specs[0], out)
     trials = _trials(specs, chosen, out, device, progress)
     left = [trial for trial in trials if trial.finished() is None]
     for ground in {id(trial.ground): trial.ground for trial in left}.values():
@@ -126,7 +127,7 @@ class Trial:
             "version": entry.version,
             "edit": self.edit_hash,
             "amount": [self.attempt.amount.prompts, self.attempt.amount.candidates],
-            "prompts": prompts.file_hash(self.ground.suite, pipelines.family(self.spec.model)),
+            "prompts": prompts.file_hash(self.ground.suite, pipelines.family_of(self.spec)),
         }
         name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
         return TrialFolder(self.run_folder, self.ground.case.name, name)

@@ -52,12 +52,13 @@ def test_a_spec_is_complete() -> None:
             options={},
             model="sd14",
             suite="objects",
-            suite_version="2",
+            suite_version=prompts.suite("objects").version,
             cases=("airplane",),
             size="smoke",
             sampler=Sampler(50, 7.5),
             seed=0,
             method_version=registry.methods()["original"].version,
+            family="sd",
         )
     ]
 
@@ -117,7 +118,7 @@ def test_a_method_from_outside_gives_its_class_name_to_the_folder(tmp_path: Path
     path = tmp_path / "mine.py"
     path.write_text("from bench.types import Eraser\nclass Mine(Eraser):\n    pass\n")
     _, mine = specs(f"{path}:Mine")
-    assert mine.method == f"{path}:Mine" and mine.run_id.startswith("Mine-objects-sd14-smoke-")
+    assert mine.method == "mine.py:Mine" and mine.run_id.startswith("Mine-objects-sd14-smoke-")
 
 
 @pytest.mark.usefixtures("two")

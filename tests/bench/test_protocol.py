@@ -30,7 +30,6 @@ def test_method_options_and_the_seed_of_the_erasure_are_no_protocol(same: RunRec
 @pytest.mark.parametrize(
     ("other", "text"),
     [
-        (record(model="sd14"), "model: mini and sd14"),
         (record(size="full"), "size: quick and full"),
         (record(cases=("bird", "cat")), "cases: airplane and bird, cat"),
         (record(sampler=Sampler(50, 4.0)), "steps: 20 and 50"),
@@ -43,3 +42,18 @@ def test_method_options_and_the_seed_of_the_erasure_are_no_protocol(same: RunRec
 def test_what_must_match_is_named_where_it_differs(other: RunRecord, text: str) -> None:
     assert digest(other) != digest(record())
     assert protocol.differences(record(), other) == [text]
+
+
+def test_a_model_is_its_weights_whatever_it_is_called() -> None:
+    copied = record(model="copy-1a2b3c4d")
+    assert digest(copied) == digest(record()) and protocol.differences(record(), copied) == []
+    retrained = record({"weights_sha256": "c" * 64})
+    assert digest(retrained) != digest(record())
+    text = f"weights_sha256: {'b' * 12} and {'c' * 12}"
+    assert protocol.differences(record(), retrained) == [text]
+
+
+def test_where_weights_are_not_known_a_model_is_its_name() -> None:
+    one, other = (record({"weights_sha256": None}, model=name) for name in ("mini", "sd14"))
+    assert digest(one) != digest(other)
+    assert protocol.differences(one, other) == ["model: mini and sd14"]

@@ -145,7 +145,8 @@ def spec(tmp_path: Path) -> RunSpec:
     (tmp_path / "model").mkdir()
     model = str(tmp_path / "model")
     cases = ("airplane", "cat")
-    return RunSpec("doubler", {}, model, "toys", "1", cases, "smoke", Sampler(1, 2.0), 0)
+    version = prompts.suite("toys").version
+    return RunSpec("doubler", {}, model, "toys", version, cases, "smoke", Sampler(1, 2.0), 0)
 
 
 def go(spec: RunSpec, out: Path, progress: Progress = silent) -> Any:
@@ -476,7 +477,14 @@ def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
     table = tmp_path / "mine" / "suite.toml"
     table.write_text(table.read_text().replace('["clip"]', '["hue"]'))
     version = prompts.suite(suite).version
-    outside = replace(spec, suite=suite, suite_version=version, cases=("wyvern",), size="full")
+    outside = replace(
+        spec,
+        suite="mine",
+        suite_version=version,
+        cases=("wyvern",),
+        size="full",
+        places={"suite": suite},
+    )
     record = go(outside, tmp_path / "out")
     assert Doubler.calls == ["wyvern"]
     rows = RunFolder(tmp_path / "out", outside.run_id).read_per_image()
