@@ -38,6 +38,8 @@ class Content:
         A spec that is read from a run's folder says that it is there: each run keeps its own.
         """
         place = self.spec.place("suite")
+        if "suite" in self.spec.places and not (Path(place) / "suite.toml").exists():
+            raise InputError(f"{place} is not there: the run has no copy of its suite")
         found = prompts.suite(place)
         if (found.name, found.version) != (self.spec.suite, self.spec.suite_version):
             raise InputError(

@@ -73,6 +73,9 @@ class Measuring:
                 some = self.content.prompts[case.name]
                 if fill(own, metric, images, some, setting, self.progress) and keep:
                     self.folder.write_per_image(rows)
+        if keep and not self.folder.per_image_path.exists():
+            # Nothing looks at single images, and yet they are this run's.
+            self.folder.write_per_image(rows)
         return rows
 
     def setting(self, case: Case) -> Setting:

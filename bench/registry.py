@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from bench import digests
 from bench.names import find
 from bench.sources import Entry, OptionInfo, read_class, scan
 from bench.types import Eraser, InputError, Option, RunSpec
@@ -94,8 +95,14 @@ def chosen_metrics(names: Iterable[str], fits: Callable[[Metric], bool], what: s
 
 
 def detector(metric: Metric) -> str:
-    """Return who measures: its network, and the version of its code and of what that imports."""
-    return f"{metrics()[metric.name.partition('@')[0]].version} {metric.detector}"
+    """Return who measures: its network, and the version of its code and of what that imports.
+
+    Where files are read for it, for example verdicts from elsewhere, their hash is part of it.
+    """
+    version = metrics()[metric.name.partition("@")[0]].version
+    paths = [Path(getattr(metric, name)) for name in metric.files if getattr(metric, name)]
+    held = "".join(f" {path.name} {digests.of(path)[:8]}" for path in paths)
+    return f"{version} {metric.detector}{held}"
 
 
 def attacks() -> dict[str, Entry]:

@@ -127,7 +127,7 @@ LAYERS = {
     "bench.places": ("bench.types", "bench.digests", "bench.pipelines", "bench.sources"),
     "bench.folders": ("bench.types", "bench.store", "bench.prompts", "bench.content"),
     "bench.sources": ("bench.types", "bench.names", "bench.imports"),
-    "bench.registry": ("bench.types", "bench.names", "bench.sources"),
+    "bench.registry": ("bench.types", "bench.names", "bench.digests", "bench.sources"),
     "bench.scaffold": ("bench.types", "bench.registry"),
     "bench.contract": (
         *("bench.types", "bench.registry", "bench.edits", "bench.pipelines", "bench.contract"),

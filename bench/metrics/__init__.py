@@ -138,6 +138,8 @@ class Metric(ABC):
     """Kinds of erased concepts it is made for; None for all."""
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns of a verdict; in per_image.csv they carry the metric's name in front."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Options that are paths: their content belongs to who measures, not the path."""
     detector: ClassVar[str]
     """The network that looks, for each model family."""
 

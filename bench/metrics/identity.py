@@ -32,6 +32,7 @@ class Identity(Metric):
     paper: ClassVar[str] = "MACE, section 4.2 (2403.06135), there with the GIPHY recogniser"
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"person"})
     columns: ClassVar[tuple[str, ...]] = ("label", "probability", "erased", "face")
+    files: ClassVar[tuple[str, ...]] = ("verdicts",)
     detector: ClassVar[str] = f"{_clip.DETECTOR}; or the face recogniser whose verdicts are read"
 
     verdicts: str = ""
