@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import folders, prompts
 from bench.store import Finished, RunFolder
 from bench.types import RunRecord, RunSpec, Sampler, Score
 
@@ -65,6 +66,7 @@ def make(tmp_path: Path) -> Make:
 
     def made(spec: RunSpec = SPEC, target: float = 0.05, **settings: object) -> Finished:
         folder = RunFolder(tmp_path / "runs", spec.run_id)
+        folders.keep(prompts.suite("objects"), folder.suite_path)
         folder.write_per_image(rows(spec, target))
         folder.write_record(record(spec, target, **settings))  # type: ignore[arg-type]
         return Finished(folder, folder.read_record())
