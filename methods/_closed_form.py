@@ -109,6 +109,11 @@ def _least_norm_inverse(gram: Tensor) -> Tensor:
     return inverse
 
 
+def identity(rows: Tensor) -> Tensor:
+    """Return the fp64 identity for rows of (..., d): the weight whose edit is the matrix M."""
+    return torch.eye(rows.shape[-1], dtype=torch.float64, device=rows.device)
+
+
 def apply(weight: Tensor, matrix: Tensor) -> Tensor:
     """Return W M in the weight's own dtype; the product is taken in fp32 or better.
 

@@ -66,9 +66,10 @@ def fused(
     changes: Sequence[Factors],
     rows: Sequence[Tensor],
     *,
-    kept: Tensor,
     ridge: float,
-    pulls: Mapping[str, Tensor] | None = None,
+    prior_gram: Tensor,
+    prior_outers: Mapping[str, Tensor] | None = None,
+    prior_scale: float = 1.0,
 ) -> dict[str, Tensor]:
     """Fuse the LoRAs of several concepts by MACE's closed form.
 
@@ -76,30 +77,31 @@ def fused(
         weights: The weights every LoRA was trained on, by parameter name.
         changes: The LoRA of each concept.
         rows: Token rows of each concept, on which its LoRA is to hold, (..., d).
-        kept: SUM s p p^T over rows that are preserved, (d, d).
         ridge: Pull towards `weights`.
-        pulls: SUM s (v - W p) p^T of preserved rows that are to give v, not W p, by parameter name.
+        prior_gram: SUM p p^T over rows that are preserved, (d, d).
+        prior_outers: SUM v p^T over them, (out, d), by parameter name; v = W p if not given.
+        prior_scale: Weight of the preserved rows.
     """
-    total = _closed_form.Equations(len(kept), kept.device)
+    total = _closed_form.Equations(len(prior_gram), prior_gram.device)
     grams = []
     for own in rows:
-        gram = _closed_form.Equations(len(kept), kept.device)
+        gram = _closed_form.Equations(len(prior_gram), prior_gram.device)
         gram.keep(own)
         grams.append(gram.gram)
         total.gram += gram.gram
+    kept = prior_scale * prior_gram.to(total.gram)
     total.gram += kept
     total.ridge(ridge)
     division = _closed_form.Division(total.gram)
-    return {
-        name: _closed_form.fuse(
-            weight.detach(),
-            [change[name] for change in changes],
-            grams,
-            division,
-            None if pulls is None else pulls[name],
-        )
-        for name, weight in weights.items()
-    }
+    edited = {}
+    for name, weight in weights.items():
+        own = weight.detach()
+        pull = None
+        if prior_outers is not None:
+            pull = prior_scale * prior_outers[name].to(kept) - own.to(kept) @ kept
+        own_changes = [change[name] for change in changes]
+        edited[name] = _closed_form.fuse(own, own_changes, grams, division, pull)
+    return edited
 
 
 def joined(
@@ -126,7 +128,7 @@ def joined(
     count = sum(own[..., 0].numel() for own in rows)
     sums = _closed_form.Equations(prior.shape[-1], prior.device)
     sums.keep(prior, prior_scale * count / prior[..., 0].numel())
-    return fused(weights, changes, rows, kept=sums.gram, ridge=ridge * count)
+    return fused(weights, changes, rows, ridge=ridge * count, prior_gram=sums.gram)
 
 
 def _parameters(unet: Any) -> dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]]:

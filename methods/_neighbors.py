@@ -10,6 +10,8 @@ a few hundred candidates cost nothing even for a prompt of 59,136 dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -20,27 +22,33 @@ CANDIDATES = 256
 this."""
 
 
+Sample = Callable[..., Tensor]
+"""`sample_neighbors` or `sample_beyond` with their band of cosines filled in."""
+
+
 def sample_neighbors(
     embedding: Tensor,
     n: int,
     *,
     min_cos: float,
     max_cos: float,
-    max_distance: float,
+    max_distance: float | Tensor,
     generator: torch.Generator,
+    by_row: bool = False,
 ) -> Tensor:
     """Draw points whose cosine to the embedding lies in [min_cos, max_cos].
 
-    Norm, cosine and distance are those of the whole tensor, flattened; pass one token to perturb a
-    token. Source: RealEra section 3 as summarised; the sampler's law is the third-party one.
+    Norm, cosine and distance are those of the whole tensor, flattened, or of each row. Source:
+    RealEra section 3 as summarised; the sampler's law is the third-party one.
 
     Args:
         embedding: Any shape.
         n: Number of points.
         min_cos: Least cosine, at least -1.
         max_cos: Greatest cosine, at most 1.
-        max_distance: Greatest Euclidean distance to the embedding.
+        max_distance: Greatest Euclidean distance to the embedding; one number, or one per row.
         generator: Source of all randomness, on the CPU.
+        by_row: Perturb each row of (m, d) by itself.
 
     Returns:
         (n, *embedding.shape) in the embedding's dtype, on its device.
@@ -49,7 +57,7 @@ def sample_neighbors(
         InputError: if the band is empty or no point within max_distance reaches it.
     """
     points = around(
-        embedding.reshape(1, -1),
+        embedding if by_row else embedding.reshape(1, -1),
         n,
         min_cos=min_cos,
         max_cos=max_cos,
@@ -64,8 +72,9 @@ def sample_beyond(
     n: int,
     *,
     max_cos: float,
-    max_distance: float,
+    max_distance: float | Tensor,
     generator: torch.Generator,
+    by_row: bool = False,
 ) -> Tensor:
     """Draw points whose cosine to the embedding is below max_cos: concepts to be left alone.
 
@@ -78,6 +87,7 @@ def sample_beyond(
         max_cos=max_cos,
         max_distance=max_distance,
         generator=generator,
+        by_row=by_row,
     )
 
 
@@ -143,10 +153,10 @@ def around(
 
 
 def around_prompt(
+    sample: Sample,
     rows: Tensor,
     n: int,
     *,
-    band: tuple[float, float],
     max_distance: float,
     by_token: bool,
     keep_first: bool,
@@ -155,9 +165,9 @@ def around_prompt(
     """Draw points around the embedding of one prompt.
 
     Args:
+        sample: Draws them.
         rows: (positions, dim).
         n: Number of points.
-        band: Least and greatest cosine.
         max_distance: Greatest distance, in norms of what is perturbed.
         by_token: Perturb each token by itself, not the prompt as one vector.
         keep_first: Leave the begin token as it is.
@@ -167,15 +177,15 @@ def around_prompt(
         (n, positions, dim).
     """
     first = 1 if keep_first else 0
-    body = rows[first:] if by_token else rows[first:].reshape(1, -1)
-    points = around(
+    body = rows[first:]
+    norms = body if by_token else body.reshape(1, -1)
+    points = sample(
         body,
         n,
-        min_cos=band[0],
-        max_cos=band[1],
-        max_distance=max_distance * body.double().norm(dim=1).cpu(),
+        max_distance=max_distance * norms.double().norm(dim=1).cpu(),
         generator=generator,
-    ).reshape(n, len(rows) - first, rows.shape[1])
+        by_row=by_token,
+    )
     return torch.cat([rows[:first].expand(n, -1, -1), points], dim=1)
 
 

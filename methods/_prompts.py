@@ -200,9 +200,20 @@ def noun_phrase(concept: Concept, number: int) -> str:
     return (f"{article} {concept.name}", concept.name, f"the {concept.name}")[number % 3]
 
 
-def texts(concept: Concept, count: int) -> tuple[list[str], list[str]]:
-    """Return training prompts of a concept, and the same with its anchor in its place."""
-    templates = TEMPLATES[concept.kind]
+def texts(
+    concept: Concept, count: int, templates: Sequence[str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Return training prompts of a concept, and the same with its anchor in its place.
+
+    Args:
+        concept: What stands in the prompts.
+        count: Number of prompts.
+        templates: With `{}` for the concept; those of its kind if not given.
+
+    Raises:
+        InputError: there are not as many templates.
+    """
+    templates = templates or TEMPLATES[concept.kind]
     if not 1 <= count <= len(templates):
         raise InputError(f"prompts is {count}, allowed is 1 to {len(templates)}")
     chosen = list(enumerate(templates[:count]))

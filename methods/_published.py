@@ -38,8 +38,12 @@ OFFICIAL = {"automobile": ("sky", 100.0), "bird": ("street", 10.0), "ship": ("gr
 of the paper's table have none."""
 
 
+EXPLICIT = ("nudity", "naked", "erotic", "sexual")
+"""What the configuration of explicit content erases together."""
+
+
 def configured(options: Any, concepts: Sequence[Concept]) -> tuple[list[Concept], Published]:
-    """Return the concepts with their anchors, and what was published where options are None.
+    """Return the concepts with their anchors and words, and what was published for open options.
 
     Args:
         options: MACE's.
@@ -58,5 +62,12 @@ def configured(options: Any, concepts: Sequence[Concept]) -> tuple[list[Concept]
             )
         anchor, lamb = OFFICIAL[given[0].name]
         given, base = [replace(given[0], anchor=anchor)], replace(base, lamb=lamb)
+    if options.words == "published":
+        words = {word: each for each in given for word in _words(each)}
+        given = [replace(each, name=word) for word, each in words.items()]
     own = {field.name: getattr(options, field.name) for field in fields(Published)}
     return given, replace(base, **{n: value for n, value in own.items() if value is not None})
+
+
+def _words(concept: Concept) -> tuple[str, ...]:
+    return EXPLICIT if concept.kind == "explicit" and concept.name in EXPLICIT else (concept.name,)

@@ -5,7 +5,7 @@ Facts on paper and code: arXiv 2403.06135 (CVPR 2024), Shilin-LU/MACE at 057e7a6
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -25,7 +25,10 @@ from methods import (
     _training,
     _unet,
 )
+from methods._mace import fuse, refine
 from methods._published import COCO, Published, configured
+
+__all__ = ["Mace", "fuse", "refine"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,11 @@ class Mace(Eraser):
     """Anchor and lamb of a concept: the suite's and ours, or its own in the code's configurations,
     which name sky and 100, street and 10, ground and 1000."""
     prompts: int = 30
-    """Training prompts per concept, from our templates (code: 30 of its own)."""
+    """Training prompts per concept, from our templates of styles or, for all else, of objects
+    (code: 30 of its own, in the same two lists)."""
+    words: Literal["published", "name"] = "published"
+    """What nudity is erased by: nudity, naked, erotic and sexual together, a LoRA each (code), or
+    its name alone."""
     prior: Literal["everyday", "scenes"] = "scenes"
     """Captions whose keys and values stay (code: MS-COCO's, as downloaded sums)."""
     domain: str = ""
@@ -114,8 +121,8 @@ class Mace(Eraser):
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, models and concepts that cannot be used."""
+        concepts, plan = configured(self, concepts)
         _tokens.check(pipe, concepts, self._domain())
-        _, plan = configured(self, concepts)
         _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
         _training.at_least_one(images=self.images, image_steps=self.image_steps)
         if plan.lamb < 0:
@@ -126,6 +133,11 @@ class Mace(Eraser):
     def _domain(self) -> list[str]:
         return [part.strip() for part in self.domain.split(";") if part.strip()]
 
+    def _texts(self, concept: Concept) -> tuple[list[str], list[str]]:
+        """Return prompts of a concept and of its anchor, from one of two lists as in the code."""
+        templates = _prompts.STYLES if concept.kind == "style" else _prompts.THINGS
+        return _prompts.texts(concept, self.prompts, templates)
+
     def _preserved(self, pipe: Any, concepts: Sequence[Concept], plan: Published) -> Tensor:
         """Return the gram of preserved rows, prior + preserve_weight x domain, (d, d), unscaled."""
         captions = _prompts.prior(self.prior, concepts)
@@ -133,8 +145,7 @@ class Mace(Eraser):
         sums = _closed_form.Equations(rows.shape[-1], rows.device)
         sums.keep(rows, COCO / len(captions))
         for name in self._domain():
-            other = Concept(name, concepts[0].kind, concepts[0].anchor)
-            texts, _ = _prompts.texts(other, self.prompts)
+            texts, _ = self._texts(Concept(name, concepts[0].kind, concepts[0].anchor))
             sums.keep(pipelines.encode(pipe, texts), plan.preserve_weight)
         return sums.gram
 
@@ -142,18 +153,24 @@ class Mace(Eraser):
         self, pipe: Any, concepts: Sequence[Concept], preserved: Tensor, plan: Published
     ) -> Tensor:
         """Stage one: M of W' = W M, which takes the concept out of the words around it."""
-        sums = _closed_form.Equations(len(preserved), preserved.device)
-        for concept in concepts:
-            old, new = _prompts.texts(concept, self.prompts)
-            rows, targets = pipelines.encode(pipe, old), pipelines.encode(pipe, new)
-            for i, (one, other) in enumerate(zip(old, new, strict=True)):
-                ids = _tokens.ids(pipe, one), _tokens.ids(pipe, other)
-                here, there = _tokens.context(*ids, rows.shape[1])
-                sums.move(rows[i, here], targets[i, there])
         scale = plan.preserve_scale
-        sums.gram += (scale**2 if self.double_scaling else scale) * preserved
-        sums.ridge(plan.lamb)
-        return sums.matrix()
+        return refine(
+            _closed_form.identity(preserved),
+            *(self._context(pipe, concepts, side) for side in (0, 1)),
+            lamb=plan.lamb,
+            prior_outer=preserved,
+            prior_gram=preserved,
+            prior_scale=scale**2 if self.double_scaling else scale,
+        )
+
+    def _context(self, pipe: Any, concepts: Sequence[Concept], side: int) -> Iterator[Tensor]:
+        """Yield the rows that a concept's prompt (0) and its anchor's (1) share, of one side."""
+        for concept in concepts:
+            texts = self._texts(concept)
+            rows = pipelines.encode(pipe, texts[side])
+            for row, one, other in zip(rows, *texts, strict=True):
+                ids = _tokens.ids(pipe, one), _tokens.ids(pipe, other)
+                yield row[_tokens.context(*ids, len(row))[side]]
 
     def _trained(
         self,
@@ -165,7 +182,7 @@ class Mace(Eraser):
         progress: Progress,
     ) -> _lora.Factors:
         """Stage two: train a LoRA until the object's pixels attend to the concept no more."""
-        texts, _ = _prompts.texts(concept, self.prompts)
+        texts, _ = self._texts(concept)
         rows = pipelines.encode(pipe, texts)
         positions = [
             _tokens.of_concept(pipe, text, concept.name, pooler=self.use_pooler) for text in texts
@@ -216,85 +233,14 @@ class Mace(Eraser):
         plan: Published,
     ) -> dict[str, Tensor]:
         """Stage three; what is preserved is what the un-erased weights make of it."""
-        rows = [pipelines.encode(pipe, _prompts.texts(each, self.prompts)[0]) for each in concepts]
-        kept = plan.preserve_scale * preserved
+        rows = [pipelines.encode(pipe, self._texts(each)[0]) for each in concepts]
         original = pipelines.cross_attention(pipe.unet)
-        weights = pipelines.cross_attention(edited.unet)
-        pulls = {
-            name: (original[name].data.double() - weight.data.double()) @ kept
-            for name, weight in weights.items()
-        }
-        return _lora.fused(weights, changes, rows, kept=kept, ridge=plan.lamb, pulls=pulls)
-
-
-def refine(
-    weight: Tensor,
-    old: Tensor,
-    new: Tensor,
-    *,
-    lamb: float,
-    prior_outer: Tensor | None = None,
-    prior_gram: Tensor | None = None,
-    prior_scale: float = 0.0,
-) -> Tensor:
-    """Return the weight that reads the concept's context rows as the anchor's.
-
-    W' = (lamb W + SUM W n o^T + a P1) (lamb I + SUM o o^T + a P2)^-1. Source: MACE, first stage.
-
-    Args:
-        weight: W (out, d).
-        old: Rows o of the concept's prompts, (n, d).
-        new: Rows n of the anchor's prompts, (n, d).
-        lamb: Weight of staying near W.
-        prior_outer: P1 = SUM (W p) p^T over preserved rows, (out, d).
-        prior_gram: P2 = SUM p p^T, (d, d).
-        prior_scale: a.
-
-    Returns:
-        (out, d), in the weight's dtype; solved in fp64.
-    """
-    sums = _closed_form.Equations(weight.shape[1], weight.device)
-    sums.move(old, new)
-    sums.ridge(lamb)
-    pull = weight.double() @ sums.shift
-    if prior_gram is not None and prior_outer is not None:
-        sums.gram += prior_scale * prior_gram.to(sums.gram)
-        pull += prior_scale * (prior_outer.double() - weight.double() @ prior_gram.double())
-    return (weight.double() + _closed_form.Division(sums.gram)(pull)).to(weight.dtype)
-
-
-def fuse(
-    weight: Tensor,
-    loras: Sequence[tuple[Tensor, Tensor]],
-    rows: Sequence[Tensor],
-    *,
-    lamb: float,
-    prior_outer: Tensor | None = None,
-    prior_gram: Tensor | None = None,
-    prior_scale: float = 0.0,
-) -> Tensor:
-    """Return the weight that does on each concept's rows what its LoRA does.
-
-    W' = (lamb W + SUM_i SUM_c (W + up_i down_i) c c^T + a P1) (lamb I + SUM_i SUM_c c c^T + a
-    P2)^-1. Source: MACE, third stage.
-
-    Args:
-        weight: W (out, d).
-        loras: up (out, r) and down (r, d) of each concept.
-        rows: Rows c of each concept's prompts, (n_i, d).
-        lamb: Weight of staying near W.
-        prior_outer: P1 = SUM (W p) p^T over preserved rows, (out, d).
-        prior_gram: P2 = SUM p p^T, (d, d).
-        prior_scale: a.
-
-    Returns:
-        (out, d), in the weight's dtype; solved in fp64.
-    """
-    grams = [own.double().T @ own.double() for own in rows]
-    eye = torch.eye(weight.shape[1], dtype=torch.float64, device=weight.device)
-    total = sum(grams, lamb * eye)
-    pull = None
-    if prior_gram is not None and prior_outer is not None:
-        total = total + prior_scale * prior_gram.double()
-        pull = prior_scale * (prior_outer.double() - weight.double() @ prior_gram.double())
-    return _closed_form.fuse(weight, loras, grams, _closed_form.Division(total), pull)
+        return _lora.fused(
+            pipelines.cross_attention(edited.unet),
+            changes,
+            rows,
+            ridge=plan.lamb,
+            prior_gram=preserved,
+            prior_outers={n: weight.data.double() @ preserved for n, weight in original.items()},
+            prior_scale=plan.preserve_scale,
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -29,6 +30,7 @@ from methods import (
     _unet,
 )
 from methods._neighbors import sample_beyond, sample_neighbors
+from methods._realera import closed_form
 
 __all__ = ["RealEra", "closed_form", "sample_beyond", "sample_neighbors"]
 
@@ -172,18 +174,20 @@ class RealEra(Eraser):
             _noise.check(pipe)
 
     def _near(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        return self._points(rows, self.neighbors, (self.min_cos, self.max_cos), generator)
+        sample = partial(sample_neighbors, min_cos=self.min_cos, max_cos=self.max_cos)
+        return self._points(sample, rows, self.neighbors, generator)
 
     def _beyond(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        return self._points(rows, self.beyond, (-1.0, self.beyond_max_cos), generator)
+        sample = partial(sample_beyond, max_cos=self.beyond_max_cos)
+        return self._points(sample, rows, self.beyond, generator)
 
     def _points(
-        self, rows: Tensor, n: int, band: tuple[float, float], generator: torch.Generator
+        self, sample: _neighbors.Sample, rows: Tensor, n: int, generator: torch.Generator
     ) -> Tensor:
         return _neighbors.around_prompt(
+            sample,
             rows,
             n,
-            band=band,
             max_distance=self.max_distance,
             by_token=self.sampling == "token",
             keep_first=self.keep_bos,
@@ -194,17 +198,19 @@ class RealEra(Eraser):
         self, pairs: Sequence[_prompts.Pairs], prior: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Stage one: M of W' = W M over every prompt, its neighbours and its beyond points."""
-        sums = _closed_form.Equations(prior.shape[-1], prior.device)
-        tokens = 0
-        for pair in pairs:
-            for rows, target in zip(pair.concept, pair.aligned, strict=True):
-                near = torch.cat([rows[None], self._near(rows, generator)])
-                sums.move(near, target.expand_as(near))
-                sums.keep(self._beyond(rows, generator), self.beyond_scale)
-                tokens += len(rows)
-        sums.keep(prior, self.prior_scale * tokens / prior[..., 0].numel())
-        sums.ridge(self.ridge * tokens)
-        return sums.matrix()
+        prompts = [rows for pair in pairs for rows in pair.concept]
+        targets = [rows for pair in pairs for rows in pair.aligned]
+        tokens = sum(len(rows) for rows in prompts)
+        return closed_form(
+            _closed_form.identity(prior),
+            (torch.cat([rows[None], self._near(rows, generator)]) for rows in prompts),
+            (target.expand(1 + self.neighbors, *target.shape) for target in targets),
+            (self._beyond(rows, generator) for rows in prompts),
+            beyond_scale=self.beyond_scale,
+            ridge=self.ridge * tokens,
+            prior=prior,
+            prior_scale=self.prior_scale * tokens / prior[..., 0].numel(),
+        )
 
     def _trained(
         self,
@@ -259,42 +265,3 @@ class RealEra(Eraser):
 
     def _draw(self, pool: _noise.Pool, count: int, generator: torch.Generator) -> _noise.Draw:
         return (pool.draw if self.noise == "trajectory" else pool.renoise)(count, generator)
-
-
-def closed_form(
-    weight: Tensor,
-    neighbors: Tensor,
-    anchors: Tensor,
-    beyond: Tensor,
-    *,
-    beyond_scale: float,
-    ridge: float,
-    prior: Tensor | None = None,
-    prior_scale: float = 0.0,
-) -> Tensor:
-    """Return the weight that maps neighbours to what the anchors give and keeps the rest.
-
-    min SUM ||W' x_i - W g_i||^2 + beyond_scale SUM ||W' b - W b||^2 + prior_scale SUM ||W' p - W
-    p||^2 + ridge ||W' - W||_F^2. That a closed form aligns cross-attention is the paper's; this
-    formula is ours (CHOICE).
-
-    Args:
-        weight: (out, d).
-        neighbors: Token rows of the concept and its neighbours, (n, d).
-        anchors: The anchor's row for each of them, (n, d).
-        beyond: Rows to keep, (m, d).
-        beyond_scale: Weight of each row of `beyond`.
-        ridge: Weight of staying near W.
-        prior: Rows of prior prompts to keep, (p, d).
-        prior_scale: Weight of each row of `prior`.
-
-    Returns:
-        (out, d), in the weight's dtype; solved in fp64.
-    """
-    sums = _closed_form.Equations(weight.shape[1], weight.device)
-    sums.move(neighbors, anchors)
-    sums.keep(beyond, beyond_scale)
-    if prior is not None:
-        sums.keep(prior, prior_scale)
-    sums.ridge(ridge)
-    return _closed_form.apply(weight, sums.matrix())

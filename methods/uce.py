@@ -132,12 +132,17 @@ class Uce(Eraser):
         kept = self._kept(pipe, preserved)
         if self.technique == "tensor":
             return _unet.replaced(pipe, self._without_direction(pipe, blocks, kept, scale))
-        sums = _closed_form.Equations(blocks[0][0].shape[-1], blocks[0][0].device)
-        for erased, guide in blocks:
-            sums.move(erased, guide, self.erase_scale)
-        sums.keep(kept, scale)
-        sums.ridge(self.lamb)
-        return _unet.multiplied(pipe, sums.matrix())
+        erased, guides = (torch.cat(rows) for rows in zip(*blocks, strict=True))
+        matrix = closed_form(
+            _closed_form.identity(kept),
+            erased,
+            guides,
+            kept,
+            erase_scale=self.erase_scale,
+            preserve_scale=scale,
+            lamb=self.lamb,
+        )
+        return _unet.multiplied(pipe, matrix)
 
     def _rows(self, pipe: Any, text: str, guide: str) -> tuple[Tensor, Tensor]:
         """Return the edited rows of a text and the guide's rows in their place, (n, d) each."""
@@ -209,7 +214,7 @@ def closed_form(
     """Return the weight that reads each erased vector as its guide and keeps the preserved ones.
 
     W' = (lamb W + es SUM W g c^T + ps SUM W p p^T) (lamb I + es SUM c c^T + ps SUM p p^T)^-1.
-    Source: paper equation 7, with the scales of the code.
+    Source: paper equation 7, with the scales of the code. Of the identity it is M of W' = W M.
 
     Args:
         weight: (out, d).

@@ -57,7 +57,7 @@ def test_fused_loras_hold_each_on_its_own_rows(tiny_pipe: Any) -> None:
     generator = torch.Generator().manual_seed(3)
     basis = torch.linalg.qr(torch.randn(32, 32, dtype=torch.float64, generator=generator))[0]
     rows = [basis[:4], basis[4:8]]
-    fused = _lora.fused(weights, changes, rows, kept=basis[8:12].T @ basis[8:12], ridge=1e-6)
+    fused = _lora.fused(weights, changes, rows, ridge=1e-6, prior_gram=basis[8:12].T @ basis[8:12])
     zero = torch.zeros((), dtype=torch.float64)
     for name, weight in weights.items():
         for own, change in zip(rows, changes, strict=True):
