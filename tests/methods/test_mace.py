@@ -11,57 +11,13 @@ import torch
 
 from bench import pipelines
 from bench.types import Concept, InputError, Kind
-from methods import _attention, _masks, _noise, _prompts, _tokens, mace
-from methods._published import OFFICIAL, Published, configured
+from methods import _attention, _lora, _masks, _noise, _prompts, _tokens, mace
+from methods._published import COCO, OFFICIAL, Published, configured
 from methods.mace import Mace
 
 DATA = Path(__file__).parents[1] / "data"
 REFINE, FUSE = np.load(DATA / "mace_cfr_case.npz"), np.load(DATA / "mace_fuse_case.npz")
-LAYERS = ("l0_to_k", "l0_to_v", "l1_to_k", "l1_to_v")
 QUICK: dict[str, Any] = {"prompts": 3, "steps": 2, "images": 2, "image_steps": 2}
-
-
-def rows(case: Any, name: str) -> torch.Tensor:
-    return torch.from_numpy(case[name]).flatten(0, -2)
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize(("result", "lamb", "scale"), [
-    ("nocache_lamb10", 10.0, 0.0),
-    ("prior_lamb0.1_s0.3", 0.1, 0.3),
-])  # fmt: skip
-def test_refine_equals_the_official_code(
-    layer: str, result: str, lamb: float, scale: float
-) -> None:
-    got = mace.refine(
-        torch.from_numpy(REFINE[f"old_{layer}"]),
-        rows(REFINE, "old_emb"),
-        rows(REFINE, "new_emb"),
-        lamb=lamb,
-        prior_outer=torch.from_numpy(REFINE[f"prior_mat1_{layer}"]),
-        prior_gram=torch.from_numpy(REFINE[f"prior_mat2_{layer}"]),
-        prior_scale=scale,
-    )
-    wanted = torch.from_numpy(REFINE[f"new_{result}_{layer}"])
-    assert (got - wanted).norm() / wanted.norm() < 1e-5
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_fuse_equals_the_official_code(layer: str) -> None:
-    got = mace.fuse(
-        torch.from_numpy(FUSE[f"old_{layer}"]),
-        [
-            (
-                torch.from_numpy(FUSE[f"lora{i}_up_{layer}"]),
-                torch.from_numpy(FUSE[f"lora{i}_down_{layer}"]),
-            )
-            for i in range(3)
-        ],
-        list(torch.from_numpy(FUSE["concept_emb"]).flatten(1, 2)),
-        lamb=10.0,
-    )
-    wanted = torch.from_numpy(FUSE[f"new_nocache_lamb10_{layer}"])
-    assert (got - wanted).norm() / wanted.norm() < 1e-5
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -69,25 +25,278 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
 
-def test_both_equal_an_independent_evaluation() -> None:
-    w, old, new, p = (random(n, 12, seed=n) for n in (5, 6, 7, 8))
-    new = new[:6]
-    outer, gram = random(5, 12, seed=9), p.T @ p
-    eye = torch.eye(12, dtype=torch.float64)
-    prior = {"prior_outer": outer, "prior_gram": gram, "prior_scale": 0.3}
-    got = mace.refine(w, old, new, lamb=0.2, **prior)
-    wanted = (0.2 * w + w @ new.T @ old + 0.3 * outer) @ torch.linalg.inv(
-        0.2 * eye + old.T @ old + 0.3 * gram
+CONCEPTS = [Concept(name, "object", f"anchor {name}") for name in ("first", "second", "third")]
+DOMAIN = ("somebody", "nobody")
+
+
+def block(case: Any, name: str) -> torch.Tensor:
+    """The embeddings of all prompts, (prompts, positions, d)."""
+    return torch.from_numpy(case[name]).flatten(0, -3)
+
+
+def per_row(scale: float, captions: int) -> float:
+    """The preserve_scale at which each row of so many captions weighs `scale`."""
+    return scale * captions / COCO
+
+
+def spoken(
+    recited: Any, case: Any, old: torch.Tensor, new: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """A pipeline with the arrays' weights that reads training prompts as the arrays' embeddings.
+
+    All texts have the same token ids, so that every position counts as context, as in the arrays.
+    """
+    count = old.shape[1]
+    texts = {}
+    for concept, *both in zip(CONCEPTS, old, new, strict=False):
+        for side, rows in zip(_prompts.texts(concept, count), both, strict=True):
+            texts |= {text: (row, 7) for text, row in zip(side, rows, strict=True)}
+    captions = {f"caption {i}": row for i, row in enumerate(block(case, "prior_emb"))}
+    monkeypatch.setattr(_prompts, "PRIORS", {"scenes": tuple(captions)})
+    texts |= {text: (row, 7) for text, row in captions.items()}
+    for name, rows in zip(DOMAIN, torch.from_numpy(case["domain_emb"]), strict=True):
+        own = _prompts.texts(Concept(name, "object", ""), len(rows))[0]
+        texts |= {text: (row, 7) for text, row in zip(own, rows, strict=True)}
+    return recited.pipeline(texts, recited.unet(recited.arrays(case, "old_")))
+
+
+@pytest.mark.parametrize(("result", "lamb", "scale"), [
+    ("nocache_lamb10", 10.0, 0.0),
+    ("prior_lamb0.1_s0.3", 0.1, 0.3),
+])  # fmt: skip
+def test_stage_one_equals_the_official_code(
+    recited: Any, monkeypatch: pytest.MonkeyPatch, result: str, lamb: float, scale: float
+) -> None:
+    old, new = (torch.from_numpy(REFINE[f"{side}_emb"]) for side in ("old", "new"))
+    pipe = spoken(recited, REFINE, old, new, monkeypatch)
+    eraser = Mace(stage="refine", prompts=4, lamb=lamb, preserve_scale=per_row(scale, 8))
+    edited = eraser.erase(pipe, CONCEPTS, seed=0)
+    wanted = recited.arrays(REFINE, f"new_{result}_")
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
+    outer, gram = (recited.arrays(REFINE, f"prior_mat{i}_") for i in (1, 2))
+    got = {
+        name: mace.refine(
+            weight,
+            old.flatten(0, -2),
+            new.flatten(0, -2),
+            lamb=lamb,
+            prior_outer=outer[name],
+            prior_gram=gram[name],
+            prior_scale=scale,
+        )
+        for name, weight in recited.arrays(REFINE, "old_").items()
+    }
+    assert recited.error(got, wanted) < 1e-5
+
+
+def refined(
+    w: torch.Tensor, old: torch.Tensor, new: torch.Tensor, kept: torch.Tensor, lamb: float
+) -> torch.Tensor:
+    """Stage one as it stands, in fp64; `kept` is the scaled gram of what is preserved."""
+    w, old, new = w.double(), old.double().flatten(0, -2), new.double().flatten(0, -2)
+    top = lamb * w + w @ new.T @ old + w @ kept
+    bottom = lamb * torch.eye(w.shape[1], dtype=torch.float64) + old.T @ old + kept
+    return top @ torch.linalg.inv(bottom)
+
+
+def fused(
+    w: torch.Tensor,
+    changes: list[torch.Tensor],
+    rows: torch.Tensor,
+    outer: torch.Tensor,
+    kept: torch.Tensor,
+    lamb: float,
+) -> torch.Tensor:
+    """Stage three as it stands, in fp64; `outer` and `kept` are scaled."""
+    top, bottom = lamb * w + outer, lamb * torch.eye(w.shape[1], dtype=torch.float64) + kept
+    for change, own in zip(changes, rows.double().flatten(1, 2), strict=True):
+        top, bottom = top + (w + change) @ own.T @ own, bottom + own.T @ own
+    return top @ torch.linalg.inv(bottom)
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_prior_and_domain_are_weighed_as_in_the_official_code(
+    recited: Any, monkeypatch: pytest.MonkeyPatch, double: bool, count: int
+) -> None:
+    """s (prior + w domain), and s twice where the code's mistake is asked for."""
+    old, new = (torch.from_numpy(REFINE[f"{side}_emb"])[:count] for side in ("old", "new"))
+    pipe = spoken(recited, REFINE, old, new, monkeypatch)
+    s = per_row(0.3, 8)
+    eraser = Mace(
+        stage="refine",
+        prompts=4,
+        lamb=0.1,
+        preserve_scale=s,
+        preserve_weight=0.4 * COCO / 8,
+        domain="; ".join(DOMAIN),
+        double_scaling=double,
     )
-    assert (got - wanted).norm() / wanted.norm() < 1e-10
-    loras = [(random(5, 2, seed=s), random(2, 12, seed=s + 50)) for s in (20, 21)]
-    groups = [old, new[:4]]
-    got = mace.fuse(w, loras, groups, lamb=0.2, **prior)
-    top, bottom = 0.2 * w + 0.3 * outer, 0.2 * eye + 0.3 * gram
-    for (up, down), group in zip(loras, groups, strict=True):
-        top, bottom = top + (w + up @ down) @ group.T @ group, bottom + group.T @ group
-    wanted = top @ torch.linalg.inv(bottom)
-    assert (got - wanted).norm() / wanted.norm() < 1e-10
+    edited = eraser.erase(pipe, CONCEPTS[:count], seed=0)
+    prior, domain = (recited.arrays(REFINE, f"{kind}_mat2_") for kind in ("prior", "domain"))
+    wanted = {}
+    for name, w in recited.arrays(REFINE, "old_").items():
+        kept = (0.3 * prior[name] + 0.12 * domain[name]).double()
+        wanted[name] = refined(w, old, new, s * kept if double else kept, 0.1)
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
+
+
+def trained(recited: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Put the arrays' LoRAs in place of training; return them by the arrays' names."""
+    found = []
+    for number in range(3):
+        up, down = (recited.arrays(FUSE, f"lora{number}_{side}_") for side in ("up", "down"))
+        found.append({name: (up[name], down[name]) for name in up})
+    named = iter(
+        [{f"{n.replace('_', '.attn2.', 1)}.weight": pair for n, pair in f.items()} for f in found]
+    )
+    monkeypatch.setattr(Mace, "_trained", lambda *_: next(named))
+    return found
+
+
+def test_stage_three_equals_the_official_code(
+    recited: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = torch.from_numpy(FUSE["concept_emb"])
+    case = {name: FUSE[name] for name in FUSE} | {
+        name: REFINE[name][:, :3] for name in ("prior_emb", "domain_emb")
+    }
+    pipe = spoken(recited, case, rows, rows, monkeypatch)
+    loras = trained(recited, monkeypatch)
+    eraser = Mace(stage="lora", prompts=3, lamb=10.0, preserve_scale=0.0)
+    edited = eraser.erase(pipe, CONCEPTS, seed=0)
+    wanted = recited.arrays(FUSE, "new_nocache_lamb10_")
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
+    got = {
+        name: mace.fuse(weight, [each[name] for each in loras], rows.flatten(1, 2), lamb=10.0)
+        for name, weight in recited.arrays(FUSE, "old_").items()
+    }
+    assert recited.error(got, wanted) < 1e-5
+
+
+@pytest.mark.parametrize("stage", ["all", "lora"])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("double", [False, True])
+def test_the_stages_together_equal_an_independent_evaluation(
+    recited: Any, monkeypatch: pytest.MonkeyPatch, stage: Any, double: bool, count: int
+) -> None:
+    """What is preserved is what the un-erased weights make of it, in the third stage too."""
+    rows = torch.from_numpy(FUSE["concept_emb"])[:count]
+    anchors = random(*rows.shape).float()
+    case = {name: FUSE[name] for name in FUSE} | {
+        name: REFINE[name][:, :3] for name in ("prior_emb", "domain_emb")
+    }
+    pipe = spoken(recited, case, rows, anchors, monkeypatch)
+    loras = trained(recited, monkeypatch)[:count]
+    s = per_row(0.3, 6)
+    eraser = Mace(
+        stage=stage,
+        prompts=3,
+        lamb=0.5,
+        preserve_scale=s,
+        preserve_weight=0.7 * COCO / 6,
+        domain="; ".join(DOMAIN),
+        double_scaling=double,
+    )
+    edited = eraser.erase(pipe, CONCEPTS[:count], seed=0)
+    prior, domain = (
+        block(case, name).double().flatten(0, 1) for name in ("prior_emb", "domain_emb")
+    )
+    kept = 0.3 * prior.T @ prior + 0.21 * domain.T @ domain
+    wanted = {}
+    for name, weight in recited.arrays(case, "old_").items():
+        w = weight.double()
+        if stage == "all":
+            w = refined(weight, rows, anchors, s * kept if double else kept, 0.5)
+        changes = [up.double() @ down.double() for up, down in (each[name] for each in loras)]
+        wanted[name] = fused(w, changes, rows, weight.double() @ kept, kept, 0.5)
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
+
+
+def test_the_same_holds_of_words_and_of_factors_that_were_trained(
+    tiny_pipe: Any, airplane: Concept, bird: Concept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the words on: prompts of a real tokenizer, LoRAs from training, a prior."""
+    seen: list[_lora.Factors] = []
+    factors = _lora.factors
+
+    def noted(unet: Any) -> _lora.Factors:
+        seen.append(factors(unet))
+        return seen[-1]
+
+    monkeypatch.setattr(_lora, "factors", noted)
+    options = QUICK | {"lamb": 0.3, "learning_rate": 0.1}
+    eraser = Mace(**options, preserve_scale=per_row(0.2, len(_prompts.SCENES)))
+    edited = eraser.erase(tiny_pipe, [airplane, bird], seed=0)
+    prior = pipelines.encode(tiny_pipe, _prompts.SCENES).double().flatten(0, 1)
+    kept = 0.2 * prior.T @ prior
+    rows, old, new = [], [], []
+    for concept in (airplane, bird):
+        texts = _prompts.texts(concept, 3)
+        own, others = (pipelines.encode(tiny_pipe, side) for side in texts)
+        rows.append(own)
+        for i, (one, other) in enumerate(zip(*texts, strict=True)):
+            ids = _tokens.ids(tiny_pipe, one), _tokens.ids(tiny_pipe, other)
+            here, there = _tokens.context(*ids, own.shape[1])
+            old.append(own[i, here])
+            new.append(others[i, there])
+    after, moved = pipelines.cross_attention(edited.unet), []
+    for name, weight in pipelines.cross_attention(tiny_pipe.unet).items():
+        w = refined(weight.detach(), torch.cat(old), torch.cat(new), kept, 0.3)
+        changes = [each[name][0].double() @ each[name][1].double() for each in seen]
+        moved.append(min(float(change.norm()) for change in changes))
+        wanted = fused(w, changes, torch.stack(rows), weight.double() @ kept, kept, 0.3)
+        assert (after[name] - wanted).norm() / wanted.norm() < 1e-5
+    assert len(seen) == 2 and max(moved) > 0.01
+
+
+def test_nudity_is_erased_by_its_four_words_with_the_object_templates(
+    tiny_pipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    step = Mace._trained
+
+    def noted(self: Mace, pipe: Any, edited: Any, concept: Concept, *rest: Any) -> Any:
+        asked.append((concept.name, concept.anchor))
+        return step(self, pipe, edited, concept, *rest)
+
+    monkeypatch.setattr(Mace, "_trained", noted)
+    encoded: list[str] = []
+    encode = pipelines.encode
+
+    def heard(pipe: Any, texts: Any) -> torch.Tensor:
+        encoded.extend(texts)
+        return encode(pipe, texts)
+
+    monkeypatch.setattr(pipelines, "encode", heard)
+    nudity = Concept("nudity", "explicit", "a person wearing clothes")
+    four = Mace(**QUICK).erase(tiny_pipe, [nudity], seed=0)
+    words = ("nudity", "naked", "erotic", "sexual")
+    assert asked == [(word, "a person wearing clothes") for word in words]
+    for template in _prompts.THINGS[:3]:
+        assert {template.format(word) for word in (*words, nudity.anchor)} <= set(encoded)
+    assert not {text.format("nudity") for text in _prompts.PEOPLE[3:]} & set(encoded)
+    asked.clear()
+    one = Mace(**QUICK, words="name").erase(tiny_pipe, [nudity], seed=0)
+    assert [name for name, _ in asked] == ["nudity"]
+    assert not torch.equal(weights(four), weights(one))
+
+
+@pytest.mark.parametrize(
+    ("given", "erased"),
+    [
+        (["violence"], ["violence"]),
+        (["naked"], ["nudity", "naked", "erotic", "sexual"]),
+        (["nudity", "hate", "naked"], ["nudity", "naked", "erotic", "sexual", "hate"]),
+    ],
+)
+def test_the_four_words_stand_for_each_other_and_for_nothing_else(
+    given: list[str], erased: list[str]
+) -> None:
+    found, _ = configured(Mace(), [Concept(name, "explicit", "peace") for name in given])
+    assert [concept.name for concept in found] == erased
+    things, _ = configured(Mace(), [Concept(name, "object", "peace") for name in given])
+    assert [concept.name for concept in things] == given
 
 
 def test_context_leaves_out_the_exchanged_words() -> None:
@@ -103,23 +312,6 @@ def test_importance_lies_where_the_code_samples() -> None:
 
 def weights(pipe: Any) -> torch.Tensor:
     return torch.cat([w.detach().flatten() for w in pipelines.cross_attention(pipe.unet).values()])
-
-
-def test_stage_one_is_refine(tiny_pipe: Any, airplane: Concept) -> None:
-    edited = Mace(stage="refine", prompts=3, lamb=5.0, preserve_scale=0.0).erase(
-        tiny_pipe, [airplane], seed=0
-    )
-    old, new = [], []
-    for one, other in zip(*_prompts.texts(airplane, 3), strict=True):
-        here, there = _tokens.context(
-            _tokens.ids(tiny_pipe, one), _tokens.ids(tiny_pipe, other), 32
-        )
-        old.append(pipelines.encode(tiny_pipe, [one])[0, here])
-        new.append(pipelines.encode(tiny_pipe, [other])[0, there])
-    before = pipelines.cross_attention(tiny_pipe.unet)
-    for name, after in pipelines.cross_attention(edited.unet).items():
-        wanted = mace.refine(before[name].data, torch.cat(old), torch.cat(new), lamb=5.0)
-        assert torch.allclose(after, wanted, atol=1e-5)
 
 
 def test_stage_two_takes_attention_off_the_object(tiny_pipe: Any, airplane: Concept) -> None:

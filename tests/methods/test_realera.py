@@ -9,7 +9,7 @@ import torch
 
 from bench import pipelines
 from bench.types import Concept, InputError
-from methods import _prompts, realera
+from methods import _lora, _prompts, realera
 from methods.realera import RealEra
 
 QUICK: dict[str, Any] = {
@@ -27,42 +27,119 @@ def weights(pipe: Any) -> torch.Tensor:
     return torch.cat([w.detach().flatten() for w in pipelines.cross_attention(pipe.unet).values()])
 
 
+def solved(
+    w: torch.Tensor,
+    x: torch.Tensor,
+    g: torch.Tensor,
+    b: torch.Tensor,
+    p: torch.Tensor,
+    beyond: float,
+    prior: float,
+    ridge: float,
+) -> torch.Tensor:
+    """The normal equations of stage one as they stand, in fp64."""
+    w, x, g, b, p = (each.double() for each in (w, x, g, b, p))
+    top = w @ g.T @ x + beyond * w @ b.T @ b + prior * w @ p.T @ p + ridge * w
+    eye = torch.eye(w.shape[1], dtype=torch.float64)
+    return top @ torch.linalg.inv(x.T @ x + beyond * b.T @ b + prior * p.T @ p + ridge * eye)
+
+
 def test_closed_form_equals_its_normal_equations() -> None:
     generator = torch.Generator().manual_seed(0)
     w, x, g, b, p = (
-        torch.randn(n, 12, dtype=torch.float64, generator=generator) for n in (5, 6, 6, 4, 3)
+        torch.randn(n, 12, dtype=torch.float64, generator=generator) for n in (5, 6, 6, 8, 3)
     )
     got = realera.closed_form(w, x, g, b, beyond_scale=2.0, ridge=0.3, prior=p, prior_scale=0.5)
-    eye = torch.eye(12, dtype=torch.float64)
-    top = w @ g.T @ x + 2.0 * w @ b.T @ b + 0.5 * w @ p.T @ p + 0.3 * w
-    bottom = x.T @ x + 2.0 * b.T @ b + 0.5 * p.T @ p + 0.3 * eye
-    wanted = top @ torch.linalg.inv(bottom)
+    wanted = solved(w, x, g, b, p, 2.0, 0.5, 0.3)
     assert (got - wanted).norm() / wanted.norm() < 1e-10
 
 
-def test_stage_one_is_the_closed_form_over_prompts_and_prior(
-    tiny_pipe: Any, airplane: Concept
+@pytest.mark.parametrize(("near", "beyond"), [(0, 0), (2, 0), (0, 3), (3, 2)])
+@pytest.mark.parametrize("several", [False, True])
+def test_stage_one_equals_an_independent_evaluation(
+    tiny_pipe: Any,
+    airplane: Concept,
+    bird: Concept,
+    monkeypatch: pytest.MonkeyPatch,
+    several: bool,
+    near: int,
+    beyond: int,
 ) -> None:
-    eraser = RealEra(
-        stage="closed_form", prompts=2, neighbors=0, beyond=0, ridge=0.2, prior_scale=0.5
-    )
-    edited = eraser.erase(tiny_pipe, [airplane], seed=0)
-    pairs = _prompts.pairs(tiny_pipe, airplane, 2)
-    prior = pipelines.encode(tiny_pipe, _prompts.prior("scenes", [airplane])).reshape(-1, 32)
-    tokens = 2 * 32
-    before = pipelines.cross_attention(tiny_pipe.unet)
-    for name, after in pipelines.cross_attention(edited.unet).items():
-        wanted = realera.closed_form(
-            before[name].data,
-            pairs.concept.reshape(-1, 32),
-            pairs.aligned.reshape(-1, 32),
-            prior[:0],
-            beyond_scale=0.0,
-            ridge=0.2 * tokens,
-            prior=prior,
-            prior_scale=0.5 * tokens / len(prior),
-        )
-        assert torch.allclose(after, wanted, atol=1e-6)
+    """Over prompts, the points that were drawn around each, and the prior."""
+    drawn: dict[str, list[torch.Tensor]] = {"_near": [], "_beyond": []}
+    for kind, points in drawn.items():
+        draw = getattr(RealEra, kind)
+
+        def noted(
+            self: Any, rows: Any, generator: Any, draw: Any = draw, points: Any = points
+        ) -> Any:
+            points.append(draw(self, rows, generator))
+            return points[-1]
+
+        monkeypatch.setattr(RealEra, kind, noted)
+    concepts = [airplane, bird] if several else [airplane]
+    edited = RealEra(
+        stage="closed_form",
+        prompts=2,
+        neighbors=near,
+        beyond=beyond,
+        beyond_scale=0.7,
+        prior_scale=0.5,
+        ridge=0.2,
+    ).erase(tiny_pipe, concepts, seed=0)
+    pairs = [_prompts.pairs(tiny_pipe, concept, 2) for concept in concepts]
+    own = torch.cat([pair.concept for pair in pairs])
+    targets = torch.cat([pair.aligned for pair in pairs])
+    assert [len(points) for points in drawn["_near"]] == [near] * len(own)
+    assert [len(points) for points in drawn["_beyond"]] == [beyond] * len(own)
+    x = torch.cat([own, *drawn["_near"]])
+    g = torch.cat([targets, *(t.expand(near, -1, -1) for t in targets)])
+    prior = pipelines.encode(tiny_pipe, _prompts.prior("scenes", concepts)).flatten(0, 1)
+    tokens = own.shape[0] * own.shape[1]
+    rows = x.flatten(0, 1), g.flatten(0, 1), torch.cat(drawn["_beyond"]).flatten(0, 1), prior
+    after = pipelines.cross_attention(edited.unet)
+    for name, weight in pipelines.cross_attention(tiny_pipe.unet).items():
+        scales = 0.7, 0.5 * tokens / len(prior), 0.2 * tokens
+        wanted = solved(weight.detach(), *rows, *scales)
+        assert (after[name] - wanted).norm() / wanted.norm() < 1e-5
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_stage_two_adds_one_lora_and_fuses_several(
+    tiny_pipe: Any,
+    airplane: Concept,
+    bird: Concept,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+) -> None:
+    seen: list[_lora.Factors] = []
+    factors = _lora.factors
+
+    def noted(unet: Any) -> _lora.Factors:
+        seen.append(factors(unet))
+        return seen[-1]
+
+    monkeypatch.setattr(_lora, "factors", noted)
+    concepts = [airplane, bird][:count]
+    options = QUICK | {"stage": "lora", "learning_rate": 0.1}
+    edited = RealEra(**options, prior_scale=0.5, fuse_ridge=0.2).erase(tiny_pipe, concepts, seed=0)
+    own = [_prompts.pairs(tiny_pipe, concept, 2).concept.double() for concept in concepts]
+    prior = pipelines.encode(tiny_pipe, _prompts.prior("scenes", concepts)).double().flatten(0, 1)
+    tokens = sum(rows.shape[0] * rows.shape[1] for rows in own)
+    assert len(seen) == count
+    after = pipelines.cross_attention(edited.unet)
+    for name, weight in pipelines.cross_attention(tiny_pipe.unet).items():
+        w, eye = weight.detach().double(), torch.eye(weight.shape[1], dtype=torch.float64)
+        changes = [up.double() @ down.double() for up, down in (each[name] for each in seen)]
+        wanted = w + changes[0]
+        if count > 1:
+            kept = 0.5 * tokens / len(prior) * prior.T @ prior + 0.2 * tokens * eye
+            top, bottom = w @ kept, kept
+            for change, rows in zip(changes, own, strict=True):
+                gram = rows.flatten(0, 1).T @ rows.flatten(0, 1)
+                top, bottom = top + (w + change) @ gram, bottom + gram
+            wanted = top @ torch.linalg.inv(bottom)
+        assert (after[name] - wanted).norm() / wanted.norm() < 1e-5
 
 
 def test_stage_one_moves_the_concept_and_the_prior_holds_the_rest(

@@ -15,38 +15,128 @@ from methods import uce
 from methods.uce import Uce
 
 CASE = np.load(Path(__file__).parents[1] / "data" / "uce_case.npz")
-LAYERS = ("l0_to_k", "l0_to_v", "l1_to_k", "l1_to_v")
+ERASED = [Concept(name, "object", "unused") for name in ("one", "two", "three")]
+GUIDES = ("first", "", "third")
+KEPT = ("here", "there")
+
+
+def spoken(recited: Any, **more: torch.Tensor) -> Any:
+    """A pipeline with the arrays' weights that reads its words as the arrays' embeddings."""
+    texts = {}
+    for kind, words in (
+        ("erase", [concept.name for concept in ERASED]),
+        ("guide", GUIDES),
+        ("preserve", KEPT),
+    ):
+        for word, rows, last in zip(
+            words, CASE[f"{kind}_emb"], CASE[f"{kind}_last_idx"], strict=True
+        ):
+            texts[word] = torch.from_numpy(rows), int(last) + 2
+    texts |= {word: (rows, 2) for word, rows in more.items()}
+    return recited.pipeline(texts, recited.unet(recited.arrays(CASE, "old_")))
 
 
 def vectors(kind: str) -> torch.Tensor:
     rows = torch.from_numpy(CASE[f"{kind}_emb"])
-    return rows[range(len(rows)), CASE[f"{kind}_last_idx"].tolist()]
+    return rows[range(len(rows)), CASE[f"{kind}_last_idx"].tolist()].double()
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_equals_the_official_code(layer: str) -> None:
-    es, ps, lamb, _ = CASE["scales_default"].tolist()
-    got = uce.closed_form(
-        torch.from_numpy(CASE[f"old_{layer}"]),
-        *map(vectors, ("erase", "guide", "preserve")),
+def solved(
+    w: torch.Tensor,
+    c: torch.Tensor,
+    wg: torch.Tensor,
+    p: torch.Tensor,
+    es: float,
+    ps: float,
+    lamb: float,
+) -> torch.Tensor:
+    """The paper's equation 7 as it stands, in fp64; the guides are outputs, (n, out)."""
+    w, eye = w.double(), torch.eye(w.shape[1], dtype=torch.float64)
+    top = lamb * w + es * wg.T @ c + ps * w @ p.T @ p
+    return top @ torch.linalg.inv(lamb * eye + es * c.T @ c + ps * p.T @ p)
+
+
+def test_the_eraser_equals_the_official_code_at_its_defaults(recited: Any) -> None:
+    es, ps, lamb, kept = CASE["scales_default"].tolist()
+    assert (es, ps, lamb, kept) == (1.0, 1.0, 0.5, len(KEPT))
+    eraser = Uce(guide=";".join(GUIDES), preserve=";".join(KEPT))
+    edited = eraser.erase(spoken(recited), ERASED, seed=0)
+    assert recited.error(recited.weights(edited), recited.arrays(CASE, "new_default_")) < 1e-5
+
+
+def test_of_one_weight_the_closed_form_is_what_the_eraser_makes_of_it(recited: Any) -> None:
+    got = {
+        name: uce.closed_form(
+            weight,
+            *(vectors(kind) for kind in ("erase", "guide", "preserve")),
+            erase_scale=1.0,
+            preserve_scale=1.0,
+            lamb=0.5,
+        )
+        for name, weight in recited.arrays(CASE, "old_").items()
+    }
+    assert recited.error(got, recited.arrays(CASE, "new_default_")) < 1e-5
+
+
+@pytest.mark.parametrize(("es", "ps", "lamb"), [(0.7, 0.2, 0.1), (3.0, 1.0, 0.5), (1.0, 0.0, 4.0)])
+@pytest.mark.parametrize(("count", "kept"), [(3, 2), (1, 2), (2, 0)])
+def test_the_eraser_equals_an_independent_evaluation(
+    recited: Any, es: float, ps: float, lamb: float, count: int, kept: int
+) -> None:
+    eraser = Uce(
+        guide=";".join(GUIDES[:count]),
+        preserve=";".join(KEPT[:kept]),
         erase_scale=es,
         preserve_scale=ps,
         lamb=lamb,
     )
-    wanted = torch.from_numpy(CASE[f"new_default_{layer}"])
-    assert (got - wanted).norm() / wanted.norm() < 1e-5
+    edited = eraser.erase(spoken(recited), ERASED[:count], seed=0)
+    c, g, p = vectors("erase")[:count], vectors("guide")[:count], vectors("preserve")[:kept]
+    wanted = {
+        name: solved(w, c, g @ w.double().T, p, es, ps, lamb)
+        for name, w in recited.arrays(CASE, "old_").items()
+    }
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
 
 
-def test_equals_an_independent_evaluation() -> None:
+@pytest.mark.parametrize("technique", ["replace", "tensor"])
+@pytest.mark.parametrize(("scale", "ps"), [(None, 1 / 3), (0.2, 0.2)])
+def test_2023_edits_from_the_last_token_to_the_end_and_keeps_all_of_what_is_kept(
+    recited: Any, technique: Any, scale: float | None, ps: float
+) -> None:
     generator = torch.Generator().manual_seed(0)
-    w, c, g, p = (
-        torch.randn(n, 12, dtype=torch.float64, generator=generator) for n in (5, 4, 4, 3)
+    empty, space = (torch.randn(7, 32, generator=generator) for _ in range(2))
+    pipe = spoken(recited, **{"": empty, " ": space})
+    eraser = Uce(
+        variant="2023",
+        technique=technique,
+        guide=";".join(GUIDES),
+        preserve=";".join(KEPT),
+        preserve_scale=scale,
+        erase_scale=0.7,
+        lamb=0.3,
     )
-    got = uce.closed_form(w, c, g, p, erase_scale=0.7, preserve_scale=0.2, lamb=0.1)
-    top = 0.1 * w + 0.7 * w @ g.T @ c + 0.2 * w @ p.T @ p
-    bottom = 0.1 * torch.eye(12, dtype=torch.float64) + 0.7 * c.T @ c + 0.2 * p.T @ p
-    wanted = top @ torch.linalg.inv(bottom)
-    assert (got - wanted).norm() / wanted.norm() < 1e-10
+    edited = eraser.erase(pipe, ERASED, seed=0)
+    erase, guide = (torch.from_numpy(CASE[f"{kind}_emb"]).double() for kind in ("erase", "guide"))
+    guide[1] = space.double()
+    tails = []
+    for one, other, i, j in zip(
+        erase, guide, CASE["erase_last_idx"], CASE["guide_last_idx"], strict=True
+    ):
+        length = 7 - max(i, j)
+        tails.append((one[i : i + length], other[j : j + length]))
+    kept = torch.cat([empty.double(), *torch.from_numpy(CASE["preserve_emb"]).double()])
+    wanted = {}
+    for name, weight in recited.arrays(CASE, "old_").items():
+        w, aims = weight.double(), []
+        for one, other in tails:
+            aim, own = other @ w.T, one @ w.T
+            if technique == "tensor":
+                aim = aim - (aim * own).sum() / own.square().sum() * own
+            aims.append(aim)
+        c = torch.cat([one for one, _ in tails])
+        wanted[name] = solved(w, c, torch.cat(aims), kept, 0.7, ps, 0.3)
+    assert recited.error(recited.weights(edited), wanted) < 1e-5
 
 
 def output(pipe: Any, text: str, position: int) -> torch.Tensor:
