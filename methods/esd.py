@@ -48,7 +48,14 @@ class Esd(Eraser):
             "refresh": 0,
             "trajectory_steps": 20,
         },
-        "objects-mace": {"train_method": "u", "convention": "paper", "pool": 1},
+        "objects-mace": {
+            "train_method": "u",
+            "convention": "paper",
+            "negative_guidance": 1.0,
+            "steps": 1000,
+            "learning_rate": 1e-5,
+            "pool": 1,
+        },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "tuned on the ship, reports/tuning",

@@ -39,7 +39,14 @@ class Mace(Eraser):
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {"learning_rate": 3e-4, "lamb": 1000.0, "image_steps": 20, "image_guidance": 4.0},
-        "objects-mace": {"mapping": "official", "segmenter": "grounded_sam"},
+        "objects-mace": {
+            "mapping": "official",
+            "preserve_scale": 0.0,
+            "steps": 50,
+            "learning_rate": 1e-5,
+            "importance_sampling": True,
+            "segmenter": "grounded_sam",
+        },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "tuned on the ship, reports/tuning",

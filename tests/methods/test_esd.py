@@ -115,6 +115,8 @@ def test_published_defaults() -> None:
     assert Esd()._published() == (1000, 1e-5, 1.0)
     assert Esd(convention="code2025")._published() == (200, 5e-5, 2.0)
     assert Esd(steps=7)._published()[0] == 7
+    options: dict[str, Any] = dict(Esd.presets["objects-mace"])
+    assert Esd(**options)._published() == Esd(convention="paper")._published()
 
 
 def test_training_brings_the_prediction_to_its_target(tiny_pipe: Any, airplane: Concept) -> None:

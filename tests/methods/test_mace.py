@@ -456,6 +456,8 @@ def test_the_official_mapping_is_that_of_the_configuration_files(
     assert (mapped.name, mapped.anchor, plan.lamb) == (name, anchor, lamb)
     assert (plan.steps, plan.learning_rate, plan.preserve_scale) == (50, 1e-5, 0.0)
     assert configured(Mace(), [given])[0] == [given]
+    options = {name: value for name, value in Mace.presets["objects-mace"].items() if value}
+    assert configured(Mace(**options), [given])[1] == plan  # type: ignore[arg-type]
     assert configured(Mace(mapping="official", lamb=7.0), [given])[1].lamb == 7.0
 
 

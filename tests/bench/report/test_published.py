@@ -150,7 +150,7 @@ def test_a_run_that_follows_the_protocol_has_its_row(
         ("uce", "preserve=dog", "preserve is dog, published ''"),
         ("esd", "pool=8", "pool is 8, published 1"),
         ("esd", "train_method=all", "train_method is all, published u"),
-        ("esd", "steps=100", "steps is 100, published none"),
+        ("esd", "steps=100", "steps is 100, published 1000"),
         ("mace", "mapping=suite", "mapping is suite, published official"),
         ("mace", "lamb=10", "lamb is 10.0, published none"),
     ],
