@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from bench import pipelines, prompts, protocol, registry
+from bench import prompts, protocol, registry
 from bench.names import find
 from bench.prompts import tables
 from bench.prompts.schema import Filled, Table, checked
@@ -36,8 +36,6 @@ class Protocol(Table):
     def departures(self, record: RunRecord) -> list[str]:
         """Return what of a run's protocol is not the published one, in words."""
         here, there = protocol.of_record(record), self.model_dump()
-        if _weights(here["model"]) == _weights(self.model):
-            here["model"] = self.model
         other = [name for name in there if here[name] != there[name]]
         hidden = OF_THE_SUITE if "suite" in other else ()
         return [_differs(n, here[n], there[n]) for n in other if n not in hidden]
@@ -120,8 +118,8 @@ class Published(Table):
 
     def is_near(self, spec: RunSpec) -> bool:
         """Return whether a reader might take a run for one that its figures may stand beside."""
-        same = _weights(spec.model) == _weights(self.protocol.model)
-        return (same or spec.suite == self.protocol.suite) and bool(self.concepts(spec))
+        same = spec.model == self.protocol.model or spec.suite == self.protocol.suite
+        return same and bool(self.concepts(spec))
 
 
 def published() -> list[Published]:
@@ -135,11 +133,6 @@ def published() -> list[Published]:
     for key in data:
         find(f"key in {path}", key, ["table"])
     return [checked(Published, each, f"{path} [table]") for each in data.get("table", [])]
-
-
-def _weights(model: str) -> str:
-    """Return where a model comes from: by its name or by its hub id, it is the same."""
-    return pipelines.MODELS.get(model) or model
 
 
 def _differs(name: str, here: Any, there: Any) -> str:
