@@ -87,6 +87,16 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_reference(parser: argparse.ArgumentParser) -> None:
+    """Declare --reference-images, the same for every command that measures."""
+    parser.add_argument(
+        "--reference-images",
+        type=Path,
+        metavar="DIR",
+        help="folder of real pictures, as of MS-COCO, for FID to them",
+    )
+
+
 def device(asked: str | None) -> str:
     """Return the device that was asked for, or the best there is."""
     if asked:

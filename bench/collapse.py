@@ -30,14 +30,20 @@ class Limit:
     above_unerased: bool = False
 
 
+PHOTOGRAPHS = (
+    Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),
+    Limit("fidelity_kid", "all", 0.1, "KID of what should stay"),
+)
+"""Of models that draw photographs: FID from published figures, KID derived (reports/collapse)."""
+
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "mini": (
         Limit("judge_entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
         Limit("fidelity_fid_judge", "all", 150.0, "FID of what should stay"),
         Limit("fidelity_kid_judge", "all", 26.0, "KID of what should stay"),
     ),
-    "sd": (Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),),
-    "sdxl": (Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),),
+    "sd": PHOTOGRAPHS,
+    "sdxl": PHOTOGRAPHS,
 }
 
 

@@ -19,6 +19,7 @@ from bench.types import Concept, InputError, Kind, Progress, Prompt, RunSpec, Sa
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
+    from bench.reference import ReferenceImages
 
 CASE = "given"
 """The case that these images are."""
@@ -49,7 +50,13 @@ class Given:
 
 
 def given(
-    folder: Path, prompt_file: Path, *, erased: str, model: str, metrics: Sequence[str] = ()
+    folder: Path,
+    prompt_file: Path,
+    *,
+    erased: str,
+    model: str,
+    metrics: Sequence[str] = (),
+    compared: bool = False,
 ) -> Given:
     """Check what is there and what is asked, without torch.
 
@@ -59,6 +66,7 @@ def given(
         erased: Name of the concept that was erased.
         model: Whose images these are, which decides who can read them.
         metrics: Names; empty for those that see the kind of concept (`DEFAULT`).
+        compared: Whether there are real pictures to compare with.
 
     Raises:
         InputError: nothing is there, or a name is unknown.
@@ -102,30 +110,43 @@ def given(
         concept,
         tuple(known[name] for name in names),
         family,
-        _metrics(metrics, concept, family, model),
+        _metrics(metrics, concept, family, model, compared),
         spec,
     )
 
 
-def _metrics(names: Sequence[str], erased: Concept, family: str, model: str) -> tuple[Metric, ...]:
+def _metrics(
+    names: Sequence[str], erased: Concept, family: str, model: str, compared: bool
+) -> tuple[Metric, ...]:
     def fits(metric: Metric) -> bool:
-        """Say whether it reads single images, without the un-erased model's."""
-        return bool(metric.columns) and not metric.relative and metric.reads(family, erased.kind)
+        """Say whether it reads single images or compares with real ones, but no un-erased ones."""
+        single = bool(metric.columns) and not metric.relative
+        alone = single or (compared and metric.least_reference(family) > 0)
+        return alone and metric.reads(family, erased.kind)
 
-    asked = names or [n for n in DEFAULT[erased.kind] if fits(registry.metric(n))]
+    usual = [
+        *DEFAULT[erased.kind],
+        *(n for n in registry.metrics() if registry.metric(n).least_reference(family)),
+    ]
+    asked = names or [name for name in usual if fits(registry.metric(name))]
     what = f"metric for single images of {model} and concepts of kind {erased.kind}"
     return tuple(registry.chosen_metrics(asked, fits, what))
 
 
 def score(
-    work: Given, out: Path, *, device: str = "cpu", progress: Progress = silent
+    work: Given,
+    out: Path,
+    *,
+    device: str = "cpu",
+    real: ReferenceImages | None = None,
+    progress: Progress = silent,
 ) -> tuple[list[Score], tuple[str, ...]]:
     """Measure the images, and write per_image.csv and scores.csv to `out`.
 
     Returns:
         The scores, and the files that are there but cannot be opened.
     """
-    from bench.metrics import Setting
+    from bench.metrics import Setting, View
 
     for metric in work.metrics:
         metric.prepare(work.family, device)
@@ -135,7 +156,15 @@ def score(
     images = [image_path(work.folder, each) for each in work.prompts]
     for metric in work.metrics:
         fill(rows, metric, images, work.prompts, setting, progress)
-    scores = aggregate(rows, work.spec, work.metrics, work.erased.kind, family=work.family)
+    by_role: dict[str, list[Path]] = {}
+    for prompt, path in zip(work.prompts, images, strict=True):
+        by_role.setdefault(prompt.role, []).append(path)
+    view = View(by_role, {}, setting, reference=real)
+    # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
+    whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
+    scores = aggregate(
+        rows, work.spec, work.metrics, work.erased.kind, family=work.family, of_run={CASE: whole}
+    )
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
     there = (path for path in images if path.name not in work.missing)

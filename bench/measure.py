@@ -15,6 +15,7 @@ from bench.types import Case, InputError, Progress, Prompt, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Measured, Metric, Setting
+    from bench.reference import ReferenceImages
 
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
@@ -29,6 +30,8 @@ class Measuring:
     metrics: Sequence[Metric]
     device: str = "cpu"
     progress: Progress = silent
+    reference: ReferenceImages | None = None
+    """Real pictures to compare the run's with."""
 
     def measured(self) -> list[Row]:
         """Return the rows measured so far, none for a run that has measured nothing.
@@ -112,7 +115,7 @@ class Measuring:
                 if row["id"] in setting.unerased:
                     others = unerased.setdefault(row["role"], [])
                     others.append(setting.unerased[row["id"]])
-            view = View(images, unerased, setting, facts[case.name])
+            view = View(images, unerased, setting, facts[case.name], self.reference)
             found[case.name] = [
                 each for metric in self.metrics for each in metric.of_run(view, self.progress)
             ]

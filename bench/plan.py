@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import pipelines, places, prompts, registry
 from bench.content import Content
@@ -23,6 +24,9 @@ from bench.types import (
     Size,
     Suite,
 )
+
+if TYPE_CHECKING:
+    from bench.reference import ReferenceImages
 
 ALL = "all"
 
@@ -154,7 +158,9 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
                 eraser.check(pipe, [known[name] for name in case.concepts])
 
 
-def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
+def describe(
+    runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
+) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already."""
     for spec in runs:
         content = Content(spec)
@@ -172,6 +178,8 @@ def describe(runs: Sequence[RunSpec], out: Path) -> Iterator[str]:
         )
         for part, place in spec.places.items():
             yield f"  {part:<8}  {place}"
+        if real is not None:
+            yield f"  reference {len(real.files)} pictures of {real.folder}, {real.sha256[:12]}"
         for case in content.cases:
             yield f"  {_case(content, case, folder)}"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.types import RunRecord, RunSpec
 
-FACTS = ("prompts_sha256", "weights_sha256", "detectors")
+FACTS = ("prompts_sha256", "weights_sha256", "detectors", "reference_images_sha256")
 """What of a record's provenance belongs to the protocol, beside what its spec says."""
 
 

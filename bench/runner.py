@@ -10,10 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import folders, meter, pipelines, prompts, protocol, provenance, registry, scoring
+from bench import (
+    folders,
+    meter,
+    pipelines,
+    prompts,
+    protocol,
+    provenance,
+    reference,
+    registry,
+    scoring,
+)
 from bench.content import Content
 from bench.generate import due_batches, generate
 from bench.measure import Measuring, image_folder
+from bench.reference import ReferenceImages
 from bench.store import UNEDITED, Row, RunFolder
 from bench.types import Progress, Prompt, RunRecord, RunSpec, Score, silent
 
@@ -24,6 +35,7 @@ def run(
     *,
     device: str = "cpu",
     batch_size: int = 25,
+    real: ReferenceImages | None = None,
     progress: Progress = silent,
 ) -> RunRecord:
     """Carry out a run, or what is left of it, and return its record.
@@ -35,6 +47,7 @@ def run(
         out: Folder that holds the run folders.
         device: Where to compute, "cpu" or "cuda".
         batch_size: Images drawn at once.
+        real: Pictures to compare with; a finished run that was not is measured again.
         progress: Told what is under way.
 
     Raises:
@@ -43,8 +56,8 @@ def run(
     started, clock = provenance.now(), _Clock()
     folder, resumed = folders.opened(spec, out)
     if folder.is_done():
-        return folder.read_record()
-    work = _Work(Content(spec), folder, device, batch_size, progress, clock)
+        return _compared(folder, real, device, progress)
+    work = _Work(Content(spec), folder, device, batch_size, progress, clock, real)
     prompt_hash = prompts.file_hash(work.content.suite, work.content.family)
     facts = provenance.gather(spec.place("model"), prompt_hash, device, batch_size)
     facts |= {"places": dict(spec.places)}
@@ -54,12 +67,25 @@ def run(
         work.generate()
         scores, flags = work.score(work.measure(), facts)
     facts |= {"per_image_sha256": folder.per_image_hash()}
+    facts |= reference.facts(real)
     facts |= {"detectors": work.content.detectors}
     facts |= {"protocol": protocol.digest(protocol.of(spec, facts))}
     facts |= {"resumed": resumed, "started": started, "finished": provenance.now()}
     record = RunRecord(spec, facts, dict(clock.seconds), tuple(scores), flags)
     folder.write_record(record)
     return record
+
+
+def _compared(
+    folder: RunFolder, real: ReferenceImages | None, device: str, progress: Progress
+) -> RunRecord:
+    """Return a finished run's record, compared with these real pictures."""
+    record = folder.read_record()
+    if real is None or record.provenance.get(reference.HASH) == real.sha256:
+        return record
+    content = Content(record.spec)
+    names = [each.name for each in content.metrics if each.least_reference(content.family)]
+    return scoring.score_again(folder, names, device=device, real=real, progress=progress)
 
 
 def erase(
@@ -97,12 +123,14 @@ class _Work:
     batch_size: int
     progress: Progress
     clock: _Clock
+    real: ReferenceImages | None = None
 
     @cached_property
     def measuring(self) -> Measuring:
         """What is measured of the run's images."""
         content = self.content
-        return Measuring(content, self.folder, content.metrics, self.device, self.progress)
+        some = (content.metrics, self.device, self.progress, self.real)
+        return Measuring(content, self.folder, *some)
 
     @cached_property
     def pipe(self) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench import collapse, meter, protocol, registry
+from bench import collapse, meter, protocol, reference, registry
 from bench.content import Content
 from bench.measure import Measuring, columns
 from bench.scores import aggregate, is_of, merged
@@ -15,6 +15,7 @@ from bench.types import InputError, Progress, RunRecord, Score, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
+    from bench.reference import ReferenceImages
 
 CHANGED = "per_image_sha256"
 CHANGING = "per_image_sha256_next"
@@ -65,7 +66,12 @@ def _rate(metrics: Sequence[Metric]) -> str:
 
 
 def score_again(
-    folder: RunFolder, names: Sequence[str], *, device: str = "cpu", progress: Progress = silent
+    folder: RunFolder,
+    names: Sequence[str],
+    *,
+    device: str = "cpu",
+    real: ReferenceImages | None = None,
+    progress: Progress = silent,
 ) -> RunRecord:
     """Measure a finished run's images by some metrics, anew or for the first time.
 
@@ -75,25 +81,29 @@ def score_again(
         folder: The run's.
         names: Metrics.
         device: Where to compute.
+        real: Pictures to compare with; None for those that the run was compared with, if any.
         progress: Told what is under way.
 
     Raises:
-        InputError: the run is not finished or was edited by hand, or a metric cannot measure it.
+        InputError: the run is not finished or was edited by hand, a metric cannot measure it, or
+            the pictures that it was compared with are others now.
     """
     record, metrics = checked(folder, names)
     content = Content(record.spec)
+    real = real or reference.recorded(record, metrics, content.family, progress)
     for metric in metrics:
         metric.prepare(content.family, device)
     rows = _measured(Measuring(content, folder, metrics, device, progress))
     first = content.metrics[0]
     own = [metric for metric in metrics if metric.name != first.name]
-    measuring = Measuring(content, folder, [first, *own], device, progress)
+    measuring = Measuring(content, folder, [first, *own], device, progress, real)
     fresh = scores_of(measuring, rows, record.seconds, record.provenance)
     if own == metrics:
         # The first metric only lent its place: headlines are made from it, and stay as they are.
         fresh = [score for score in fresh if is_of(score, metrics, content.suite.kind)]
     scores = tuple(merged(record.scores, fresh, metrics))
     facts = dict(record.provenance) | {CHANGING: folder.per_image_digest(rows)}
+    facts |= reference.facts(real)
     folder.write_record(replace(record, provenance=facts))
     folder.write_per_image(rows)
     folder.write_scores(scores)

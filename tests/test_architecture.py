@@ -119,6 +119,7 @@ LAYERS = {
         "bench.importers",
     ),
     "bench.pictures": (),
+    "bench.reference": ("bench.types", "bench.pictures"),
     "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
     "bench.stats": ("bench.types",),
     "bench.store": ("bench.types",),

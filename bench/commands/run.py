@@ -9,10 +9,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import arguments
 from bench.commands import print_lines
 from bench.types import RunSpec
+
+if TYPE_CHECKING:
+    from bench.reference import ReferenceImages
 
 HELP = "erase, generate, measure and compare"
 METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
@@ -23,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from bench.commands import attack
 
     add_run_arguments(parser)
+    arguments.add_reference(parser)
     attack.add_attacks(parser)
 
 
@@ -77,10 +82,11 @@ def execute(args: argparse.Namespace) -> int:
         trials.check(runs, chosen)
     plan.check_out(args.out)
     plan.check_folders(runs, args.out)
+    real = _reference(args.reference_images, runs[0])
     if args.plan:
-        print_lines(plan.describe(runs, args.out))
+        print_lines(plan.describe(runs, args.out, real))
         return print_lines(trials.describe(runs, chosen))
-    _carry_out(runs, args.out, args.device)
+    _carry_out(runs, args.out, args.device, real)
     if chosen:
         attack.carry_out(runs, chosen, args.out, args.device)
     return 0
@@ -114,7 +120,22 @@ def prepare(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
         folders.opened(spec, out)
 
 
-def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
+def _reference(folder: Path | None, spec: RunSpec) -> ReferenceImages | None:
+    """Check the real pictures that the runs are to be compared with, if any are given."""
+    if folder is None:
+        return None
+    from bench import progress
+    from bench.content import Content
+    from bench.reference import reference
+
+    content = Content(spec)
+    with progress.shown(f"checking {folder}") as advance:
+        return reference(folder, content.metrics, content.family, advance)
+
+
+def _carry_out(
+    runs: Sequence[RunSpec], out: Path, device: str | None, real: ReferenceImages | None
+) -> None:
     """Run the specs, the un-erased model's first, then write and print what compares them."""
     from bench import progress, report, runner, store
 
@@ -124,7 +145,7 @@ def _carry_out(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
     for number, (spec, folder) in enumerate(zip(runs, folders, strict=True), start=1):
         title = f"[{number}/{len(runs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with progress.shown(title) as advance:
-            runner.run(spec, out, device=place, progress=advance)
+            runner.run(spec, out, device=place, real=real, progress=advance)
         rows = [("un-erased", folders[0].path), (spec.method_name, folder.path)]
         report.write_strip(folder.strip_path, rows[: min(number, 2)])
     done, problems = store.finished(store.folders(out))

@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import arguments
 from bench.types import InputError, Score
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric
+    from bench.reference import ReferenceImages
 
 HELP = "measure a run again, or images made elsewhere"
 
@@ -26,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--erased", metavar="CONCEPT", help="what was erased from the model that made them")
     add("--model", default="sd14", metavar="NAME", help="that model (default: sd14)")
     add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
+    arguments.add_reference(parser)
     arguments.add_device(parser)
 
 
@@ -38,14 +44,16 @@ def execute(args: argparse.Namespace) -> int:
 
 def _again(args: argparse.Namespace) -> int:
     from bench import progress, registry, scoring, store
+    from bench.content import Content
 
     if not args.metric:
         raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
     folder = store.RunFolder(args.run.parent, args.run.name)
-    scoring.checked(folder, args.metric)
+    record, metrics = scoring.checked(folder, args.metric)
+    real = _reference(args, metrics, Content(record.spec).family)
     with progress.shown(f"measuring {args.run} by {', '.join(args.metric)}") as advance:
         record = scoring.score_again(
-            folder, args.metric, device=arguments.device(args.device), progress=advance
+            folder, args.metric, device=arguments.device(args.device), real=real, progress=advance
         )
     names = [registry.metric(name).name for name in args.metric]
     _show(record.scores, names)
@@ -62,11 +70,17 @@ def _given(args: argparse.Namespace) -> int:
     out = args.to or args.images
     plan.check_out(out)
     work = given.given(
-        args.images, args.prompts, erased=args.erased, model=args.model, metrics=args.metric
+        args.images,
+        args.prompts,
+        erased=args.erased,
+        model=args.model,
+        metrics=args.metric,
+        compared=args.reference_images is not None,
     )
+    real = _reference(args, work.metrics, work.family)
     with progress.shown(f"measuring {args.images}") as advance:
         scores, broken = given.score(
-            work, out, device=arguments.device(args.device), progress=advance
+            work, out, device=arguments.device(args.device), real=real, progress=advance
         )
     _show(scores, [metric.name for metric in work.metrics])
     for names, what in ((work.missing, "missing"), (broken, "damaged")):
@@ -75,6 +89,19 @@ def _given(args: argparse.Namespace) -> int:
             print(f"{len(names)} of {len(work.prompts)} images are {what}, not scored: {some}")
     print(f"in {out / 'per_image.csv'} and scores.csv")
     return 0
+
+
+def _reference(
+    args: argparse.Namespace, metrics: Sequence[Metric], family: str
+) -> ReferenceImages | None:
+    """Check the real pictures to compare with, if any are given."""
+    if args.reference_images is None:
+        return None
+    from bench import progress
+    from bench.reference import reference
+
+    with progress.shown(f"checking {args.reference_images}") as advance:
+        return reference(args.reference_images, metrics, family, advance)
 
 
 def _show(scores: Sequence[Score], names: Sequence[str]) -> None:

@@ -11,9 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.types import ERASED_ROLES, ROLES, Concept, Kind, Progress, Prompt, silent
+
+if TYPE_CHECKING:
+    from bench.reference import ReferenceImages
 
 Row = Mapping[str, str]
 """A row of per_image.csv: what is known of an image and what every metric saw in it."""
@@ -120,6 +123,8 @@ class View:
     setting: Setting
     facts: Mapping[str, float] = field(default_factory=dict)
     """What the run cost, by column of the `cost` metric; what is not known is not there."""
+    reference: ReferenceImages | None = None
+    """Real pictures to compare with, if there are any."""
 
 
 class Metric(ABC):
@@ -170,6 +175,10 @@ class Metric(ABC):
     def missing(self, row: Row) -> bool:
         """Return whether it could tell nothing of an image."""
         return all(row[f"{self.name}_{column}"] in ("", "nan") for column in self.columns)
+
+    def least_reference(self, family: str) -> int:
+        """Return how many real pictures it needs to compare with; 0 if it compares with none."""
+        return 0
 
     def prepare(self, family: str, device: str) -> None:  # noqa: B027  most metrics need nothing
         """Load what measuring needs, so that what is missing shows before any erasing.

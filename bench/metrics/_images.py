@@ -6,7 +6,7 @@ Every network has a transform of its own, from a picture as `bench.pictures` rea
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,34 @@ def by_size(network: Callable[..., Any], *sides: Sequence[Any]) -> Any:
     return torch.stack([rows[number] for number in range(len(shapes))])
 
 
+def batches(
+    paths: Sequence[Path],
+    transform: Transform,
+    size: int,
+    network: Callable[[Any], Any],
+    what: str,
+    progress: Progress,
+) -> Iterator[tuple[Any, list[bool]]]:
+    """Yield a network's output for some images after others, so that few are in memory at once.
+
+    Args:
+        paths: Image files.
+        transform: The network's own.
+        size: Images read at once; fixed by the caller, so that a resumed run reads the same ones.
+        network: From a tensor (n, 3, height, width) to one (n, ...).
+        what: What to call it while it is under way.
+        progress: Told the number of images that were read.
+
+    Yields:
+        A tensor with a row for each that can be read, None for none; and for each whether it can.
+    """
+    for start in range(0, len(paths), size):
+        some = paths[start : start + size]
+        tensors, readable = read_images(some, transform)
+        yield (by_size(network, tensors) if tensors else None), readable
+        progress(what, start + len(some), len(paths))
+
+
 def in_batches(
     paths: Sequence[Path],
     transform: Transform,
@@ -83,21 +111,13 @@ def in_batches(
 ) -> tuple[Any, list[bool]]:
     """Return a network's output for every readable image, and which images are readable.
 
-    Args:
-        paths: Image files.
-        transform: The network's own.
-        size: Images read at once; fixed by the caller, so that a resumed run reads the same ones.
-        network: From a tensor (n, 3, height, width) to one (n, ...).
-        what: What to call it while it is under way.
-        progress: Told the number of images that were read.
+    See `batches`.
     """
     import torch
 
     outputs, readable = [], list[bool]()
-    for start in range(0, len(paths), size):
-        batch, can = read_images(paths[start : start + size], transform)
+    for rows, can in batches(paths, transform, size, network, what, progress):
         readable += can
-        if batch:
-            outputs.append(by_size(network, batch))
-        progress(what, len(readable), len(paths))
+        if rows is not None:
+            outputs.append(rows)
     return (torch.cat(outputs) if outputs else torch.zeros(0, 1)), readable

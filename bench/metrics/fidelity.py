@@ -1,17 +1,20 @@
-"""How far the pictures that should stay have moved as a set: FID and KID to the un-erased model."""
+"""How far the pictures that should stay have moved as a set: FID and KID."""
 
 from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.metrics import ALL, REAL, STAYING, Measure, Measured, Metric, View
-from bench.metrics._images import SQUARE, Transform, in_batches, square, whole
+from bench.metrics import ALL, REAL, STAYING, Measure, Measured, Metric, Setting, View
+from bench.metrics._images import SQUARE, Transform, batches, in_batches, square, whole
+from bench.metrics._sets import Moments, frechet, kernel, moments
 from bench.types import InputError, Progress, silent
+
+if TYPE_CHECKING:
+    from bench.reference import ReferenceImages
 
 BATCH = 25
 """Images read at once."""
@@ -26,12 +29,13 @@ INCEPTION = (
     "weights-inception-2015-12-05-6726825d.pth"
 )
 MINI = frozenset({"mini"})
+REFERENCE = "fid_reference"
 
 
 class Fidelity(Metric):
-    """FID and KID of what should stay, to the un-erased model's pictures of the same prompts."""
+    """FID and KID of what should stay to the un-erased model's pictures, and FID to real ones."""
 
-    paper: ClassVar[str] = "FID: Heusel et al. 2017 (1706.08500); KID: 1801.01401; torchmetrics"
+    paper: ClassVar[str] = "FID: Heusel et al. 2017 (1706.08500); KID: 1801.01401"
     detector: ClassVar[str] = (
         f"mini: its judge's 224 features ({SQUARE.format(PIXELS)}); others: torch-fidelity's "
         "InceptionV3, 2048 features, which itself brings pictures of any size to 299 x 299 as "
@@ -48,20 +52,33 @@ class Fidelity(Metric):
 
     def measures(self) -> tuple[Measure, ...]:
         """Return FID and KID, on each role that should stay and on all of those together."""
-        words = (("fid", "Frechet distance"), ("kid", "squared MMD, cubic kernel"))
-        nets = (("_judge", "the judge's features", MINI), ("", "InceptionV3's features", REAL))
+        words = (
+            ("fid", "FID", "Frechet distance of {} to the un-erased model's pictures"),
+            ("kid", "KID", "squared MMD, cubic kernel, of {} to the un-erased model's pictures"),
+            (REFERENCE, "FID", "Frechet distance of {} to the pictures of --reference-images"),
+        )
+        nets = (("mini", "the judge's features", MINI), ("sd", "InceptionV3's features", REAL))
         return tuple(
             Measure(
-                name=f"{self.name}_{name}{suffix}",
-                what=f"{distance} of {network}; `{ALL}` pools the roles that should stay",
+                name=self._named(name, family),
+                what=f"{distance.format(network)}; `{ALL}` pools the roles that should stay",
                 direction="lower",
-                unit=name.upper(),
+                unit=unit,
                 roles=(*STAYING, ALL),
                 families=families,
             )
-            for suffix, network, families in nets
-            for name, distance in words
+            for family, network, families in nets
+            for name, unit, distance in words
         )
+
+    def _named(self, name: str, family: str) -> str:
+        first, _, rest = name.partition("_")
+        parts = (self.name, first, "judge" if family == "mini" else "", rest)
+        return "_".join(filter(None, parts))
+
+    def least_reference(self, family: str) -> int:
+        """Return from how many real pictures on their covariance has full rank."""
+        return FEATURES[family] + 1
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
@@ -70,46 +87,82 @@ class Fidelity(Metric):
     def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
         """Return FID and KID over the pairs of which both pictures can be read.
 
-        NaN where there is no un-erased model's run beside, or where pairs are too few.
+        NaN where there is no un-erased model's run beside, or where pairs are too few. FID to real
+        pictures, if there are any, is over all pictures that can be read.
         """
-        roles = [role for role in STAYING if role in view.images]
-        paired = [
-            role for role in roles if len(view.unerased.get(role, ())) == len(view.images[role])
-        ]
-        sets: dict[str, tuple[Any, Any]] = {
-            role: _both(
-                *(features(side[role], view, progress) for side in (view.images, view.unerased))
-            )
-            for role in paired
+        roles: list[str] = [role for role in STAYING if role in view.images]
+        ours = {role: _features(view.images[role], view, progress) for role in roles}
+        sets = {
+            role: _both(ours[role], _features(view.unerased[role], view, progress))
+            for role in roles
+            if len(view.unerased.get(role, ())) == len(view.images[role])
         }
-        if paired and paired == roles:
+        if roles and list(sets) == roles:
             sets[ALL] = _together(list(sets.values()))
-        return [score for role in (*roles, ALL) for score in self._scores(role, sets, view)]
+        found = [score for role in (*roles, ALL) for score in self._scores(role, sets, view)]
+        if view.reference is not None:
+            real = _real(view.reference, view.setting, progress)
+            found += self._to_real(ours, real, view.setting.family)
+        return found
 
     def _scores(
         self, role: str, sets: Mapping[str, tuple[Any, Any]], view: View
     ) -> Iterator[Measured]:
         family = view.setting.family
-        suffix = "_judge" if family == "mini" else ""
         one, two = sets.get(role, ((), ()))
-        n = len(one)
-        fid = frechet(one, two) if n > FEATURES[family] else math.nan
+        n, fid = len(one), math.nan
+        if n > FEATURES[family]:
+            fid = _fid(moments([one]), moments([two]))
         kid = kernel(one, two) if n >= LEAST_KID else math.nan
-        yield Measured(f"{self.name}_fid{suffix}", role, fid, n)
-        yield Measured(f"{self.name}_kid{suffix}", role, kid, n)
+        yield Measured(self._named("fid", family), role, fid, n)
+        yield Measured(self._named("kid", family), role, kid, n)
+
+    def _to_real(self, ours: Mapping[str, Any], real: Moments, family: str) -> Iterator[Measured]:
+        whole = {role: rows[~rows.isnan().any(dim=1)] for role, rows in ours.items()}
+        for role in (*whole, ALL):
+            own = moments(whole.values() if role == ALL else [whole[role]])
+            n = own.n if own else 0
+            fid = _fid(own, real) if n > FEATURES[family] else math.nan
+            yield Measured(self._named(REFERENCE, family), role, fid, n)
 
 
-def features(paths: Sequence[Path], view: View, progress: Progress) -> Any:
-    """Return the features (images, d) of files in fp64; a row of NaN for an unreadable one."""
+def _fid(one: Moments | None, two: Moments | None) -> float:
+    return math.nan if one is None or two is None else frechet(one, two)
+
+
+def _features(paths: Sequence[Path], view: View, progress: Progress) -> Any:
+    """Return the features (images, d) of files; a row of NaN for an unreadable one."""
     import torch
 
     family = view.setting.family
     transform, network = _network(family, view.setting.device)
     seen, readable = in_batches(paths, transform, BATCH, network, "fidelity", progress)
-    rows = torch.full((len(paths), FEATURES[family]), math.nan, dtype=torch.float64)
+    rows = torch.full((len(paths), FEATURES[family]), math.nan)
     if any(readable):
-        rows[torch.tensor(readable)] = seen.double()
+        rows[torch.tensor(readable)] = seen
     return rows
+
+
+_REAL: dict[tuple[ReferenceImages, str, str], Moments] = {}
+"""The moments of the real pictures seen last, which are the same for every case and run."""
+
+
+def _real(reference: ReferenceImages, setting: Setting, progress: Progress) -> Moments:
+    """Return the moments of real pictures; of the pictures only a batch is in memory at once.
+
+    Raises:
+        InputError: they have changed since they were checked.
+    """
+    key = (reference, setting.family, setting.device)
+    if key not in _REAL:
+        reference.check()
+        transform, network = _network(setting.family, setting.device)
+        parts = batches(reference.files, transform, BATCH, network, "reference images", progress)
+        found = moments(rows for rows, _ in parts if rows is not None)
+        assert found is not None, "checked pictures can be read"
+        _REAL.clear()
+        _REAL[key] = found
+    return _REAL[key]
 
 
 def _both(one: Any, two: Any) -> tuple[Any, Any]:
@@ -122,46 +175,6 @@ def _together(sets: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
     import torch
 
     return torch.cat([one for one, _ in sets]), torch.cat([two for _, two in sets])
-
-
-def frechet(one: Any, two: Any) -> float:
-    """Return the FID of two sets of features (n, d), in fp64."""
-    from torchmetrics.image.fid import FrechetInceptionDistance
-
-    return float(_filled(FrechetInceptionDistance(feature=_as_is(one.shape[1])), one, two))
-
-
-def kernel(one: Any, two: Any) -> float:
-    """Return the KID of two sets of features (n, d): one estimate over all images, no subsets."""
-    import torch
-    from torchmetrics.image.kid import KernelInceptionDistance
-
-    size = min(len(one), len(two))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        with warnings.catch_warnings():
-            # It warns of the memory that features take; these are a few megabytes.
-            warnings.simplefilter("ignore", UserWarning)
-            metric = KernelInceptionDistance(
-                feature=_as_is(one.shape[1]), subsets=1, subset_size=size
-            )
-        return float(_filled(metric, one, two)[0])
-
-
-def _filled(metric: Any, one: Any, two: Any) -> Any:
-    metric.set_dtype(one.dtype)
-    metric.update(two, real=True)
-    metric.update(one, real=False)
-    return metric.compute()
-
-
-def _as_is(width: int) -> Any:
-    """Return a network that takes features for images, since torchmetrics wants to extract them."""
-    import torch
-
-    network: Any = torch.nn.Identity()
-    network.num_features = width
-    return network
 
 
 @functools.lru_cache(maxsize=1)

@@ -112,7 +112,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     ran: list[RunSpec] = []
     strips: list[tuple[Any, ...]] = []
 
-    def run(spec: RunSpec, out: Path, *, device: str, progress: Any) -> RunRecord:
+    def run(spec: RunSpec, out: Path, *, device: str, real: object, progress: Any) -> RunRecord:
         ran.append(spec)
         progress("draw", 1, 2)
         words = (spec.method, spec.model, spec.suite, spec.cases[0])

@@ -4,13 +4,11 @@ import math
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from scipy.linalg import sqrtm
 
-from bench.metrics import Measured, Setting, View, fidelity
-from bench.metrics.fidelity import FEATURES, Fidelity, frechet, kernel
+from bench import collapse, prompts
+from bench.metrics import STAYING, Measured, Setting, View, fidelity
+from bench.metrics.fidelity import FEATURES, LEAST_KID, Fidelity
 from bench.mini import known
 from bench.types import Concept, InputError
 
@@ -18,32 +16,6 @@ from .conftest import blended
 
 CAT = Concept("cat", "object", "a room")
 SETTING = Setting((CAT,), (CAT,), "mini", "cpu")
-
-
-def features(n: int, shift: float, seed: int, width: int = 6) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, width, generator=generator, dtype=torch.float64) + shift
-
-
-def test_frechet_agrees_with_an_independent_evaluation() -> None:
-    one, two = features(300, 0.0, 0), features(250, 0.5, 1)
-    a, b = np.cov(one.numpy().T), np.cov(two.numpy().T)
-    root = sqrtm(a @ b).real
-    gap = one.numpy().mean(0) - two.numpy().mean(0)
-    expected = gap @ gap + np.trace(a + b - 2 * root)
-    assert frechet(one, two) == pytest.approx(expected, rel=1e-8)
-
-
-def test_kernel_agrees_with_an_independent_evaluation() -> None:
-    one, two = features(60, 0.0, 0).numpy(), features(60, 0.5, 1).numpy()
-
-    def k(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    n = len(one)
-    same = sum((k(x, x).sum() - np.trace(k(x, x))) / (n * (n - 1)) for x in (one, two))
-    expected = same - 2 * k(one, two).mean()
-    assert kernel(torch.tensor(one), torch.tensor(two)) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +69,30 @@ def test_a_pair_of_which_one_cannot_be_read_counts_nowhere(
     assert found["fidelity_kid_judge", "far"].n == 79
 
 
+def test_of_sets_of_two_sizes_nothing_is_paired(pictures: list[Path]) -> None:
+    found = scores(pictures, pictures[:-1])
+    assert all(math.isnan(each.value) and each.n == 0 for each in found.values())
+
+
+def test_what_is_pooled_is_all_that_should_stay(pictures: list[Path]) -> None:
+    """Neither half has pictures enough for FID, both together have."""
+    roles = {"near": pictures[:60], "general": pictures[60:], "target": pictures[:9]}
+    for unerased in (roles, roles | {"near": pictures[60:120]}):
+        found = {(s.name, s.role): s for s in Fidelity().of_run(View(roles, unerased, SETTING))}
+        assert {role for _, role in found} == {"near", "general", "all"}
+        assert math.isnan(found["fidelity_fid_judge", "near"].value)
+        assert found["fidelity_fid_judge", "all"].n == len(pictures)
+        fid = found["fidelity_fid_judge", "all"].value
+        assert (fid > 0.1) is (unerased is not roles)
+    # A role without its other side leaves the pool unmeasured, and the rest as they were.
+    found = {
+        (s.name, s.role): s
+        for s in Fidelity().of_run(View(roles, {"near": pictures[:60]}, SETTING))
+    }
+    assert found["fidelity_kid_judge", "near"].n == 60
+    assert found["fidelity_kid_judge", "all"].n == 0
+
+
 def test_the_package_that_inception_needs_is_a_dependency() -> None:
     text = (Path(fidelity.__file__).parents[2] / "pyproject.toml").read_text()
     names = tomllib.loads(text)["project"]["dependencies"]
@@ -115,3 +111,18 @@ def test_offline_it_says_what_to_fetch_and_where_to_put_it(
     fidelity._network.cache_clear()
     with pytest.raises(InputError, match=r"fetch https://.*weights-inception.*put it at "):
         Fidelity().prepare("sd", "cpu")
+
+
+def test_any_real_models_suite_with_fidelity_has_a_limit_of_a_distance() -> None:
+    """KID from 50 pictures on, so every size but smoke; FID where there are more than 2,048."""
+    limits = {limit.metric for limit in collapse.LIMITS["sd"]}
+    assert limits == {limit.metric for limit in collapse.LIMITS["sdxl"]}
+    assert {"fidelity_fid", "fidelity_kid"} <= limits
+    most = {}
+    for name, suite in prompts.suites().items():
+        if "fidelity" in suite.metrics:
+            for size in suite.sizes[1:]:
+                rows = prompts.select(suite, suite.cases[0], size, "sd")
+                kept = most[name, size.name] = sum(row.role in STAYING for row in rows)
+                assert kept >= LEAST_KID, (name, size.name)
+    assert most["general", "full"] > FEATURES["sd"]

@@ -20,7 +20,7 @@ PUBLISHED = {
     "objects-mace.csv": "194e3f0b0e5dc881a4cd5394b3c8fd52c95513295e74319fdb4f979932584033",
 }
 """Prompt files that published results used: a correction is a new file."""
-SUITES = ("objects", "objects-mace", "people", "styles", "explicit")
+SUITES = ("objects", "objects-mace", "people", "styles", "explicit", "general")
 WITH_EVERY_ROLE = ("objects", "people", "styles")
 OF_MINI = (*WITH_EVERY_ROLE, "objects-mace")
 
@@ -126,7 +126,7 @@ def test_rows_of_a_role_are_equally_many_for_every_case(
             assert set(counts) == erased, role
 
 
-@pytest.mark.parametrize("name", SUITES)
+@pytest.mark.parametrize("name", [name for name in SUITES if name != "general"])
 def test_texts_are_few_and_repeated_with_other_seeds(name: str, known: dict[str, Concept]) -> None:
     texts: dict[tuple[str, str], list[Prompt]] = {}
     for row in every_row(prompts.suite(name)).values():
@@ -182,11 +182,24 @@ def test_a_related_text_never_contains_the_concept_or_a_synonym(
                 assert row.tag in concept.synonyms and row.tag in row.text
 
 
-def test_a_general_text_names_no_concept(known: dict[str, Concept]) -> None:
-    texts = {r.text for r in prompts.rows(prompts.suite("objects")) if r.role == "general"}
-    objects = [known[case.concepts[0]] for case in prompts.suite("objects").cases]
+def test_the_general_suite_is_of_many_texts_evenly_over_their_subjects() -> None:
+    suite = prompts.suite("general")
+    rows = prompts.rows(suite)
+    assert len({row.text for row in rows}) == len(rows) == 2400
+    assert set(Counter(row.tag for row in rows).values()) == {200}
+    assert {row.role for row in rows} == {"general"}
+    for size in suite.sizes:
+        some = prompts.select(suite, suite.cases[0], size, "sd")
+        assert len(set(Counter(row.tag for row in some).values())) == 1
+
+
+@pytest.mark.parametrize("name", ["objects", "general"])
+def test_a_general_text_names_no_concept(name: str, known: dict[str, Concept]) -> None:
+    texts = {r.text for r in prompts.rows(prompts.suite(name)) if r.role == "general"}
+    suites = ("objects",) if name == "objects" else SUITES
+    erased = [known[each] for suite in suites for each in prompts.suite(suite).erased]
     assert texts
-    for concept in objects:
+    for concept in erased:
         for word in (concept.name, *concept.synonyms):
             assert not any(has(text, word) for text in texts), word
 
