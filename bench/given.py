@@ -38,9 +38,12 @@ class Given:
 
     folder: Path
     prompts: tuple[Prompt, ...]
+    """What the file says of this erasure, in its roles there."""
+    left_out: tuple[Prompt, ...]
+    """Rows that are written for other concepts alone."""
     missing: tuple[str, ...]
     """Files that the prompts name and that are not there."""
-    erased: Concept
+    erased: tuple[Concept, ...]
     classes: tuple[Concept, ...]
     """The concepts to choose between."""
     family: str
@@ -53,7 +56,7 @@ def given(
     folder: Path,
     prompt_file: Path,
     *,
-    erased: str,
+    erased: Sequence[str],
     model: str,
     metrics: Sequence[str] = (),
     compared: bool = False,
@@ -63,7 +66,7 @@ def given(
     Args:
         folder: `<id>.png` for each prompt; some may be missing, and are counted.
         prompt_file: CSV with the columns id, concept, role, text, seed and maybe tag.
-        erased: Name of the concept that was erased.
+        erased: Names of the concepts that were erased together, of one kind.
         model: Whose images these are, which decides who can read them.
         metrics: Names; empty for those that see the kind of concept (`DEFAULT`).
         compared: Whether there are real pictures to compare with.
@@ -71,11 +74,17 @@ def given(
     Raises:
         InputError: nothing is there, or a name is unknown.
     """
-    rows = prompts.read(prompt_file)
+    written = prompts.read(prompt_file, repeats=True)
     known = prompts.concepts()
-    concept = known[find("concept", erased, known)]
-    for name in dict.fromkeys(row.concept for row in rows if row.concept):
+    concepts = tuple(known[find("concept", name, known)] for name in dict.fromkeys(erased))
+    kinds = dict.fromkeys(concept.kind for concept in concepts)
+    if len(kinds) != 1:
+        raise InputError(f"--erased names concepts of kinds {', '.join(kinds)}; must be of one")
+    for name in dict.fromkeys(row.concept for row in written if row.concept):
         find(f"concept in {prompt_file}", name, known)
+    rows = prompts.of_erasure(written, [concept.name for concept in concepts], known)
+    if not rows:
+        raise InputError(f"{prompt_file} has no row that an erasure of {', '.join(erased)} needs")
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}")
     paths = [image_path(folder, row) for row in rows]
@@ -89,8 +98,8 @@ def given(
     pipelines.check(model)
     family = pipelines.family(model)
     suites = prompts.suites().values()
-    others = (name for suite in suites if suite.kind == concept.kind for name in suite.erased)
-    names = dict.fromkeys([erased, *(row.concept for row in rows if row.concept), *others])
+    others = (name for suite in suites if suite.kind in kinds for name in suite.erased)
+    names = dict.fromkeys([*erased, *(row.concept for row in rows if row.concept), *others])
     version = hashlib.sha256(prompt_file.read_bytes()).hexdigest()[:8]
     spec = RunSpec(
         method=folder.resolve().name,
@@ -106,30 +115,31 @@ def given(
     return Given(
         folder,
         rows,
+        tuple(row for row in written if row.id not in {each.id for each in rows}),
         missing,
-        concept,
+        concepts,
         tuple(known[name] for name in names),
         family,
-        _metrics(metrics, concept, family, model, compared),
+        _metrics(metrics, concepts[0].kind, family, model, compared),
         spec,
     )
 
 
 def _metrics(
-    names: Sequence[str], erased: Concept, family: str, model: str, compared: bool
+    names: Sequence[str], kind: Kind, family: str, model: str, compared: bool
 ) -> tuple[Metric, ...]:
     def fits(metric: Metric) -> bool:
         """Say whether it reads single images or compares with real ones, but no un-erased ones."""
         single = bool(metric.columns) and not metric.relative
         alone = single or (compared and metric.least_reference(family) > 0)
-        return alone and metric.reads(family, erased.kind)
+        return alone and metric.reads(family, kind)
 
     usual = [
-        *DEFAULT[erased.kind],
+        *DEFAULT[kind],
         *(n for n in registry.metrics() if registry.metric(n).least_reference(family)),
     ]
     asked = names or [name for name in usual if fits(registry.metric(name))]
-    what = f"metric for single images of {model} and concepts of kind {erased.kind}"
+    what = f"metric for single images of {model} and concepts of kind {kind}"
     return tuple(registry.chosen_metrics(asked, fits, what))
 
 
@@ -150,7 +160,7 @@ def score(
 
     for metric in work.metrics:
         metric.prepare(work.family, device)
-    setting = Setting((work.erased,), work.classes, work.family, device)
+    setting = Setting(work.erased, work.classes, work.family, device)
     blank = dict.fromkeys(columns(work.metrics), "")
     rows: list[Row] = [prompt_row(CASE, each, str(work.folder)) | blank for each in work.prompts]
     images = [image_path(work.folder, each) for each in work.prompts]
@@ -162,8 +172,9 @@ def score(
     view = View(by_role, {}, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
+    kind = work.erased[0].kind
     scores = aggregate(
-        rows, work.spec, work.metrics, work.erased.kind, family=work.family, of_run={CASE: whole}
+        rows, work.spec, work.metrics, kind, family=work.family, of_run={CASE: whole}
     )
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])

@@ -7,6 +7,7 @@ elsewhere give a folder of <id>.png and their prompt file; per_image.csv and sco
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", action="append", default=[], metavar="NAME", help="a metric; repeatable")
     add("--images", type=Path, metavar="DIR", help="images made elsewhere, <id>.png")
     add("--prompts", type=Path, metavar="FILE", help="their prompt file")
-    add("--erased", metavar="CONCEPT", help="what was erased from the model that made them")
+    add(
+        "--erased",
+        action="append",
+        metavar="CONCEPT",
+        help="what was erased from the model that made them; repeatable",
+    )
     add("--model", default="sd14", metavar="NAME", help="that model (default: sd14)")
     add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
     arguments.add_reference(parser)
@@ -83,6 +89,10 @@ def _given(args: argparse.Namespace) -> int:
             work, out, device=arguments.device(args.device), real=real, progress=advance
         )
     _show(scores, [metric.name for metric in work.metrics])
+    if work.left_out:
+        counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
+        some = ", ".join(f"{what} {count}" for what, count in counts.items())
+        print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
     for names, what in ((work.missing, "missing"), (broken, "damaged")):
         if names:
             some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.rows import COLUMNS, OPTIONAL, read, read_all
-from bench.prompts.selection import OWN_ROLES
+from bench.prompts.selection import OWN_ROLES, of_erasure
 from bench.types import Case, Concept, InputError, Prompt, Role, Size, Suite
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "files",
     "known_concepts",
     "named",
+    "of_erasure",
     "paths",
     "read",
     "roles_of_other_families",

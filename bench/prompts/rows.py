@@ -17,8 +17,13 @@ LARGEST = 256 * 2**20
 """Bytes of the largest file that is read; the field's largest prompt files have a hundredth."""
 
 
-def read(path: Path) -> tuple[Prompt, ...]:
+def read(path: Path, *, repeats: bool = False) -> tuple[Prompt, ...]:
     """Read a prompt file: a CSV with the columns id, concept, role, text, seed and maybe tag.
+
+    Args:
+        path: The file.
+        repeats: Whether a row may say what another does under an id of its own, as it may where
+            images are there already: several samples of one prompt and seed.
 
     Raises:
         InputError: naming the file and the line of the first row that cannot be used.
@@ -26,7 +31,7 @@ def read(path: Path) -> tuple[Prompt, ...]:
     try:
         check_length(path)
         stamp = path.stat()
-        return _read(path, stamp.st_mtime_ns, stamp.st_size)
+        return _read(path, stamp.st_mtime_ns, stamp.st_size, repeats)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a prompt file ({error})") from error
 
@@ -60,7 +65,7 @@ def check_length(path: Path, largest: int = LARGEST) -> None:
 
 
 @functools.lru_cache(maxsize=32)
-def _read(path: Path, changed: int, size: int) -> tuple[Prompt, ...]:
+def _read(path: Path, changed: int, size: int, repeats: bool) -> tuple[Prompt, ...]:
     """Read a file once as long as it stays as it is."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file, strict=True)
@@ -76,7 +81,7 @@ def _read(path: Path, changed: int, size: int) -> tuple[Prompt, ...]:
             if prompt.id in prompts:
                 raise InputError(f"{where}: id '{prompt.id}' is not unique")
             first = lines.setdefault(tuple(row[1:]), rows.line_num)
-            if first != rows.line_num:
+            if first != rows.line_num and not repeats:
                 raise InputError(f"{where}: repeats line {first} under another id")
             prompts[prompt.id] = prompt
     return tuple(prompts.values())

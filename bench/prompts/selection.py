@@ -8,12 +8,14 @@ from dataclasses import replace
 from itertools import islice
 
 from bench import adversarial
-from bench.types import Case, Concept, Prompt, Role, Size, Suite
+from bench.types import ROLES, Case, Concept, Prompt, Role, Size, Suite
 
 OWN_ROLES: tuple[Role, ...] = (
     *("target", "synonym", "hyponym", "related", "adversarial", "remainder"),
 )
 """Roles whose rows are written for the erased concept; near and far are other concepts' targets."""
+_OF_OTHERS = ("target", "near", "far")
+"""Roles whose rows, where they are another concept's, are near or far by what is erased."""
 
 
 def choose(
@@ -61,10 +63,46 @@ def _of_role(
         return [row for row in written if row.concept in own]
     near = {name for concept in own for name in known[concept].near} - own
     if role == "near":
-        return [row for row in rows if row.concept in near and row.role in ("target", "near")]
+        return [row for row in rows if row.concept in near and row.role in _OF_OTHERS]
     others = set(suite.erased) - own - near
     direct = [row for row in rows if row.concept in others and row.role == "target"]
     return [*direct, *(row for row in written if row.concept not in own | near)]
+
+
+def of_erasure(
+    rows: Sequence[Prompt], erased: Sequence[str], known: Mapping[str, Concept]
+) -> tuple[Prompt, ...]:
+    """Return, in their order, the rows that say something of an erasure, in their roles there.
+
+    As in a run: what is written for another concept alone, its synonyms for example, does not, and
+    its targets are near or far. Look-alikes are those of the concepts' tables, and what the rows
+    call near unless it is another concept's.
+
+    Args:
+        rows: A prompt file.
+        erased: Names of the concepts that are erased together.
+        known: The concepts by name.
+    """
+    shown = dict.fromkeys([*erased, *(row.concept for row in rows if row.role == "target")])
+    theirs = {look for name in shown if name not in erased for look in known[name].near}
+    said = {row.concept for row in rows if row.role == "near"} - theirs
+    known = dict(known) | {
+        name: replace(known[name], near=(*known[name].near, *sorted(said))) for name in erased
+    }
+    suite = Suite(
+        name="",
+        version="",
+        kind=known[erased[0]].kind,
+        cases=tuple(Case(name, (name,)) for name in shown),
+        sizes=(),
+        prompt_files=(),
+        metrics=(),
+        summary="",
+    )
+    size = Size("all", dict.fromkeys(ROLES, len(rows)), ())
+    chosen = choose(suite, Case("", tuple(erased)), size, rows, known, window=0)
+    by_id = {row.id: row for row in chosen}
+    return tuple(by_id[row.id] for row in rows if row.id in by_id)
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import cli, given, plan, runner, scoring, store
+from bench import cli, given, plan, prompts, runner, scoring, store
 from bench.mini import known
 from bench.types import InputError, RunRecord
 
@@ -158,14 +159,90 @@ def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
     rows = {row["id"]: row for row in store.read_rows(out / "per_image.csv")}
     assert rows["airplane"]["judge_label"] == "airplane" and rows["gone"]["judge_label"] == ""
     scores = store.read_rows(out / "scores.csv")
-    (far,) = [s for s in scores if (s["metric"], s["role"]) == ("judge", "far")]
-    assert int(far["n"]) == 8 and float(far["value"]) > 0.8
+    found = {s["role"]: s for s in scores if s["metric"] == "judge"}
+    assert {role: int(found[role]["n"]) for role in ("target", "near", "far", "kept")} == {
+        **{"target": 1, "near": 1, "far": 7, "kept": 8},
+    }
+    assert all(float(score["value"]) > 0.8 for score in found.values())
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Twenty rendered pictures of four concepts, and what a file of targets says of them.
+
+    The airplanes are erased: their pictures show an automobile. One more row is a synonym of cats.
+    """
+    folder = tmp_path / "made"
+    folder.mkdir()
+    drawn: dict[str, list[Any]] = {}
+    for picture, concept in known.pictures("object", 5):
+        drawn.setdefault(concept, []).append(picture)
+    rows = ["id,concept,role,text,seed"]
+    for concept in ("airplane", "bird", "cat", "ship"):
+        for number in range(5):
+            shown = "automobile" if concept == "airplane" else concept
+            drawn[shown][number].save(folder / f"{concept}-{number}.png")
+            rows.append(f"{concept}-{number},{concept},target,a {concept},{number}")
+    drawn["cat"][0].save(folder / "kitten.png")
+    rows.append("kitten,cat,synonym,a kitten,1")
+    (tmp_path / "mixed.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def score_given(folder: Path, file: Path, *erased: str) -> dict[tuple[str, str], store.Row]:
+    out = folder.parent / "scored"
+    words = ["score", "--images", str(folder), "--prompts", str(file), "--model", "mini"]
+    words += [word for name in erased for word in ("--erased", name)]
+    assert cli.main([*words, "--metric", "judge", "--device", "cpu", "--to", str(out)]) == 0
+    return {(s["metric"], s["role"]): s for s in store.read_rows(out / "scores.csv")}
+
+
+def test_targets_of_other_concepts_are_what_must_stay(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a run: look-alikes are near, the rest far, and a synonym of another is neither."""
+    scores = score_given(mixed, tmp_path / "mixed.csv", "airplane")
+    found = {role: score for (name, role), score in scores.items() if name == "judge"}
+    sizes = {role: int(score["n"]) for role, score in found.items()}
+    assert sizes == {"target": 5, "near": 5, "far": 10, "kept": 15}
+    rates = {role: float(score["value"]) for role, score in found.items()}
+    assert rates["target"] == 0 and rates["near"] > 0.7 and rates["far"] > 0.7
+    text = capsys.readouterr().out
+    assert "1 rows say nothing of this erasure, not scored: synonym of cat 1" in text
+
+
+def test_several_concepts_may_be_erased_together(mixed: Path, tmp_path: Path) -> None:
+    scores = score_given(mixed, tmp_path / "mixed.csv", "airplane", "cat")
+    sizes = {role: int(s["n"]) for (name, role), s in scores.items() if name == "judge"}
+    assert sizes == {"target": 10, "synonym": 1, "near": 5, "far": 5, "kept": 10}
+    with pytest.raises(InputError, match="kinds object, style; must be of one"):
+        given.given(mixed, tmp_path / "mixed.csv", erased=["cat", "mosaic"], model="mini")
+
+
+def test_samples_of_one_prompt_and_seed_are_images_of_their_own(
+    mixed: Path, tmp_path: Path
+) -> None:
+    text = "airplane,target,a photo of an airplane,443426,"
+    rows = [f"airplane-{number},{text}" for number in range(5)]
+    (tmp_path / "five.csv").write_text("\n".join(["id,concept,role,text,seed,tag", *rows]) + "\n")
+    scores = score_given(mixed, tmp_path / "five.csv", "airplane")
+    assert int(scores["judge", "target"]["n"]) == 5
+    # In a run they would be the same picture five times.
+    with pytest.raises(InputError, match="repeats line 2 under another id"):
+        prompts.read(tmp_path / "five.csv")
+
+
+def test_a_file_that_says_nothing_of_the_erasure_is_refused(mixed: Path, tmp_path: Path) -> None:
+    row = "kitten,cat,synonym,a kitten,1"
+    (tmp_path / "cats.csv").write_text(f"id,concept,role,text,seed\n{row}\n")
+    with pytest.raises(InputError, match="no row that an erasure of airplane needs"):
+        given.given(mixed, tmp_path / "cats.csv", erased=["airplane"], model="mini")
 
 
 def test_only_what_cannot_be_opened_is_damaged(pictures: Path, tmp_path: Path) -> None:
     """A metric that reads some roles only says nothing of the others' files."""
     file = tmp_path / "prompts.csv"
-    work = given.given(pictures, file, erased="airplane", model="mini", metrics=["remainder"])
+    work = given.given(pictures, file, erased=["airplane"], model="mini", metrics=["remainder"])
     assert given.score(work, tmp_path / "out")[1] == ("ship.png",)
 
 
@@ -173,7 +250,7 @@ def test_each_kind_is_seen_by_the_metrics_that_can(pictures: Path, tmp_path: Pat
     file = tmp_path / "prompts.csv"
 
     def names(erased: str, model: str) -> list[str]:
-        work = given.given(pictures, file, erased=erased, model=model)
+        work = given.given(pictures, file, erased=[erased], model=model)
         return [metric.name for metric in work.metrics]
 
     assert names("airplane", "mini") == ["judge", "clip"]
@@ -187,7 +264,7 @@ def test_nothing_is_compared_with_pictures_that_are_not_there(
 ) -> None:
     file = tmp_path / "prompts.csv"
     with pytest.raises(InputError, match=r"metric for single images of mini .*'change'"):
-        given.given(pictures, file, erased="airplane", model="mini", metrics=["change"])
+        given.given(pictures, file, erased=["airplane"], model="mini", metrics=["change"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts
-from bench.types import Case, Concept, Size, Suite
+from bench.types import Case, Concept, Prompt, Size, Suite
 
 HEADER = "id,concept,role,text,seed\n"
 
@@ -145,3 +145,48 @@ def test_rows_written_as_near_or_far_serve_those_roles() -> None:
     near, far = ({r.concept for r in chosen if r.role == role} for role in ("near", "far"))
     assert near == {"swimwear", "sculpture", "ballet"}
     assert len(far) == 6 and not far & near
+
+
+def of_erasure(rows: dict[str, tuple[str, str]], *erased: str) -> dict[str, str]:
+    """Return the roles of rows (by id: concept, role) in an erasure."""
+    written = [
+        Prompt(name, f"a {name}", 1, role, concept)  # type: ignore[arg-type]
+        for name, (concept, role) in rows.items()
+    ]
+    found = prompts.of_erasure(written, erased, prompts.concepts())
+    assert [row.id for row in found] == [name for name in rows if name in {r.id for r in found}]
+    return {row.id: row.role for row in found}
+
+
+def test_rows_of_other_concepts_are_near_or_far_by_what_is_erased() -> None:
+    rows = {
+        "own": ("airplane", "target"),
+        "word": ("airplane", "synonym"),
+        "look": ("bird", "target"),
+        "called far": ("bird", "far"),
+        "other": ("cat", "target"),
+        "its word": ("cat", "synonym"),
+        "called near": ("truck", "near"),
+        "anything": ("", "general"),
+    }
+    assert of_erasure(rows, "airplane") == {
+        **{"own": "target", "word": "synonym", "look": "near", "called far": "near"},
+        **{"other": "far", "called near": "near", "anything": "general"},
+    }
+    assert of_erasure(rows, "cat") == {
+        **{"own": "far", "look": "far", "called far": "far", "other": "target"},
+        **{"its word": "synonym", "called near": "near", "anything": "general"},
+    }
+
+
+def test_look_alikes_of_another_concept_are_not_this_ones() -> None:
+    rows = {
+        "own": ("nudity", "target"),
+        "look": ("swimwear", "near"),
+        "other": ("violence", "target"),
+        "its look": ("fencing", "near"),
+    }
+    known = prompts.concepts() | {c.name: c for c in prompts.suite("explicit").concepts}
+    assert "fencing" in known["violence"].near
+    assert "its look" not in of_erasure(rows, "nudity")
+    assert of_erasure(rows, "nudity")["look"] == "near"
