@@ -110,7 +110,8 @@ class Published(Table):
 
         Several cases are the table's average only where they are all of its suite's.
         """
-        whole = {case.name for case in prompts.suite(self.protocol.suite).cases}
+        known, asked = prompts.suites(), self.protocol.suite
+        whole = {case.name for case in known[find("suite in published.toml", asked, known)].cases}
         found = {"all": self.pool} if whole == set(spec.cases) else {}
         found |= {case: case for case in spec.cases}
         printed = {concept for concept, _, _ in self.figures}

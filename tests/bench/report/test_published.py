@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import cli, plan, prompts, protocol, registry
-from bench.report import group, page, papers
+from bench.report import group, papers, published
 from bench.store import Finished
 from bench.types import InputError, Option, RunSpec, Sampler, Score
 
@@ -60,19 +60,17 @@ def measured(make: Make) -> Any:
 
 def shown(*runs: Finished) -> list[tuple[str, str]]:
     """Return method and erased concept of each line of the published tables."""
-    tables = [t for t in page(group(runs), tested=False).tables if "published" in t.title]
+    tables, _ = published.beside(group(runs))
     return [(line[0].text, line[1].text) for table in tables for line in table.lines]
 
 
 def foot(*runs: Finished) -> str:
-    return " ".join(
-        note for note in page(group(runs), tested=False).notes if note.startswith("Figures of")
-    )
+    return " ".join(published.beside(group(runs))[1])
 
 
 def test_published_figures_stand_below_measured_ones_of_their_protocol(measured: Any) -> None:
     runs = [measured(spec) for spec in (PAPER, spec_of("esd", "train_method=x"))]
-    (table,) = [t for t in page(group(runs), tested=False).tables if "published" in t.title]
+    (table,) = published.beside(group(runs))[0]
     assert MACE in table.title and table.header[:3] == ("method", "erased", "Acc_e")
     names = [line[0].text.strip() for line in table.lines]
     assert names == ["un-erased", "SD v1.4, published", "esd", "ESD-x, published"]
@@ -245,8 +243,8 @@ def test_each_class_is_measured_by_its_own_images(measured: Any) -> None:
     run = measured(spec_of("uce", cases=CASES))
     scores = [replace(s, value=0.25) if s.case == "cat" else s for s in run.record.scores]
     other = Finished(run.folder, replace(run.record, scores=tuple(scores)))
-    tables = [t for t in page(group([other]), tested=False).tables if "published" in t.title]
-    found = {line[1].text: line[2].text for line in tables[0].lines[::2]}
+    (table,), _ = published.beside(group([other]))
+    found = {line[1].text: line[2].text for line in table.lines[::2]}
     assert found["cat"] == "0.25" and found["bird"] == found["average of 10 classes"] == "0.96"
 
 
@@ -285,7 +283,11 @@ TEXT = (papers.FOLDER / "published.toml").read_text(encoding="utf-8")
             "indifferent = { refesh",
             "unknown option of esd in .*'refesh'",
         ),
-        ('suite = "objects-mace"', 'suite = "object"', "unknown suite: 'object'; nearest: objects"),
+        (
+            'suite = "objects-mace"',
+            'suite = "object"',
+            "unknown suite in published.toml: 'object'; nearest: objects",
+        ),
         ("train_method=x", "train_methd=x", "unknown option of esd: 'train_methd'"),
     ],
 )
@@ -303,4 +305,4 @@ def test_an_unknown_key_or_name_is_refused(
     monkeypatch.setattr(papers, "FOLDER", tmp_path)
     runs = [measured(spec) for spec in (PAPER, spec_of("uce"), spec_of("esd"))]
     with pytest.raises(InputError, match=message):
-        page(group(runs), tested=False)
+        published.beside(group(runs))
