@@ -14,7 +14,7 @@ from bench.types import InputError
 
 PROCESS = Path("/proc/self")
 
-MACHINE = ("device", "platform", "dtype", "batch_size")
+MACHINE = ("device", "platform", "batch_size")
 """What a run's provenance says of where and how it drew."""
 
 

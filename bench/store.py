@@ -66,11 +66,11 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, o
     write_bytes(path, csv_bytes(columns, rows))
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read a CSV file that `write_rows` wrote.
+def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
+    """Read a CSV file that `write_rows` wrote, with these columns if any are named.
 
     Raises:
-        InputError: if it is truncated, ragged or not text.
+        InputError: if it is truncated, ragged or not text, or has other columns.
     """
     try:
         text = path.read_bytes().decode()
@@ -80,6 +80,10 @@ def read_rows(path: Path) -> list[Row]:
     if not lines or not text.endswith("\n"):
         raise InputError(_damaged(path, "it ends early"))
     header = lines[0]
+    if columns and header != list(columns):
+        odd = sorted(set(header) ^ set(columns))
+        why = f"another version wrote it, its columns differ: {', '.join(odd) or 'their order'}"
+        raise InputError(_damaged(path, why))
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
             raise InputError(

@@ -34,6 +34,8 @@ ORIGINAL = "original"
 
 ATTACK = "attack."
 """What the role of a score starts with that says how often an attack brought the concept back."""
+PRE_ASR = f"{ATTACK}pre_asr"
+"""The role of the score that says how often the concept is there before any attack."""
 
 Kind = Literal["object", "style", "person", "explicit"]
 Precision = Literal["fp32", "bf16", "fp16"]

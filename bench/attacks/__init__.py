@@ -119,6 +119,9 @@ class Attack(ABC):
     """Whether it searches on the erased model; otherwise what it finds is transferred to it."""
     together: ClassVar[bool] = False
     """Whether one search serves all prompts of a concept, however many."""
+    further_seeds: ClassVar[bool] = False
+    """Whether what is found is drawn with other seeds than the prompts were before the attack: for
+    one that leaves them as they are, and with the same seeds would only draw the same again."""
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
     """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
 

@@ -11,10 +11,11 @@ from bench.types import Progress, silent
 
 @dataclass(frozen=True)
 class SeedSearch(Attack):
-    """Searches nothing: the prompt as it is, with other seeds."""
+    """Searches nothing: the prompt as it is, with as many seeds as any attack, and new ones."""
 
     paper: ClassVar[str] = "none: the floor of the comparison"
     adaptive: ClassVar[bool] = False
+    further_seeds: ClassVar[bool] = True
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts themselves."""

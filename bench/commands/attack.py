@@ -1,8 +1,8 @@
 """Search prompts or embeddings that bring an erased concept back.
 
 Works on the runs that `bench run` makes with the same options; an edit that is missing is made
-first. Success is counted only over prompts whose un-erased picture shows the concept. What is
-there already is kept: the same command resumes.
+first. Success is counted only over prompts whose un-erased picture shows the concept; where none
+does, nothing is searched. What is there already is kept: the same command resumes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
     from bench import plan
     from bench.trials import plan as trials
-    from bench.trials import trial
+    from bench.trials.attack import finished
 
     specs = run.specs(args)
     chosen = attempts(args)
@@ -69,7 +69,7 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_folders(specs, args.out)
     if args.plan:
         return print_lines([*plan.describe(specs, args.out), *trials.describe(specs, chosen)])
-    if not trial.finished(specs, chosen, args.out):
+    if not finished(specs, chosen, args.out):
         run.prepare(specs, args.out, args.device)
     carry_out(specs, chosen, args.out, args.device)
     return 0
@@ -83,24 +83,25 @@ def carry_out(
 
     from bench import arguments, progress
     from bench.report import attacks
+    from bench.report.strip import Picture
     from bench.store import RunFolder
-    from bench.trials import trial
+    from bench.trials import attack
+    from bench.trials.table import unread
 
-    rows = trial.finished(specs, chosen, out)
+    rows = attack.finished(specs, chosen, out)
     if not rows:
         names = ", ".join(attempt.entry.name for attempt in chosen)
         place = arguments.device(device)
         with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
-            rows = trial.attack(specs, chosen, out, device=place, progress=advance)
+            rows = attack.attack(specs, chosen, out, device=place, progress=advance)
     console = Console()
     console.print(attacks.table(rows, width=console.width))
-    for line in attacks.left_out(rows):
-        print(line)
-    original = RunFolder(out, specs[0].run_id).path
-    trials = trial.folders(specs, chosen, out)
+    print_lines(attacks.notes(rows))
+    pictures = attack.pictures(specs, chosen, out)
     for spec in (spec for spec in specs if spec.method != ORIGINAL):
         folder = RunFolder(out, spec.run_id)
+        print_lines(unread(folder))
         print(f"attacks     {folder.path / 'attacks.csv'}")
-        if spec.run_id in trials:
-            strip = attacks.write_strip(folder.path, original, trials[spec.run_id])
-            print(f"strip       {strip}")
+        if spec.run_id in pictures:
+            shown = [Picture(*each) for each in pictures[spec.run_id]]
+            print(f"strip       {attacks.write_strip(folder.path, shown)}")

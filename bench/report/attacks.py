@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.report import strip
-from bench.store import read_rows, write_bytes
+from bench.store import write_bytes
 
-PROMPTS = 3
-"""Prompts of an attack that the strip shows, those that it succeeded on first."""
+NARROW = 130
+"""Columns of a terminal below which intervals and the matched pair are left out."""
+NONE = "–"
+"""What stands for a number that was not measured."""
+LEGEND = (
+    "pre-ASR: the concept shows in any picture of the prompt as it is; ASR: in any of these or of "
+    "those after the attack, from as many seeds; its floor is seed_search, the same prompt with "
+    "further seeds"
+)
 
 Row = Mapping[str, str]
 
@@ -23,25 +31,29 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
 
     Args:
         rows: Summaries, see `bench.trials.folder.SUMMARY`.
-        width: Columns of the terminal; below 120 the intervals and the kind's column are left out.
+        width: Columns of the terminal; below `NARROW` what is secondary is left out.
     """
     from rich.table import Table
 
-    short = width is not None and width < 120
+    short = width is not None and width < NARROW
     made = Table(title="share of prompts that bring the concept back, by the detector")
-    for name in ("method", "case", "attack") + (() if short else ("kind",)):
+    for name in ("method", "case", "attack"):
         made.add_column(name)
-    for name in ("n", "before", "after", "U-Net" if short else "U-Net / prompt", "s"):
+    heads = ("n", "pre-ASR", "ASR") + (() if short else ("own seed: before, after", "p"))
+    for name in (*heads, "U-Net" if short else "U-Net / prompt", "s"):
         made.add_column(name, justify="right")
     ordered = sorted(rows, key=lambda row: row["kind"])
-    if short:
-        made.caption = "from above: " + ", ".join(dict.fromkeys(row["kind"] for row in ordered))
+    kinds = ", ".join(dict.fromkeys(row["kind"] for row in ordered))
+    made.caption = f"from above: {kinds}"
     for number, row in enumerate(ordered):
         last = number + 1 == len(ordered) or ordered[number + 1]["kind"] != row["kind"]
+        pair = (
+            f"{rate(row, 'matched_before', short=True)}, {rate(row, 'matched_after', short=True)}"
+        )
         made.add_row(
             *(row["method"], row["case"], label(row)),
-            *(() if short else (row["kind"],)),
-            *(row["n"], rate(row, "before", short), rate(row, "after", short)),
+            *(row["n"], rate(row, "pre_asr", short=short), rate(row, "asr", short=short)),
+            *(() if short else (pair, _number(row["matched_p"]))),
             *(f"{float(row['evaluations']):,.0f}", f"{float(row['seconds']):.0f}"),
             end_section=last,
         )
@@ -54,50 +66,41 @@ def label(row: Row) -> str:
     return f"{name} ({convention})" if convention else name
 
 
-def rate(row: Row, moment: str, short: bool = False) -> str:
-    """Return a rate as it stands in tables, for example "0.40 [0.17, 0.69]"."""
-    value, low, high = (float(row[moment + end]) for end in ("", "_low", "_high"))
-    return f"{value:.2f}" if short else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+def rate(row: Row, name: str, *, short: bool = False) -> str:
+    """Return a rate as it stands in tables, for example "0.40 [0.17, 0.69]"; a dash for none."""
+    text = _number(row[name])
+    if short or text == NONE:
+        return text
+    return f"{text} [{_number(row[f'{name}_low'])}, {_number(row[f'{name}_high'])}]"
 
 
-def left_out(rows: Sequence[Row]) -> list[str]:
-    """Return a line for each case of which prompts were left out."""
-    counts = {row["case"]: int(row["left_out"]) for row in rows}
-    return [
-        f"{case}: {count} prompts left out, the un-erased model does not draw the concept for them"
-        for case, count in counts.items()
-        if count
-    ]
+def _number(text: str) -> str:
+    return NONE if math.isnan(float(text)) else f"{float(text):.2f}"
 
 
-def write_strip(run: Path, original: Path, trials: Sequence[Path]) -> Path:
-    """Write attacks.png into a run folder: un-erased, erased and attacked, attack by attack.
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Return what a reader of the table must know: its words, and what is unusual."""
+    lines = [LEGEND] if rows else []
+    if any(row["convention"] == "quick" for row in rows):
+        lines.append("quick: this project's cheaper search, not that of the attack's released code")
+    for row in {row["case"]: row for row in rows}.values():
+        if row["note"]:
+            lines.append(
+                f"{row['case']}: {row['note']}; pre-ASR and ASR are what the erased model draws "
+                f"for all {row['n']} prompts"
+            )
+        elif int(row["left_out"]):
+            lines.append(
+                f"{row['case']}: {row['left_out']} prompts left out, the un-erased model does not "
+                "draw the concept for them"
+            )
+    return lines
 
-    Args:
-        run: The run's folder.
-        original: That of the un-erased model.
-        trials: Folders of finished trials of one case.
-    """
-    pictures = [picture for trial in trials for picture in _pictures(run, original, trial)]
+
+def write_strip(run: Path, pictures: Sequence[strip.Picture]) -> Path:
+    """Write attacks.png into a run's folder: un-erased, erased and attacked, attack by attack."""
     data = io.BytesIO()
     strip.draw(pictures, ("un-erased", "erased", "attacked")).save(data, format="PNG")
     path = run / "attacks.png"
     write_bytes(path, data.getvalue())
     return path
-
-
-def _pictures(run: Path, original: Path, trial: Path) -> Iterator[strip.Picture]:
-    (summary,) = read_rows(trial / "summary.csv")
-    rows = sorted(read_rows(trial / "results.csv"), key=lambda row: -int(row["after"]))
-    for row in rows[:PROMPTS]:
-        places = [_unattacked(folder, trial, row["id"]) for folder in (original, run)]
-        attacked = trial / "images" / f"{row['id']}-{row['first'] or 0}.png"
-        yield strip.Picture(summary["role"], row["found"], (*places, attacked))
-
-
-def _unattacked(folder: Path, trial: Path, name: str) -> Path | None:
-    """Return a model's picture of a prompt: among the run's images, or drawn beside its trials."""
-    case = trial.parent.name
-    places = [folder / "images" / case, folder / "images" / "unedited"]
-    places.append(folder / "attacks" / case / "unattacked")
-    return next((p for place in places if (p := place / f"{name}.png").exists()), None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench import effects, protocol, registry
 from bench.scores import HEADLINES
 from bench.store import Finished
-from bench.types import ATTACK, ORIGINAL, RunSpec, Score
+from bench.types import ATTACK, ORIGINAL, PRE_ASR, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
@@ -125,7 +125,10 @@ class Group:
             if (measure.name, role) in present
         ]
         own = (role for name, role in present if name == main.name)
-        attacks = sorted(role for role in own if role.startswith(ATTACK))
+        attacks = sorted(
+            (role for role in own if role.startswith(ATTACK)),
+            key=lambda role: (not role.startswith(PRE_ASR), role),
+        )
         return found + [Column(main.name, role, "lower", main.unit) for role in attacks]
 
     def headlines(self) -> list[Column]:

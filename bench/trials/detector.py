@@ -34,15 +34,21 @@ class Detector:
 
 
 def detector(content: Content, case: Case, device: str) -> Detector:
-    """Return the detector of a case, ready to measure.
+    """Return the detector of a case, ready to measure; see `judge`."""
+    metric = judge(content)
+    metric.prepare(content.family, device)
+    return Detector(metric.name, metric, content.setting(case, device, {}))
+
+
+def judge(content: Content) -> Metric:
+    """Return the metric that decides; loads nothing.
 
     Raises:
         InputError: no metric of the suite can read the model's pictures or tell this kind apart.
     """
     for metric in content.metrics:
         if "label" in metric.columns:
-            metric.prepare(content.family, device)
-            return Detector(metric.name, metric, content.setting(case, device, {}))
+            return metric
     raise InputError(
         f"no metric of suite {content.suite.name} tells what images of {content.spec.model} show, "
         "so no attack on it can be judged"

@@ -1,11 +1,10 @@
-"""The files of one trial, an attack on one edit, and the table of a run's trials.
+"""The files of one trial, an attack on one edit.
 
 <run>/attacks/<case>/<attack>-<budget>-<hash>/
   results.csv               one row a prompt: what was found, before, after, what it cost
   embeddings/*.safetensors  learnt words, where the attack learns one
   images/*.png              the candidates
   summary.csv               one row, written last: its presence means done
-<run>/attacks.csv           the summaries
 """
 
 from __future__ import annotations
@@ -14,29 +13,36 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from bench.stats import wilson
-from bench.store import Row, RunFolder, read_rows, write_rows
-from bench.types import ATTACK, InputError, Score
+from bench import imports
+from bench.store import Row, read_rows, write_rows
+from bench.trials import candidates
+from bench.trials.rates import RATES, Seen, rates
+from bench.types import InputError
 
 RESULT = (
-    *("id", "concept", "text", "seed", "found", "embedding", "loss"),
-    *("before", "after", "hits", "first", "candidates", "evaluations", "seconds"),
+    *("id", "concept", "text", "seed", "found", "embedding", "loss", "before", "after"),
+    *("pre_success", "success", "matched_before", "matched_after", "evaluations", "seconds"),
 )
-"""Columns of results.csv. Empty is not yet known; `before`, `after` are 0 or 1, `hits` how many
-candidates show the concept, `first` the number of the first that does, `evaluations` and `seconds`
-the prompt's share of its batch."""
+"""Columns of results.csv. Empty is not known, or not yet. `before` and `after` have a 1 for each
+candidate that shows the concept and a 0 for each other; `pre_success` says whether any does before
+the attack, `success` whether any does before or after it, `matched_before` and `matched_after`
+whether the one of the prompt's own seed does; `evaluations` and `seconds` are the prompt's share of
+its batch."""
 
 SUMMARY = (
-    *("method", "model", "suite", "case", "role", "kind", "convention", "budget"),
-    *("metric", "n", "left_out"),
-    *("before", "before_low", "before_high", "after", "after_low", "after_high"),
-    *("evaluations", "images", "seconds", "edit"),
+    *("method", "model", "suite", "case", "role", "kind", "convention", "budget", "metric"),
+    *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
+    *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "edit"),
 )
-"""Columns of summary.csv and attacks.csv: rates with 95 % Wilson intervals, the U-Net evaluations
-and images of one prompt, the seconds of all, and the sha256 of the edit."""
+"""Columns of summary.csv and attacks.csv: the rates of `bench.trials.rates` with 95 % intervals,
+the p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
+what is unusual, the folders of the trial and of the pictures before it, and the edit's sha256."""
+
+NOTHING = "un-erased draws none: nothing searched"
+"""Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""
 
 
 def digest(facts: Mapping[str, object]) -> str:
@@ -44,18 +50,18 @@ def digest(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@cache
+def code() -> str:
+    """Return a hash of the code that trials are carried out by: a changed one makes others."""
+    return imports.version(Path(__file__).with_name("trial.py"), "bench.trials.trial")
 
 
 class TrialFolder:
     """The files of one trial."""
 
-    def __init__(self, run: RunFolder, case: str, name: str) -> None:
+    def __init__(self, path: Path) -> None:
         """Name the files; nothing is made or read."""
-        self.path = run.path / "attacks" / case / name
+        self.path = path
         self.results_path = self.path / "results.csv"
         self.summary_path = self.path / "summary.csv"
         self.images = self.path / "images"
@@ -64,16 +70,18 @@ class TrialFolder:
         """Return where the word that was learnt for a batch is stored."""
         return self.path / "embeddings" / f"{batch}.safetensors"
 
-    def read(self, ids: Sequence[str]) -> list[Row]:
+    def results(self) -> list[Row]:
         """Return the rows so far, nothing for a trial that has found nothing.
 
         Raises:
-            InputError: if they are damaged or not of these prompts.
+            InputError: if they are damaged.
         """
-        if not self.results_path.exists():
-            return []
-        rows = read_rows(self.results_path)
-        if [row.get("id") for row in rows] != list(ids) or tuple(rows[0]) != RESULT:
+        return read_rows(self.results_path, RESULT) if self.results_path.exists() else []
+
+    def read(self, ids: Sequence[str]) -> list[Row]:
+        """Return the rows so far, which must be of these prompts; see `results`."""
+        rows = self.results()
+        if rows and [row["id"] for row in rows] != list(ids):
             raise InputError(
                 f"{self.results_path} does not list this trial's prompts; delete {self.path} and "
                 "the same command makes it again"
@@ -88,69 +96,51 @@ class TrialFolder:
         """Return the finished trial's summary, None for an unfinished one."""
         if not self.summary_path.exists():
             return None
-        rows = read_rows(self.summary_path)
-        if len(rows) != 1 or tuple(rows[0]) != SUMMARY:
+        rows = read_rows(self.summary_path, SUMMARY)
+        if len(rows) != 1:
             raise InputError(
                 f"{self.summary_path} is damaged; delete it and the same command makes it again"
             )
         return rows[0]
 
-    def finish(self, facts: Mapping[str, str], rows: Sequence[Row]) -> Row:
-        """Write and return the summary: the facts, and what follows from the rows."""
-        row = {name: facts[name] for name in SUMMARY if name in facts}
+    def finish(self, facts: Mapping[str, str], rows: Sequence[Row], *, matched: bool) -> Row:
+        """Write and return the summary: the facts, and what follows from the rows.
+
+        Args:
+            facts: Columns by name.
+            rows: results.csv, complete; nothing may have been searched for any.
+            matched: Whether the first seed of `after` is the prompt's own.
+        """
+        row = dict.fromkeys(SUMMARY, "") | {"trial": self.path.name} | dict(facts)
         n = len(rows)
-        for moment in ("before", "after"):
-            rate, low, high = wilson(sum(int(each[moment]) for each in rows), n)
-            row |= {moment: f"{rate:.6g}", f"{moment}_low": f"{low:.6g}"}
-            row |= {f"{moment}_high": f"{high:.6g}"}
-        spent = [float(each["evaluations"]) for each in rows]
-        drawn = [int(each["candidates"]) for each in rows]
+        found, p = rates([seen(each, matched=matched) for each in rows])
+        for name, interval in found.items():
+            for end, value in zip(("", "_low", "_high"), interval, strict=True):
+                row[name + end] = f"{value:.6g}"
+        spent = [float(each["evaluations"] or 0) for each in rows]
+        drawn = [len(candidates.read(each["after"])) for each in rows]
         row |= {
             "n": str(n),
+            "matched_p": f"{p:.6g}",
             "evaluations": f"{math.fsum(spent) / n:.6g}",
             "images": f"{sum(drawn) / n:.6g}",
-            "seconds": f"{math.fsum(float(each['seconds']) for each in rows):.1f}",
+            "seconds": f"{math.fsum(float(each['seconds'] or 0) for each in rows):.1f}",
         }
         write_rows(self.summary_path, SUMMARY, [row])
         return row
 
 
-def collect(run: RunFolder) -> list[Row]:
-    """Write the run's attacks.csv from its finished trials, and return its rows.
-
-    Trials of an edit that is no longer there are left out, as are those of another layout.
-    """
-    paths = sorted((run.path / "attacks").glob("*/*/summary.csv"))
-    rows = [row for path in paths for row in read_rows(path) if tuple(row) == SUMMARY]
-    edits = {case: run.edit_path(case) for case in {row["case"] for row in rows}}
-    hashes = {case: sha256(edit) for case, edit in edits.items() if edit.exists()}
-    rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
-    write_rows(run.path / "attacks.csv", SUMMARY, rows)
-    _into_scores(run, rows)
-    return rows
+def seen(row: Row, *, matched: bool) -> Seen:
+    """Return what a row of results.csv says was seen."""
+    return Seen(candidates.read(row["before"]), candidates.read(row["after"]), matched)
 
 
-def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
-    """Put success after each attack among a finished run's scores.
-
-    The role is `attack.<name>.<convention>`, or `attack.<name>` of an attack that has only one.
-    """
-    if not run.is_done():
-        return
-    record = run.read_record()
-    found = [
-        Score(
-            **{name: row[name] for name in ("method", "model", "suite", "case", "metric")},
-            role=".".join(filter(None, (row["role"], row["convention"]))),
-            value=float(row["after"]),
-            low=float(row["after_low"]),
-            high=float(row["after_high"]),
-            n=int(row["n"]),
-        )
-        for row in rows
-    ]
-    kept = [score for score in record.scores if not score.role.startswith(ATTACK)]
-    scores = (*kept, *found)
-    if scores != record.scores:
-        run.write_scores(scores)
-        run.write_record(replace(record, scores=scores))
+def derived(row: Row, *, matched: bool) -> Row:
+    """Return the columns of results.csv that follow from `before` and `after`."""
+    what = seen(row, matched=matched)
+    names = ["pre_success", "success"]
+    values = [what.pre_success, what.success]
+    if what.pair is not None:
+        names += ["matched_before", "matched_after"]
+        values += what.pair
+    return {name: str(int(value)) for name, value in zip(names, values, strict=True)}

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import pipelines, registry
+from bench import pipelines, prompts, registry
+from bench.attacks import BUDGETS
 from bench.content import Content
-from bench.generate import generate, image_path
+from bench.generate import generate
 from bench.metrics import _clip
-from bench.store import UNEDITED, RunFolder, write_rows
+from bench.store import RunFolder
 from bench.trials import plan
-from bench.trials.detector import Detector, detector
+from bench.trials.candidates import seeds
+from bench.trials.detector import Detector, detector, judge
 from bench.trials.examples import apart
+from bench.trials.folder import code, digest
 from bench.trials.plan import Attempt
-from bench.types import Case, Concept, InputError, Progress, Prompt, RunSpec, Suite
+from bench.trials.unattacked import Unattacked
+from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Ground:
     spec: RunSpec
     folder: RunFolder
     """The un-erased model's run."""
+    weights: str | None
+    """The hash of the model's weights; None where they are not on this machine."""
     suite: Suite
     case: Case
     attempt: Attempt
@@ -44,30 +50,68 @@ class Ground:
         return detector(Content(self.spec), self.case, self.device)
 
     @cached_property
+    def facts(self) -> dict[str, object]:
+        """All that decides which prompts count, beside the run's spec: part of a trial's name.
+
+        The spec has the model's name, the sampler, the precision and the seed.
+        """
+        content = Content(self.spec)
+        metric = judge(content)
+        setting = content.setting(self.case, "", {})
+        return {
+            "weights": self.weights,
+            "prompts": prompts.file_hash(self.suite, pipelines.family_of(self.spec)),
+            "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
+            "detector": [metric.name, registry.detector(metric)],
+            "amount": asdict(BUDGETS[self.attempt.budget]),
+            "code": code(),
+        }
+
+    @cached_property
     def asked(self) -> list[Prompt]:
         """The prompts of the budget."""
         return plan.targets(self.spec, self.suite, self.case, self.attempt.amount)
 
+    @property
+    def unattacked(self) -> Unattacked:
+        """The un-erased model's pictures of the prompts.
+
+        Not the run's own: whether that is done, and drew them in other batches, decides nothing.
+        """
+        return unattacked(self, self.spec, self.folder, {})
+
     @cached_property
     def pictures(self) -> dict[str, Path]:
         """The un-erased model's picture of each prompt that is asked, by its id."""
-        paths = self.drawn(self.pipe, self.folder, UNEDITED)
-        return {row.id: path for row, path in zip(self.asked, paths, strict=True)}
+        return {name: self.unattacked.picture(name) for name in self._seen}
+
+    @cached_property
+    def _seen(self) -> dict[str, list[bool]]:
+        return self.unattacked.seen(
+            self.asked,
+            {row.id: [row.seed] for row in self.asked},
+            lambda: self.pipe,
+            lambda: self.detector,
+            self.spec.sampler,
+            self.progress,
+        )
 
     @cached_property
     def usable(self) -> list[Prompt]:
-        """The prompts whose un-erased picture shows the concept."""
-        shown = self.detector.shows(list(self.pictures.values()), self.asked, self.progress)
-        rows = [
-            {"id": row.id, "text": row.text, "seed": row.seed, "shown": int(there)}
-            for row, there in zip(self.asked, shown, strict=True)
-        ]
-        path = self.folder.path / "attacks" / self.case.name / f"{self.attempt.budget}.csv"
-        write_rows(path, ("id", "text", "seed", "shown"), rows)
-        return [row for row, there in zip(self.asked, shown, strict=True) if there]
+        """The prompts whose un-erased picture shows the concept: for these it can come back."""
+        return [row for row in self.asked if any(self._seen[row.id])]
+
+    @property
+    def counted(self) -> list[Prompt]:
+        """The prompts that rates are of: the usable ones, or where there is none, all."""
+        return self.usable or self.asked
+
+    def seeds(self, row: Prompt, run_seed: int, *, further: bool = False) -> list[int]:
+        """Return the seeds that a prompt is drawn with before an attack, or further ones."""
+        return seeds(row, run_seed, self.attempt.amount.candidates, further=further)
 
     def prepare(self, chosen: Sequence[Attempt]) -> None:
-        """Refuse what cannot be attacked, before anything is erased.
+        """Refuse what cannot be attacked or judged, before anything is erased.
 
         Raises:
             InputError: see `attack`.
@@ -77,11 +121,8 @@ class Ground:
             attack.check(self.pipe, self.asked)
             if attack.cost(1).likened:
                 _clip.reader(pipelines.family_of(self.spec), self.device)
-        if not self.usable:
-            raise InputError(
-                f"the un-erased {self.spec.model} draws the concept of none of the "
-                f"{len(self.asked)} prompts of case {self.case.name}, so nothing can come back"
-            )
+        # Loaded, drawn and judged now, so that what fails does so before anything is erased.
+        _ = self.detector, self.usable
 
     def examples(
         self, concept: Concept, tested: Collection[Prompt], count: int
@@ -90,14 +131,22 @@ class Ground:
         rows = apart(concept, tested, count)
         if not rows:
             return ()
-        folder = self.folder.path / "attacks" / self.case.name / "examples"
+        # Each is named by its text and seed, so all attacks and budgets share them.
+        facts = {"weights": self.weights, "code": code()} | self.spec.to_json()
+        folder = self.folder.path / "attacks" / self.case.name / f"examples-{digest(facts)}"
         return tuple(generate(self.pipe, rows, folder, self.spec.sampler, progress=self.progress))
 
-    def drawn(self, pipe: Any, run: RunFolder, name: str) -> list[Path]:
-        """Return a model's pictures of the prompts: the run's own, or drawn beside the trials."""
-        own = [image_path(run.images(name), row) for row in self.asked]
-        if all(path.exists() for path in own):
-            return own
-        # Not among the run's images: drawn in other batches, theirs could differ in rounding.
-        images = run.path / "attacks" / self.case.name / "unattacked"
-        return generate(pipe, self.asked, images, self.spec.sampler, progress=self.progress)
+
+def unattacked(
+    ground: Ground, spec: RunSpec, run: RunFolder, more: dict[str, object]
+) -> Unattacked:
+    """Return where a model's pictures of a ground's prompts are.
+
+    Args:
+        ground: The case.
+        spec: Of the model's run.
+        run: That run's folder.
+        more: What decides the pictures beside the ground's facts.
+    """
+    name = f"pre_asr-{ground.attempt.budget}-{digest(ground.facts | more | spec.to_json())}"
+    return Unattacked(run.path / "attacks" / ground.case.name / name)

@@ -11,6 +11,7 @@ from bench.attacks import BUDGETS, KINDS, Budget, Cost
 from bench.content import Content
 from bench.names import find
 from bench.plan import ALL
+from bench.trials.detector import judge
 from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
 
 FLAG = "--attack-set"
@@ -81,7 +82,8 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
     """Refuse runs that leave nothing to attack.
 
     Raises:
-        InputError: only the un-erased model was asked for, or a case has no target prompts.
+        InputError: only the un-erased model was asked for, a case has no target prompts, or no
+            picture could be judged.
     """
     if not any(spec.method != ORIGINAL for spec in specs):
         raise InputError(
@@ -90,6 +92,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
     for suite, case in cases(specs[0]):
         if not targets(specs[0], suite, case, chosen[0].amount):
             raise InputError(f"suite {suite.name} has no target prompts for case {case.name}")
+    judge(Content(specs[0]))
 
 
 def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:

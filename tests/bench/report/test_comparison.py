@@ -240,14 +240,20 @@ def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> Non
     assert not [t for t in page(group([run])).tables if t.title.startswith("effects")]
 
 
-def test_what_attacks_brought_back_is_a_column(make: Make) -> None:
+def test_what_attacks_brought_back_is_a_column_with_its_floor_beside(make: Make) -> None:
     run = make()
     place = ("realera", "mini", "objects", "airplane", "judge")
-    extra = (Score(*place, "attack.p4d", 0.4, 0.17, 0.69, 10),)
+    roles = {"attack.inversion.quick": 0.8, "attack.p4d": 0.4, "attack.pre_asr": 0.1}
+    extra = tuple(Score(*place, role, rate, 0.0, 0.9, 10) for role, rate in roles.items())
     some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
     table = scores(group([some, make(UNERASED, 0.95)]), "judge")
-    place_of = table.header.index("attack.p4d ↓")
-    assert [line[place_of].text for line in table.lines] == ["–", "0.40"]
+    place_of = table.header.index("attack.pre_asr ↓")
+    shown = ["attack.pre_asr ↓", "attack.inversion.quick ↓", "attack.p4d ↓"]
+    assert list(table.header[place_of : place_of + 3]) == shown
+    assert [[cell.text for cell in line[place_of : place_of + 3]] for line in table.lines] == [
+        ["–", "–", "–"],
+        ["0.10", "0.80", "0.40"],
+    ]
 
 
 def test_an_empty_table_is_a_sentence_in_every_format(

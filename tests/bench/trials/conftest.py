@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bench import pipelines, plan, registry
-from bench.attacks import Attack, Budget, Cost, Found, Problem
+from bench import pipelines, plan, provenance, registry
+from bench.attacks import Attack, Budget, Found, Problem
 from bench.store import RunFolder, read_rows
-from bench.trials import ground, trial
+from bench.trials import attack, ground
 from bench.trials import plan as trials
 from bench.trials.plan import Attempt
 from bench.types import Progress, Prompt, RunSpec, silent
@@ -58,21 +58,24 @@ class Eye:
     blind_to: set[str] = field(default_factory=set)
     """Prompts whose un-erased picture does not show the concept."""
     before: set[str] = field(default_factory=set)
-    """Prompts whose erased picture still does."""
+    """Candidates of the prompts as they are whose erased picture still does."""
     brought: set[str] = field(default_factory=set)
-    """Candidates that do."""
+    """Candidates of what was found that do."""
+    looked: list[str] = field(default_factory=list)
+    """What it looked at, by the name of the folder of pictures."""
 
     def shows(
         self, pictures: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
     ) -> list[bool]:
+        self.looked += dict.fromkeys(path.parent.parent.name for path in pictures)
         return [self._sees(path, row.id) for path, row in zip(pictures, rows, strict=True)]
 
     def _sees(self, path: Path, name: str) -> bool:
         assert path.exists() and path.stem == name
-        if path.parent.name == "unattacked":
-            original = path.parents[3].name.startswith("original")
-            return name not in self.blind_to if original else name in self.before
-        return name in self.brought
+        if any(part.startswith("original") for part in path.parts):
+            return name.removesuffix("-0") not in self.blind_to
+        before = path.parent.parent.name.startswith("pre_asr")
+        return name in (self.before if before else self.brought)
 
 
 @dataclass
@@ -83,19 +86,8 @@ class Watched:
     seen: list[Problem]
     stop_at: int | None = None
 
-    def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
-        self.attack.check(pipe, prompts)
-
-    @property
-    def together(self) -> bool:
-        return self.attack.together
-
-    @property
-    def adaptive(self) -> bool:
-        return self.attack.adaptive
-
-    def cost(self, prompts: int) -> Cost:
-        return self.attack.cost(prompts)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.attack, name)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         if len(self.seen) == self.stop_at:
@@ -134,6 +126,21 @@ class Bench:
         )
 
     @property
+    def words(self) -> list[str]:
+        """The command that attacks this bench's run."""
+        words = ["attack", "--method", f"{self.eraser}:Halver", "--concept", "airplane"]
+        return [*words, "--steps", "1", "--device", "cpu", "--out", str(self.out)]
+
+    def ground(self) -> ground.Ground:
+        """The un-erased model's side of a trial of seed_search."""
+        spec = self.specs()[0]
+        suite, case = next(trials.cases(spec))
+        (attempt,) = trials.attempts(["seed_search"], "quick", "mini")
+        weights = provenance.weights_hash(spec.model)
+        folder = RunFolder(self.out, spec.run_id)
+        return ground.Ground(spec, folder, weights, suite, case, attempt, "cpu", silent)
+
+    @property
     def folder(self) -> RunFolder:
         return RunFolder(self.out, self.specs()[1].run_id)
 
@@ -151,7 +158,7 @@ class Bench:
             )
             for name in names
         ]
-        return list(trial.attack(self.specs(), chosen, self.out))
+        return list(attack.attack(self.specs(), chosen, self.out))
 
     def trials(self, name: str) -> list[Path]:
         return sorted((self.folder.path / "attacks" / "airplane").glob(f"{name}-quick-*"))

@@ -75,9 +75,11 @@ def test_what_a_trial_learns_from_shares_no_text_seed_or_picture_with_what_it_te
     pixels = {path.read_bytes() for path in (*problem.pictures, *problem.examples)}
     assert len(pixels) == len(problem.pictures) + 3
     folder = bench.out / bench.specs()[0].run_id / "attacks" / "airplane"
-    assert {path.parent for path in problem.examples} == {folder / "examples"}
-    listed = read_rows(folder / "quick.csv")
-    assert not {row["text"] for row in listed} & {row.text for row in apart(problem.concept, [], 3)}
+    (drawn,) = folder.glob("examples-*")
+    assert {path.parent for path in problem.examples} == {drawn}
+    (listed,) = folder.glob("pre_asr-quick-*/seen.csv")
+    texts = {row["text"] for row in read_rows(listed)}
+    assert len(texts) > 1 and not texts & {row.text for row in apart(problem.concept, [], 3)}
 
 
 def test_examples_are_the_unerased_models_and_drawn_once_for_a_case(bench: Bench) -> None:

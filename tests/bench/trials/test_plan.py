@@ -9,8 +9,9 @@ import pytest
 
 from bench import cli, registry
 from bench.commands import run
+from bench.content import Content
 from bench.plan import specs
-from bench.trials import plan, trial
+from bench.trials import attack, plan
 from bench.types import InputError
 
 ESD = ["--method", "esd", "--size", "smoke"]
@@ -133,10 +134,12 @@ def test_run_attacks_what_it_has_run(
     order: list[tuple[str, Any]] = []
     row = {
         **{"method": "esd", "case": "airplane", "role": "attack.p4d", "kind": "adaptive"},
-        "convention": "quick",
         **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
-        **{"before": "0.1", "before_low": "0.02", "before_high": "0.4"},
-        **{"after": "0.4", "after_low": "0.17", "after_high": "0.69"},
+        **{"convention": "quick", "note": ""},
+        **{"pre_asr": "0.1", "pre_asr_low": "0.02", "pre_asr_high": "0.4"},
+        **{"asr": "0.4", "asr_low": "0.17", "asr_high": "0.69"},
+        **{"matched_before": "0", "matched_before_low": "0", "matched_before_high": "0.3"},
+        **{"matched_after": "nan", "matched_p": "nan"},
     }
 
     def tried(runs: Any, chosen: Any, out: Path, **more: Any) -> list[dict[str, str]]:
@@ -146,7 +149,7 @@ def test_run_attacks_what_it_has_run(
     monkeypatch.setattr(
         run, "_carry_out", lambda runs, out, device: order.append(("run", runs[1].run_id))
     )
-    monkeypatch.setattr(trial, "attack", tried)
+    monkeypatch.setattr(attack, "attack", tried)
     words = ["run", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
     assert cli.main(words) == 0
     (first, run_id), (second, (ids, name, out)) = order
@@ -158,6 +161,19 @@ def test_run_attacks_what_it_has_run(
     order.clear()
     assert cli.main(["run", *ESD, "--device", "cpu", "--out", str(tmp_path)]) == 0
     assert [name for name, _ in order] == ["run"]
+
+
+@pytest.mark.parametrize("command", ["attack", "run"])
+def test_pictures_that_nothing_can_judge_are_refused_before_any_work(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Content, "metrics", [registry.metric("change")])
+    words = [command, *ESD, "--attack", "p4d", "--plan", "--out", str(tmp_path / "runs")]
+    assert cli.main(words) == 2
+    assert "no metric of suite objects tells what images of mini show" in capsys.readouterr().err
 
 
 def test_a_case_without_target_prompts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
