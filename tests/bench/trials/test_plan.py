@@ -147,7 +147,7 @@ def test_run_attacks_what_it_has_run(
         return [row]
 
     monkeypatch.setattr(
-        run, "_carry_out", lambda runs, out, device: order.append(("run", runs[1].run_id))
+        run, "_carry_out", lambda runs, out, *_: order.append(("run", runs[1].run_id))
     )
     monkeypatch.setattr(attack, "attack", tried)
     words = ["run", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
