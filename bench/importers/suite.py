@@ -20,6 +20,8 @@ ANCHORS: Mapping[Kind, str] = {
     "explicit": "a person wearing clothes",
 }
 """What a concept that is new is mapped to, by its kind."""
+SETS = "fidelity"
+"""The metric that captions of everyday pictures are imported for."""
 SIZES = {"smoke": 4, "quick": 50}
 """Images per role and case of the smaller sizes; `full` takes all."""
 
@@ -92,10 +94,16 @@ def plan(
         else _cases(erased),
         concepts=tuple(own),
         kind=kind,
-        metrics=model.metrics if model else ("clip",),
+        metrics=_measured(model.metrics if model else ("clip",), prompts),
         families=("sd", "sdxl") if kind == "explicit" else (),
         summary=f"Imported from {source}.",
     )
+
+
+def _measured(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """Return the metrics, and the one of sets of pictures where everyday ones are to stay."""
+    everyday = any(prompt.role == "general" for prompt in prompts)
+    return tuple(dict.fromkeys((*metrics, SETS))) if everyday else metrics
 
 
 def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:

@@ -93,7 +93,7 @@ class Fidelity(Metric):
         roles: list[str] = [role for role in STAYING if role in view.images]
         ours = {role: _features(view.images[role], view, progress) for role in roles}
         sets = {
-            role: _both(ours[role], _features(view.unerased[role], view, progress))
+            role: _both(ours[role], self._unerased(role, ours, view, progress))
             for role in roles
             if len(view.unerased.get(role, ())) == len(view.images[role])
         }
@@ -104,6 +104,12 @@ class Fidelity(Metric):
             real = _real(view.reference, view.setting, progress)
             found += self._to_real(ours, real, view.setting.family)
         return found
+
+    def _unerased(self, role: str, ours: Mapping[str, Any], view: View, progress: Progress) -> Any:
+        # The un-erased model's own run is compared with itself.
+        if list(view.unerased[role]) == list(view.images[role]):
+            return ours[role]
+        return _features(view.unerased[role], view, progress)
 
     def _scores(
         self, role: str, sets: Mapping[str, tuple[Any, Any]], view: View

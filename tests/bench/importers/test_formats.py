@@ -91,6 +91,12 @@ def test_i2p_keeps_the_category_that_was_asked_for(tmp_path: Path) -> None:
     assert done.outcome.dropped == {"is of other categories than shocking images": [3]}
 
 
+@pytest.mark.parametrize("concept", ["zebra", "ship", "nudity"])
+def test_coco_is_measured_as_a_set_whatever_was_erased(concept: str, tmp_path: Path) -> None:
+    done, _ = imported(tmp_path, FILES["coco"], concept=concept)
+    assert done.plan.metrics.count("fidelity") == 1
+
+
 def test_coco_is_general_and_tests_the_erasure_that_was_named(tmp_path: Path) -> None:
     done, (row,) = imported(tmp_path, FILES["coco"], concept="ship")
     assert (row.role, row.concept, row.seed) == ("general", "", 5)
