@@ -51,8 +51,9 @@ def beside(group: Group) -> tuple[list[Table], list[str]]:
             shown.append(Table(title, ("method", "erased", *published.columns), lines, (FOOT,)))
         others = {f"{name(group, m.run)} as {m.called}": m for m in found if not m.follows}
         if others:
-            what = f"Figures of {published.source}, {published.table}, are not shown"
-            notes.append(f"{what}. {_reasons(published, others)}")
+            whose = f"Figures of {published.source}, {published.table}"
+            what = "stand beside some of these runs only" if lines else "are not shown"
+            notes.append(f"{whose}, {what}. {_reasons(published, others)}")
     return shown, notes
 
 
