@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from bench import calibration, pipelines, prompts, registry
 from bench.calibration import Calibration
-from bench.types import Concept, InputError, Kind, Progress, Prompt, Suite, silent
+from bench.names import find
+from bench.prompts.choice import Choice
+from bench.types import InputError, Kind, Progress, Prompt, Suite, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
@@ -25,6 +27,8 @@ class Plan:
 
     family: str
     suite: Suite
+    choice: Choice
+    """What the detectors choose from, as in the suite's runs; its first concept is erased."""
     metrics: tuple[Metric, ...]
     folder: Path | None
     """Where the pictures are; None where they are rendered."""
@@ -82,9 +86,20 @@ def plan(
             f"pictures of known content are rendered for mini only; for {model} give --images DIR "
             "and --prompts FILE"
         )
+    choice = prompts.classes(chosen, family)
     if folder is not None and prompt_file is not None:
         rows = _given(folder, prompt_file)
-    return Plan(family, chosen, found, folder, rows, each)
+        names = [concept.name for concept in choice.classes]
+        for name in dict.fromkeys(row.concept for row in rows if row.concept):
+            find(f"concept in {prompt_file}, for detectors of suite {suite}", name, names)
+    else:
+        from bench.mini import known
+
+        for name in chosen.erased:
+            find("concept of which mini has pictures", name, known.labels(chosen.kind))
+    for metric in found:
+        metric.check(family, choice.classes[:1], rows)
+    return Plan(family, chosen, choice, found, folder, rows, each)
 
 
 def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
@@ -113,13 +128,8 @@ def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...
     for number, (picture, concept) in enumerate(known.pictures(plan.suite.kind, plan.each)):
         picture.save(folder / f"{number:05d}.png")
         rows.append(Prompt(f"{number:05d}", concept, number, "general", concept))
-        progress("pictures", number + 1, plan.each * (len(_classes(plan)) + 1))
+        progress("pictures", number + 1, plan.each * len(known.labels(plan.suite.kind)))
     return tuple(rows)
-
-
-def _classes(plan: Plan) -> list[Concept]:
-    known = prompts.known_concepts(plan.suite)
-    return [known[name] for name in plan.suite.erased]
 
 
 def _read(
@@ -127,10 +137,8 @@ def _read(
 ) -> Calibration:
     from bench.metrics import Setting
 
-    classes = _classes(plan)
-    setting = Setting(
-        erased=(classes[0],), classes=tuple(classes), family=plan.family, device=device
-    )
+    classes = plan.choice.classes
+    setting = Setting((classes[0],), classes, plan.family, device, none=plan.choice.none)
     names = {concept.name for concept in classes}
     truths = [row.concept for row in rows]
     readings, labels = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bench import pipelines, prompts, registry
 from bench.names import find
-from bench.types import ORIGINAL, Case, InputError, Prompt, RunSpec, Size, Suite
+from bench.prompts.choice import Choice
+from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
@@ -82,6 +83,35 @@ class Content:
             )
         return found
 
+    @cached_property
+    def concepts(self) -> dict[str, Concept]:
+        """The concepts that its prompts may name, by name."""
+        return prompts.known_concepts(self.suite)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What a verdict chooses from, the same for every case and size."""
+        return prompts.classes(self.suite, self.family)
+
+    def erased(self, case: Case) -> tuple[Concept, ...]:
+        """Return the concepts that a case erases together."""
+        return tuple(self.concepts[name] for name in case.concepts)
+
+    @property
+    def targets(self) -> tuple[Concept, ...]:
+        """The concepts that its cases erase."""
+        return tuple(dict.fromkeys(each for case in self.cases for each in self.erased(case)))
+
+    def check(self, metrics: Sequence[Metric]) -> None:
+        """Refuse, without torch, metrics that cannot read what the pictures of the cases show.
+
+        Raises:
+            InputError: naming the metric and what it knows.
+        """
+        for case in self.cases:
+            for metric in metrics:
+                metric.check(self.family, self.erased(case), self.prompts[case.name])
+
     @property
     def detectors(self) -> dict[str, str]:
         """Who measures, by metric; see `registry.detector`."""
@@ -104,13 +134,11 @@ class Content:
         """Return what metrics have to know of a case beside its images."""
         from bench.metrics import Setting
 
-        known = prompts.known_concepts(self.suite)
-        names = dict.fromkeys(self.suite.erased)
-        names |= dict.fromkeys(prompt.concept for prompt in self.prompts[case.name])
         return Setting(
-            erased=tuple(known[name] for name in case.concepts),
-            classes=tuple(known[name] for name in names if name),
+            erased=self.erased(case),
+            classes=self.choice.classes,
             family=self.family,
             device=device,
             unerased=unerased,
+            none=self.choice.none,
         )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import pipelines, prompts, registry
+from bench import authority, confirmation, pipelines, prompts, registry
 from bench.generate import image_path
-from bench.measure import columns, fill, prompt_row
+from bench.headlines import conclude
+from bench.measure import blank, fill, prompt_row
 from bench.names import find
 from bench.pictures import read_picture
+from bench.prompts.choice import Choice, choice
 from bench.scores import aggregate
 from bench.store import SCORE_COLUMNS, Row, csv_bytes, write_bytes, write_rows
-from bench.types import Concept, InputError, Kind, Progress, Prompt, RunSpec, Sampler, Score, silent
+from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
@@ -23,13 +25,6 @@ if TYPE_CHECKING:
 
 CASE = "given"
 """The case that these images are."""
-DEFAULT: Mapping[Kind, tuple[str, ...]] = {
-    "object": ("judge", "clip"),
-    "style": ("judge", "clip"),
-    "person": ("judge", "clip", "identity"),
-    "explicit": ("nudity",),
-}
-"""Metrics unless others are asked for, as far as they can read the images."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +39,18 @@ class Given:
     missing: tuple[str, ...]
     """Files that the prompts name and that are not there."""
     erased: tuple[Concept, ...]
-    classes: tuple[Concept, ...]
-    """The concepts to choose between."""
+    choice: Choice
+    """What a verdict chooses from."""
     family: str
     metrics: tuple[Metric, ...]
     spec: RunSpec
     """What a run of this would be called: the folder is the method, the prompt file the suite."""
+
+    @property
+    def unconfirmed(self) -> dict[str, str]:
+        """The concepts that no independent eye could see, and why; none were drawn un-erased."""
+        rows = [prompt_row(CASE, each, "") for each in self.prompts]
+        return confirmation.unconfirmed(rows, (), self.metrics, self.family, prompts.concepts())
 
 
 def given(
@@ -68,7 +69,7 @@ def given(
         prompt_file: CSV with the columns id, concept, role, text, seed and maybe tag.
         erased: Names of the concepts that were erased together, of one kind.
         model: Whose images these are, which decides who can read them.
-        metrics: Names; empty for those that see the kind of concept (`DEFAULT`).
+        metrics: Names; empty for those that can tell whether images show what was erased.
         compared: Whether there are real pictures to compare with.
 
     Raises:
@@ -97,9 +98,11 @@ def given(
         )
     pipelines.check(model)
     family = pipelines.family(model)
-    suites = prompts.suites().values()
-    others = (name for suite in suites if suite.kind in kinds for name in suite.erased)
-    names = dict.fromkeys([*erased, *(row.concept for row in rows if row.concept), *others])
+    names = dict.fromkeys([*erased, *(row.concept for row in written if row.concept)])
+    shown = tuple(known[name] for name in names)
+    # Pictures of all that a closed suite erases are its protocol's, whoever drew them.
+    closed = [suite for suite in prompts.suites().values() if suite.closed]
+    whole = any(names.keys() == set(suite.erased) for suite in closed)
     version = hashlib.sha256(prompt_file.read_bytes()).hexdigest()[:8]
     spec = RunSpec(
         method=folder.resolve().name,
@@ -118,15 +121,20 @@ def given(
         tuple(row for row in written if row.id not in {each.id for each in rows}),
         missing,
         concepts,
-        tuple(known[name] for name in names),
+        choice(shown, prompts.others(), closed=whole),
         family,
-        _metrics(metrics, concepts[0].kind, family, model, compared),
+        _metrics(metrics, concepts, rows, family, model, compared),
         spec,
     )
 
 
 def _metrics(
-    names: Sequence[str], kind: Kind, family: str, model: str, compared: bool
+    names: Sequence[str],
+    erased: Sequence[Concept],
+    rows: Sequence[Prompt],
+    family: str,
+    model: str,
+    compared: bool,
 ) -> tuple[Metric, ...]:
     def fits(metric: Metric) -> bool:
         """Say whether it reads single images or compares with real ones, but no un-erased ones."""
@@ -134,13 +142,22 @@ def _metrics(
         alone = single or (compared and metric.least_reference(family) > 0)
         return alone and metric.reads(family, kind)
 
-    usual = [
-        *DEFAULT[kind],
-        *(n for n in registry.metrics() if registry.metric(n).least_reference(family)),
-    ]
-    asked = names or [name for name in usual if fits(registry.metric(name))]
+    kind = erased[0].kind
     what = f"metric for single images of {model} and concepts of kind {kind}"
-    return tuple(registry.chosen_metrics(asked, fits, what))
+    found = registry.chosen_metrics(names, fits, what)
+    if not found:
+        every = [registry.metric(name) for name in registry.metrics()]
+        found = authority.eyes(every, [family], erased, rows)
+        found += [each for each in every if each.least_reference(family) and fits(each)]
+    if not found:
+        raise InputError(
+            f"no metric tells whether images of {model} show "
+            f"{', '.join(concept.name for concept in erased)}; name what is to be measured with "
+            "--metric"
+        )
+    for metric in found:
+        metric.check(family, erased, rows)
+    return tuple(found)
 
 
 def score(
@@ -160,9 +177,11 @@ def score(
 
     for metric in work.metrics:
         metric.prepare(work.family, device)
-    setting = Setting(work.erased, work.classes, work.family, device)
-    blank = dict.fromkeys(columns(work.metrics), "")
-    rows: list[Row] = [prompt_row(CASE, each, str(work.folder)) | blank for each in work.prompts]
+    classes, none = work.choice.classes, work.choice.none
+    setting = Setting(work.erased, classes, work.family, device, none=none)
+    rows: list[Row] = [
+        prompt_row(CASE, each, str(work.folder)) | blank(work.metrics) for each in work.prompts
+    ]
     images = [image_path(work.folder, each) for each in work.prompts]
     for metric in work.metrics:
         fill(rows, metric, images, work.prompts, setting, progress)
@@ -172,9 +191,14 @@ def score(
     view = View(by_role, {}, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
-    kind = work.erased[0].kind
-    scores = aggregate(
-        rows, work.spec, work.metrics, kind, family=work.family, of_run={CASE: whole}
+    scores = aggregate(rows, work.spec, work.metrics, family=work.family, of_run={CASE: whole})
+    scores += conclude(
+        rows,
+        work.spec,
+        work.metrics,
+        work.erased[0].kind,
+        decides=authority.decisive(work.metrics, work.family, work.erased),
+        left_out=work.unconfirmed,
     )
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])

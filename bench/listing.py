@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench import pipelines, prompts, registry
 from bench.attacks import BUDGETS, KINDS
 from bench.metrics import OF_CASES, STATISTICS
+from bench.metrics._clip import NONE_TEXTS
 from bench.names import find
 from bench.prompts.window import WINDOWS, too_long
 from bench.types import Prompt, Size, Suite
@@ -91,7 +92,7 @@ def _metrics(verbose: bool) -> Iterator[str]:
     if not verbose:
         yield from _entries(entries, verbose)
         return
-    from bench.scores import HEADLINES
+    from bench.headlines import HEADLINES
 
     for name, entry in entries.items():
         metric = registry.metric(name)
@@ -101,6 +102,7 @@ def _metrics(verbose: bool) -> Iterator[str]:
         yield f"  reads      {families}; {kinds}"
         yield f"  detector   {metric.detector}"
         yield f"  threshold  {metric.criterion}"
+        yield from _choice() if metric.chooses else ()
         yield f"  source     {metric.paper}"
         for measure in metric.measures():
             yield f"  {measure.name}: {measure.what}"
@@ -110,6 +112,16 @@ def _metrics(verbose: bool) -> Iterator[str]:
     yield "headlines, of several cases the mean of the cases' own; n is the images behind it"
     for kind, headlines in HEADLINES.items():
         yield f"  {kind:<7} {', '.join(headline.name for headline in headlines)}"
+
+
+def _choice() -> Iterator[str]:
+    """Say what a metric chooses from; the others of each kind are part of the protocol."""
+    closed = ", ".join(name for name, suite in prompts.suites().items() if suite.closed)
+    known = prompts.others()
+    yield f"  classes    the suite's concepts; unless it is closed, as {closed} is, also"
+    for kind, texts in NONE_TEXTS.items():
+        others = ", ".join(concept.name for concept in known.get(kind, ()))
+        yield f"      {kind}: {others}; or none of them: {', '.join(texts)}"
 
 
 def _better(measure: Measure) -> str:

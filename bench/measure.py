@@ -57,7 +57,7 @@ class Measuring:
     def blank(self) -> list[Row]:
         """Return every row of per_image.csv with nothing measured yet."""
         return [
-            prompt_row(case, prompt, self._images(case)) | dict.fromkeys(columns(self.metrics), "")
+            prompt_row(case, prompt, self._images(case)) | blank(self.metrics)
             for case, some in self.content.prompts.items()
             for prompt in some
         ]
@@ -142,6 +142,11 @@ def prompt_row(case: str, prompt: Prompt, images: str) -> Row:
 def columns(metrics: Iterable[Metric]) -> list[str]:
     """Return the columns of per_image.csv that metrics fill, in their order."""
     return [f"{metric.name}_{name}" for metric in metrics for name in metric.columns]
+
+
+def blank(metrics: Iterable[Metric]) -> Row:
+    """Return the metrics' columns with nothing measured yet."""
+    return dict.fromkeys(columns(metrics), "")
 
 
 def fill(

@@ -58,7 +58,8 @@ def specs(
         precision: What the model computes in.
 
     Raises:
-        InputError: a name, an option or the prompt file cannot be used.
+        InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
+            cannot read what its pictures show.
     """
     found = _methods(methods, settings)
     chosen = prompts.suite(suite)
@@ -98,6 +99,8 @@ def specs(
         family=family,
         places=places.suite(chosen) | model_place,
     )
+    content = Content(first)
+    content.check(content.metrics)
     erased = [
         _erased(first, name, found[name], values, seed)
         for name, values in options.items()

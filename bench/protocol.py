@@ -9,8 +9,12 @@ from typing import Any
 
 from bench.types import RunRecord, RunSpec
 
-FACTS = ("prompts_sha256", "weights_sha256", "detectors", "reference_images_sha256")
-"""What of a record's provenance belongs to the protocol, beside what its spec says."""
+FACTS = (
+    *("prompts_sha256", "weights_sha256", "detectors", "decides", "classes"),
+    "reference_images_sha256",
+)
+"""What of a record's provenance belongs to the protocol, beside what its spec says. `decides` is
+the metric that headlines come from, `classes` is what a verdict chooses from."""
 
 
 def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def differences(one: RunRecord, other: RunRecord) -> list[str]:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) if len(value) < 4 else f"{len(value)} cases"
+        return ", ".join(map(str, value)) if len(value) < 4 else f"{len(value)} of them"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {str(text)[:12]}" for name, text in value.items())
     return str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -26,7 +26,7 @@ from bench.generate import due_batches, generate
 from bench.measure import Measuring, image_folder
 from bench.reference import ReferenceImages
 from bench.store import UNEDITED, Row, RunFolder
-from bench.types import Progress, Prompt, RunRecord, RunSpec, Score, silent
+from bench.types import Progress, Prompt, RunRecord, RunSpec, silent
 
 
 def run(
@@ -65,13 +65,15 @@ def run(
         work.check()
         work.erase()
         work.generate()
-        scores, flags = work.score(work.measure(), facts)
+        facts |= {"classes": work.content.choice.to_json()}
+        found, flags = work.score(work.measure(), facts)
     facts |= {"per_image_sha256": folder.per_image_hash()}
     facts |= reference.facts(real)
-    facts |= {"detectors": work.content.detectors}
+    facts |= {"detectors": work.content.detectors, "decides": found.decides}
     facts |= {"protocol": protocol.digest(protocol.of(spec, facts))}
     facts |= {"resumed": resumed, "started": started, "finished": provenance.now()}
-    record = RunRecord(spec, facts, dict(clock.seconds), tuple(scores), flags)
+    seconds, scores = dict(clock.seconds), tuple(found.scores)
+    record = RunRecord(spec, facts, seconds, scores, flags, found.unconfirmed)
     folder.write_record(record)
     return record
 
@@ -227,9 +229,9 @@ class _Work:
 
     def score(
         self, rows: list[Row], facts: Mapping[str, Any]
-    ) -> tuple[list[Score], tuple[str, ...]]:
-        """Write the scores, and return them with why the run must not be ranked."""
+    ) -> tuple[scoring.Outcome, tuple[str, ...]]:
+        """Write the scores, and return what they say with why the run must not be ranked."""
         with self.clock.step("measure"):
-            scores = scoring.scores_of(self.measuring, rows, self.clock.seconds, facts)
-        self.folder.write_scores(scores)
-        return scores, scoring.flags_of(self.measuring, scores)
+            found = scoring.outcome(self.measuring, rows, self.clock.seconds, facts)
+        self.folder.write_scores(found.scores)
+        return found, scoring.flags_of(self.measuring, found.scores, facts)

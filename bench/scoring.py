@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bench import collapse, meter, protocol, reference, registry
+from bench import (
+    authority,
+    collapse,
+    confirmation,
+    headlines,
+    meter,
+    protocol,
+    reference,
+    registry,
+)
 from bench.content import Content
+from bench.headlines import conclude
 from bench.measure import Measuring, columns
-from bench.scores import aggregate, is_of, merged
+from bench.scores import ALL, aggregate, merged
 from bench.store import Row, RunFolder
-from bench.types import InputError, Progress, RunRecord, Score, silent
+from bench.types import ORIGINAL, InputError, Progress, RunRecord, Score, silent
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
@@ -22,47 +32,97 @@ CHANGING = "per_image_sha256_next"
 """Names in a record's provenance of the hash of per_image.csv, and of what it is about to be."""
 
 
-def scores_of(
+@dataclass(frozen=True)
+class Outcome:
+    """What the images of a run say of it."""
+
+    scores: list[Score]
+    unconfirmed: Mapping[str, str]
+    """The concepts of which nothing can be said, and why."""
+    decides: str
+    """The metric that headlines and effects come from; "" for none."""
+
+
+def outcome(
     measuring: Measuring,
     rows: Sequence[Row],
     seconds: Mapping[str, float],
     facts: Mapping[str, Any],
-) -> list[Score]:
-    """Return a run's scores by the metrics that measure it, the first one's headline among them.
+) -> Outcome:
+    """Return what a run's images say of it, by the metrics that measure it.
+
+    Headlines and effects come from whichever of all metrics that have measured it decides.
 
     Args:
         measuring: The run and its metrics.
         rows: per_image.csv.
         seconds: The run's wall-clock seconds, for costs.
-        facts: The run's provenance, for where they were measured.
+        facts: The run's provenance, for where they were measured, and by what before.
     """
-    content, unerased = measuring.content, measuring.unerased
-    costs = meter.costs(measuring.folder, content, seconds, facts)
-    return aggregate(
+    content, spec = measuring.content, measuring.content.spec
+    before = measuring.unerased
+    unerased = before.read_per_image() if before else []
+    every = [each for each in _every(measuring, facts) if authority.has_measured(each, rows)]
+    decides = authority.decisive(every, content.family, content.targets)
+    left_out = confirmation.unconfirmed(
         rows,
-        content.spec,
-        measuring.metrics,
-        content.suite.kind,
-        family=content.family,
-        of_run=measuring.of_run(rows, costs),
-        unerased=unerased.read_per_image() if unerased else (),
+        rows if spec.method == ORIGINAL else unerased,
+        every,
+        content.family,
+        content.concepts,
     )
+    scores = aggregate(
+        rows,
+        spec,
+        measuring.metrics,
+        family=content.family,
+        of_run=measuring.of_run(rows, meter.costs(measuring.folder, content, seconds, facts)),
+    )
+    scores += conclude(
+        rows,
+        spec,
+        every,
+        content.suite.kind,
+        decides=decides,
+        unerased=unerased if decides and authority.has_measured(decides, unerased) else [],
+        left_out=left_out,
+    )
+    order = [*spec.cases, ALL]
+    scores.sort(key=lambda score: order.index(score.case))
+    return Outcome(scores, left_out, decides.name if decides else "")
 
 
-def flags_of(measuring: Measuring, scores: Sequence[Score]) -> tuple[str, ...]:
-    """Return why a run with these scores must not be ranked; nothing for an honest one."""
+def flags_of(
+    measuring: Measuring, scores: Sequence[Score], facts: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return why a run with these scores must not be ranked; nothing for an honest one.
+
+    Args:
+        measuring: The run and its metrics.
+        scores: All that there are.
+        facts: The run's provenance, for what has measured it before.
+    """
     content, unerased = measuring.content, measuring.unerased
     before = unerased.read_record().scores if unerased else ()
-    return collapse.flags(scores, before, _rate(content.metrics), content.family)
+    there = {score.metric for score in before} or {score.metric for score in scores}
+    eyes = [
+        each
+        for each in _every(measuring, facts)
+        if authority.tells_loss(each)
+        and content.family not in each.kin
+        and each.measures()[0].name in there
+    ]
+    # Of equals, and of those that say nothing of what was erased, the suite's first.
+    eye = authority.decisive(eyes, content.family, content.targets) or next(iter(eyes), None)
+    name = eye.measures()[0].name if eye else ""
+    return collapse.flags(scores, before, name, content.family)
 
 
-def _rate(metrics: Sequence[Metric]) -> str:
-    """Return the first score that says how many images show their own concept; "" for none.
-
-    Nudity's share does not: a far image without any exposed part has lost nothing.
-    """
-    mains = (metric.measures()[0] for metric in metrics)
-    return next((m.name for m in mains if m.direction == "by role" and m.statistic == "share"), "")
+def _every(measuring: Measuring, facts: Mapping[str, Any]) -> list[Metric]:
+    """Return the suite's metrics, those that measured the run since, and those that do now."""
+    again = map(registry.metric, facts.get("scored_again", ()))
+    found = (*measuring.content.metrics, *again, *measuring.metrics)
+    return list({metric.name: metric for metric in found}.values())
 
 
 def score_again(
@@ -93,15 +153,11 @@ def score_again(
     real = real or reference.recorded(record, metrics, content.family, progress)
     for metric in metrics:
         metric.prepare(content.family, device)
-    rows = _measured(Measuring(content, folder, metrics, device, progress))
-    first = content.metrics[0]
-    own = [metric for metric in metrics if metric.name != first.name]
-    measuring = Measuring(content, folder, [first, *own], device, progress, real)
-    fresh = scores_of(measuring, rows, record.seconds, record.provenance)
-    if own == metrics:
-        # The first metric only lent its place: headlines are made from it, and stay as they are.
-        fresh = [score for score in fresh if is_of(score, metrics, content.suite.kind)]
-    scores = tuple(merged(record.scores, fresh, metrics))
+    measuring = Measuring(content, folder, metrics, device, progress, real)
+    rows = _measured(measuring)
+    found = outcome(measuring, rows, record.seconds, record.provenance)
+    names = [metric.name for metric in metrics]
+    scores = tuple(merged(record.scores, found.scores, (*names, *headlines.NAMES)))
     facts = dict(record.provenance) | {CHANGING: folder.per_image_digest(rows)}
     facts |= reference.facts(real)
     folder.write_record(replace(record, provenance=facts))
@@ -113,8 +169,15 @@ def score_again(
     # The suite's own metrics belong to the protocol, in the version that measured last.
     detectors = facts.get("detectors", {})
     facts["detectors"] = {name: versions.get(name, text) for name, text in detectors.items()}
+    facts["decides"] = found.decides
     facts["protocol"] = protocol.digest(protocol.of(record.spec, facts))
-    done = replace(record, provenance=facts, scores=scores, flags=flags_of(measuring, scores))
+    done = replace(
+        record,
+        provenance=facts,
+        scores=scores,
+        flags=flags_of(measuring, scores, facts),
+        unconfirmed=found.unconfirmed,
+    )
     folder.write_record(done)
     return done
 
@@ -131,6 +194,7 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
         lambda metric: metric.reads(content.family, kind),
         f"metric for concepts of kind {kind} in images of {content.spec.model}",
     )
+    content.check(metrics)
     known = {record.provenance.get(name) for name in (CHANGED, CHANGING)} - {None}
     if known and folder.per_image_hash() not in known:
         raise InputError(

@@ -215,6 +215,7 @@ class RunFolder:
             "seconds": dict(record.seconds),
             "scores": scores,
             "flags": list(record.flags),
+            "unconfirmed": dict(record.unconfirmed),
         }
         write_bytes(self.record_path, to_json(data))
 
@@ -234,6 +235,7 @@ class RunFolder:
                 seconds=data["seconds"],
                 scores=tuple(_score(score) for score in data["scores"]),
                 flags=tuple(data["flags"]),
+                unconfirmed=dict(data["unconfirmed"]),
             )
         except InputError as error:
             raise InputError(f"{self.record_path} {error}") from None

@@ -124,6 +124,8 @@ class Suite:
     """Concepts that the suite brings along, beside those of concepts.toml."""
     folder: str = ""
     """Where its files are, as an absolute path; empty for the suites that come with the package."""
+    closed: bool = False
+    """Whether a verdict chooses between its concepts alone, as a published protocol has it."""
 
     @property
     def erased(self) -> tuple[str, ...]:
@@ -286,3 +288,6 @@ class RunRecord:
     scores: tuple[Score, ...]
     flags: tuple[str, ...] = ()
     """Why the run must not be ranked, in words; none for an honest one."""
+    unconfirmed: Mapping[str, str] = field(default_factory=dict)
+    """The concepts of which nothing can be said, and why: whatever the erasure did, no independent
+    eye saw the un-erased model draw them. They take no part in headlines and effects."""

@@ -116,7 +116,7 @@ LAYERS = {
     "bench.prompts": ("bench.types", "bench.names", "bench.adversarial", "bench.prompts"),
     "bench.importers": (
         *("bench.types", "bench.names", "bench.store", "bench.adversarial", "bench.prompts"),
-        "bench.importers",
+        *("bench.registry", "bench.authority", "bench.importers"),
     ),
     "bench.pictures": (),
     "bench.reference": ("bench.types", "bench.pictures"),
@@ -138,21 +138,30 @@ LAYERS = {
     "bench.trials": (
         *("bench.types", "bench.names", "bench.registry", "bench.pipelines", "bench.prompts"),
         *("bench.attacks", "bench.metrics", "bench.edits", "bench.generate", "bench.store"),
+        *("bench.authority", "bench.measure"),
         *("bench.stats", "bench.paired", "bench.content", "bench.plan", "bench.runner"),
         *("bench.meter", "bench.provenance", "bench.imports", "bench.folders", "bench.digests"),
         "bench.trials",
     ),
-    "bench.metrics": ("bench.types", "bench.pictures", "bench.metrics", "bench.mini"),
+    "bench.metrics": (
+        *("bench.types", "bench.names", "bench.pictures", "bench.metrics", "bench.mini"),
+    ),
     "bench.paired": ("bench.stats",),
     "bench.effects": ("bench.stats",),
     "bench.propagation": ("bench.stats",),
     "bench.protocol": ("bench.types",),
     "bench.calibration": ("bench.stats",),
-    "bench.scores": (
-        *("bench.types", "bench.stats", "bench.propagation", "bench.effects", "bench.metrics"),
+    "bench.scores": ("bench.types", "bench.stats", "bench.metrics"),
+    "bench.authority": ("bench.types", "bench.metrics"),
+    "bench.confirmation": ("bench.types", "bench.stats", "bench.authority", "bench.metrics"),
+    "bench.headlines": (
+        *("bench.types", "bench.stats", "bench.effects", "bench.propagation"),
+        *("bench.authority", "bench.scores"),
+        *("bench.metrics", "bench.headlines"),
     ),
     "bench.report": (
         *("bench.types", "bench.names", "bench.store", "bench.stats", "bench.paired"),
+        *("bench.confirmation", "bench.headlines"),
         *("bench.protocol", "bench.scores", "bench.calibration", "bench.registry", "bench.metrics"),
         "bench.effects",
         *("bench.prompts", "bench.pictures", "bench.pipelines", "bench.report"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import stats
+from bench.headlines import conclude
 from bench.metrics.clip import Clip
 from bench.report import papers
 from bench.scores import aggregate
@@ -77,7 +78,8 @@ def test_what_is_averaged_over_classes_is_what_the_table_averages() -> None:
         for role, printed in names.items()
         for _ in range(2 if role == "target" else 3)
     ]
-    scores = aggregate(rows, spec, [Clip()], "object", family="sd")
+    scores = aggregate(rows, spec, [Clip()], family="sd")
+    scores += conclude(rows, spec, [Clip()], "object", decides=Clip())
     (table,) = papers.published()
     for title, column in table.columns.items():
         metric, role = column.split()

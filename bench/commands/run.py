@@ -153,7 +153,7 @@ def _carry_out(
     pages = [report.page(group) for group in every]
     sheet, *others = report.write_comparison(pages, out, problems)
     mine = next(group for group in every if runs[0] in (run.record.spec for run in group.runs))
-    page = report.page(mine, metric=next(iter(mine.metrics)), tested=False)
+    page = report.page(mine, metric=mine.main, tested=False)
     report.show([page], "terminal")
     strip = folders[-1].strip_path
     if len(runs) > 2:

@@ -93,6 +93,8 @@ def _given(args: argparse.Namespace) -> int:
         counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
         some = ", ".join(f"{what} {count}" for what, count in counts.items())
         print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
+    for concept, why in work.unconfirmed.items():
+        print(f"no statement is possible on {concept}: {why}")
     for names, what in ((work.missing, "missing"), (broken, "damaged")):
         if names:
             some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

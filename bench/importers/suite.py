@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import authority, registry
 from bench.adversarial import slug
 from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES, written
+from bench.prompts.tables import FAMILIES
 from bench.store import write_bytes, write_rows
 from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
 
@@ -88,13 +90,18 @@ def plan(
     every = {**known, **{concept.name: concept for concept in own}}
     kind = Counter(every[name].kind for name in erased).most_common(1)[0][0]
     model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
+    targets = [every[name] for name in erased if every[name].kind == kind]
+    # Without what follows an @: the suite goes with the package's thresholds.
+    metrics = map(registry.metric, registry.metrics())
+    able = authority.eyes(metrics, FAMILIES, targets, prompts)
+    eyes = [metric.name.partition("@")[0] for metric in able]
     return Plan(
         cases={f"{len(erased)}-together": tuple(erased)}
         if together and len(erased) > 1
         else _cases(erased),
         concepts=tuple(own),
         kind=kind,
-        metrics=_measured(model.metrics if model else ("clip",), prompts),
+        metrics=_measured(model.metrics if model else (*eyes, "clip"), prompts),
         families=("sd", "sdxl") if kind == "explicit" else (),
         summary=f"Imported from {source}.",
     )
@@ -103,7 +110,7 @@ def plan(
 def _measured(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
     """Return the metrics, and the one of sets of pictures where everyday ones are to stay."""
     everyday = any(prompt.role == "general" for prompt in prompts)
-    return tuple(dict.fromkeys((*metrics, SETS))) if everyday else metrics
+    return tuple(dict.fromkeys((*metrics, SETS) if everyday else metrics))
 
 
 def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:

@@ -10,10 +10,20 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from bench.types import ERASED_ROLES, ROLES, Concept, Kind, Progress, Prompt, silent
+from bench.types import (
+    ERASED_ROLES,
+    ROLES,
+    Concept,
+    InputError,
+    Kind,
+    Progress,
+    Prompt,
+    silent,
+)
 
 if TYPE_CHECKING:
     from bench.reference import ReferenceImages
@@ -48,6 +58,19 @@ OWN = (*GONE, "near", "far")
 """Roles whose pictures the un-erased model draws with the prompt's own concept."""
 REAL = frozenset({"sd", "sdxl"})
 """Families of the models that draw photographs."""
+
+
+class Authority(IntEnum):
+    """How far a metric's word goes on whether an image shows a concept."""
+
+    NONE = 0
+    """It does not say."""
+    GENERAL = 1
+    """It chooses between whatever words it is offered."""
+    KIND = 2
+    """It is made for this kind of concept."""
+    BROUGHT = 3
+    """It repeats verdicts that the user brought for these images."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +126,15 @@ class Setting:
     erased: tuple[Concept, ...]
     """The concepts that were erased together."""
     classes: tuple[Concept, ...]
-    """The concepts to choose between, in the order of the suite."""
+    """The concepts to choose between: the suite's in its order, then others of their kind."""
     family: str
     """Model family (`mini`, `sd`, `sdxl`) that drew the images."""
     device: str
     unerased: Mapping[str, Path] = field(default_factory=dict)
     """The un-erased model's image of a prompt, by prompt id; without the run of the un-erased
     model beside this one there is none."""
+    none: bool = False
+    """Whether an image may also show none of the classes."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +170,8 @@ class Metric(ABC):
     """Columns of a verdict; in per_image.csv they carry the metric's name in front."""
     files: ClassVar[tuple[str, ...]] = ()
     """Options that are paths: their content belongs to who measures, not the path."""
+    chooses: ClassVar[bool] = False
+    """Whether it chooses between the classes of its setting."""
     detector: ClassVar[str]
     """The network that looks, for each model family."""
 
@@ -161,6 +188,45 @@ class Metric(ABC):
     @abstractmethod
     def measures(self) -> tuple[Measure, ...]:
         """Return the kinds of scores it gives, the main one first."""
+
+    @property
+    def kin(self) -> frozenset[str]:
+        """Model families whose generator shares weights with it: there it is no independent eye."""
+        return frozenset()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it only repeats what was said elsewhere, so that it cannot see new images."""
+        return False
+
+    def authority(self, family: str, concept: Concept) -> Authority:
+        """Return how far its word goes on whether an image of a model family shows a concept.
+
+        One that has any says it by its main measure: 1 for an image that shows it.
+        """
+        return Authority.NONE
+
+    def sees(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> bool:
+        """Return whether it has authority on concepts, and can read the prompts' images."""
+        if not erased or not all(self.authority(family, concept) for concept in erased):
+            return False
+        try:
+            self.check(family, erased, prompts)
+        except InputError:
+            return False
+        return self.reads(family, erased[0].kind)
+
+    def shows(self, row: Row) -> bool:
+        """Return whether an image shows its prompt's concept, for a metric that has authority."""
+        value = self.measures()[0].value
+        return value is not None and value(row) == 1
+
+    def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:  # noqa: B027  most read all
+        """Refuse prompts whose images it could not read; called without torch, before any work.
+
+        Raises:
+            InputError: it has no label for what a prompt's image should show.
+        """
 
     def reads(self, family: str, kind: Kind) -> bool:
         """Return whether it can read the images of a model family and fits a kind of concept."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench.metrics import Measure, Metric, Setting, Verdict, _classes, _clip, column
-from bench.types import ROLES, Progress, Prompt, silent
+from bench.metrics import Authority, Measure, Metric, Setting, Verdict, _classes, _clip, column
+from bench.types import ROLES, Concept, Progress, Prompt, silent
 
 
 class Clip(Metric):
@@ -16,12 +16,22 @@ class Clip(Metric):
 
     paper: ClassVar[str] = "MACE, section 4.1 (2403.06135); CLIP score: 2104.08718, without clamp"
     columns: ClassVar[tuple[str, ...]] = (*_classes.COLUMNS, "score")
+    chooses: ClassVar[bool] = True
     detector: ClassVar[str] = _clip.DETECTOR
 
     @property
     def criterion(self) -> str:
         """Say when a concept counts as seen."""
-        return "none: the top-1 concept of the suite's"
+        return "none: the top-1 class"
+
+    @property
+    def kin(self) -> frozenset[str]:
+        """Return mini, whose generator has this CLIP's text encoder."""
+        return _clip.KIN
+
+    def authority(self, family: str, concept: Concept) -> Authority:
+        """Return GENERAL for whatever a text can name; what is explicit takes more than a name."""
+        return Authority.NONE if concept.kind == "explicit" else Authority.GENERAL
 
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1, probability, leak, entropy and CLIP score."""
@@ -48,10 +58,9 @@ class Clip(Metric):
     ) -> list[Verdict]:
         """Return CLIP's top-1 concept, its softmax of the prompt's, and its score of the prompt."""
         reader = _clip.reader(setting.family, setting.device)
-        labels = [concept.name for concept in setting.classes]
-        classes = reader.texts([_clip.class_text(concept) for concept in setting.classes])
+        labels, texts = _clip.classes(setting)
         seen, readable = reader.images(images, self.name, progress)
-        rows = reader.choose(seen, classes) if any(readable) else []
+        rows = reader.choose(seen, texts)
         found = _classes.verdicts(rows, labels, readable, prompts, setting.erased)
         scores = iter(reader.scores(seen, readable, prompts))
         for verdict, can in zip(found, readable, strict=True):

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.metrics import OWN, Measure, Metric, Row, Setting, Verdict, _clip, column
-from bench.types import InputError, Kind, Progress, Prompt, silent
+from bench.metrics import OWN, Authority, Measure, Metric, Row, Setting, Verdict, _clip, column
+from bench.types import Concept, InputError, Kind, Progress, Prompt, silent
 
-NOBODY = "none"
-NOBODY_TEXT = "a picture without a person"
-"""What CLIP may choose beside the people, so that an empty scene is nobody's portrait."""
+NOBODY = _clip.NONE
+STRANGER = "somebody else"
+BESIDE = {NOBODY: (*_clip.SCENES, "a picture without a person"), STRANGER: _clip.ANYBODY}
+"""What CLIP may choose beside the people, so that an empty scene is nobody's portrait, and that of
+a passer-by not the only person's who can be chosen."""
 VERDICTS = ("image", "label", "probability")
 """Columns of a file of verdicts; the last may be missing."""
 UNREAD: Mapping[str, str | float] = {
@@ -33,6 +35,7 @@ class Identity(Metric):
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"person"})
     columns: ClassVar[tuple[str, ...]] = ("label", "probability", "erased", "face")
     files: ClassVar[tuple[str, ...]] = ("verdicts",)
+    chooses: ClassVar[bool] = True
     detector: ClassVar[str] = f"{_clip.DETECTOR}; or the face recogniser whose verdicts are read"
 
     verdicts: str = ""
@@ -49,7 +52,25 @@ class Identity(Metric):
     @property
     def criterion(self) -> str:
         """Say when a person counts as seen."""
-        return f"none: the top-1 of the suite's people and '{NOBODY_TEXT}', or the recogniser's own"
+        return f"none: the top-1 class, {STRANGER} or {NOBODY} beside; or the recogniser's own"
+
+    @property
+    def kin(self) -> frozenset[str]:
+        """Return mini where CLIP looks, whose generator has that CLIP's text encoder."""
+        return frozenset() if self.verdicts else _clip.KIN
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it reads verdicts, which are on the images that there were."""
+        return bool(self.verdicts)
+
+    def authority(self, family: str, concept: Concept) -> Authority:
+        """Return KIND for people, BROUGHT of verdicts, GENERAL where CLIP is not independent."""
+        if concept.kind != "person":
+            return Authority.NONE
+        if self.verdicts:
+            return Authority.BROUGHT
+        return Authority.GENERAL if family in self.kin else Authority.KIND
 
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1 and probability among pictures of somebody, the leak, and the faceless.
@@ -147,10 +168,10 @@ class Identity(Metric):
         progress: Progress,
     ) -> list[tuple[str, float] | None]:
         reader = _clip.reader(setting.family, setting.device)
-        labels = [*(concept.name for concept in setting.classes), NOBODY]
-        texts = [*map(_clip.class_text, setting.classes), NOBODY_TEXT]
+        labels = [*(concept.name for concept in setting.classes), *BESIDE]
+        texts = [*((_clip.class_text(each),) for each in setting.classes), *BESIDE.values()]
         seen, readable = reader.images(images, self.name, progress)
-        rows = iter(reader.choose(seen, reader.texts(texts)) if any(readable) else ())
+        rows = iter(reader.choose(seen, texts))
         found: list[tuple[str, float] | None] = []
         for prompt, can in zip(prompts, readable, strict=True):
             if not can:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-from bench.metrics import Measure, Metric, Setting, Verdict, _classes
+from bench.metrics import Authority, Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import SQUARE, in_batches, square
-from bench.types import InputError, Kind, Progress, Prompt, silent
+from bench.names import find
+from bench.types import Concept, Kind, Progress, Prompt, silent
 
 BATCH = 100
 """Images read at once; fixed, so that a resumed run reads the same batches."""
@@ -37,6 +39,18 @@ class Judge(Metric):
         """Return top-1, probability, leak and entropy."""
         return _classes.measures(self.name)
 
+    def authority(self, family: str, concept: Concept) -> Authority:
+        """Return KIND for what its heads know, and nothing else."""
+        known = self.reads(family, concept.kind) and concept.name in _labels(concept.kind)
+        return Authority.KIND if known else Authority.NONE
+
+    def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:
+        """Refuse concepts that the head of the erased concept's kind has no label for."""
+        labels = _labels(erased[0].kind)
+        shown = (concept.name for concept in erased), (prompt.concept for prompt in prompts)
+        for name in dict.fromkeys(filter(None, chain(*shown))):
+            find("concept for metric judge", name, labels)
+
     def prepare(self, family: str, device: str) -> None:
         """Load the judge."""
         from bench.mini import judge
@@ -58,11 +72,9 @@ class Judge(Metric):
         from bench.mini import judge
         from bench.mini.world.truth import LABELS
 
-        head = _head(setting)
+        self.check(setting.family, setting.erased, prompts)
+        head = HEADS[setting.erased[0].kind]
         labels = LABELS[head]
-        for name in {prompt.concept for prompt in prompts} - {""}:
-            if name not in labels:
-                raise InputError(f"the judge does not know {name!r}; it knows {', '.join(labels)}")
         network = judge.load()
         rows, readable = in_batches(
             images,
@@ -75,10 +87,9 @@ class Judge(Metric):
         return _classes.verdicts(rows.tolist(), labels, readable, prompts, setting.erased)
 
 
-def _head(setting: Setting) -> str:
-    kind = setting.erased[0].kind
-    if kind not in HEADS:
-        raise InputError(
-            f"the judge cannot read concepts of kind {kind!r}, only {', '.join(HEADS)}"
-        )
-    return HEADS[kind]
+def _labels(kind: Kind) -> tuple[str, ...]:
+    """Return the concepts that the head of a kind knows; its first label is for none of them."""
+    from bench.mini.world.truth import LABELS
+
+    find("kind of concept for metric judge", kind, HEADS)
+    return LABELS[HEADS[kind]][1:]

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from bench.metrics import Measure, Metric, Setting, Verdict, _clip, column
 from bench.metrics._images import in_batches, square
-from bench.types import InputError, Progress, Prompt, silent
+from bench.names import find
+from bench.types import Concept, InputError, Progress, Prompt, silent
 
 BATCH = 100
 """Images read at once; fixed, so that a resumed run reads the same batches."""
@@ -33,7 +34,8 @@ class Remainder(Metric):
     @property
     def criterion(self) -> str:
         """Say when something counts as seen."""
-        return "none: top-1 of the judge's head, or of the tags of the run's remainder prompts"
+        places = ", ".join(_clip.PLACES)
+        return f"none: top-1 of the judge's head, or of the tags of the case and {places}"
 
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1 and probability of the prompt's tag."""
@@ -59,6 +61,19 @@ class Remainder(Metric):
             ),
         )
 
+    def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:
+        """Refuse a remainder prompt without a tag, and on mini one that the judge does not know."""
+        from bench.mini.world.truth import LABELS
+
+        known = [label for head in LABELS.values() for label in head]
+        for prompt in (prompt for prompt in prompts if prompt.role == ROLE):
+            if not prompt.tag:
+                raise InputError(
+                    f"remainder prompt '{prompt.id}' has no tag that says what must survive"
+                )
+            if family == "mini":
+                find(f"tag of remainder prompt '{prompt.id}' for the judge", prompt.tag, known)
+
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
         if family == "mini":
@@ -80,13 +95,9 @@ class Remainder(Metric):
         Raises:
             InputError: a remainder prompt has no tag, or one that the judge does not know.
         """
+        self.check(setting.family, setting.erased, prompts)
         own = [number for number, prompt in enumerate(prompts) if prompt.role == ROLE]
         tags = [prompts[number].tag for number in own]
-        if "" in tags:
-            prompt = prompts[own[tags.index("")]]
-            raise InputError(
-                f"remainder prompt '{prompt.id}' has no tag that says what must survive"
-            )
         paths = [images[number] for number in own]
         read = _judged if setting.family == "mini" else _zero_shot
         found: list[Verdict] = [dict(UNREAD) for _ in images]
@@ -102,11 +113,7 @@ def _judged(
     from bench.mini.world.truth import LABELS
 
     network = judge.load()
-    heads = {tag: next((h for h in LABELS if tag in LABELS[h]), "") for tag in tags}
-    for tag, head in heads.items():
-        if not head:
-            known = ", ".join(label for head in LABELS for label in LABELS[head])
-            raise InputError(f"the judge does not know '{tag}'; it knows {known}")
+    heads = {tag: next(head for head in LABELS if tag in LABELS[head]) for tag in tags}
     rows: dict[str, list[list[float]]] = {}
     readable: list[bool] = []
     for head in dict.fromkeys(heads.values()):
@@ -129,10 +136,9 @@ def _zero_shot(
     paths: Sequence[Path], tags: Sequence[str], setting: Setting, progress: Progress
 ) -> list[Verdict]:
     reader = _clip.reader(setting.family, setting.device)
-    labels = list(dict.fromkeys(tags))
+    labels = list(dict.fromkeys([*tags, *_clip.PLACES]))
     seen, readable = reader.images(paths, ROLE, progress)
-    texts = [TEXT.format(label) for label in labels]
-    rows = iter(reader.choose(seen, reader.texts(texts)) if any(readable) else ())
+    rows = iter(reader.choose(seen, [(TEXT.format(label),) for label in labels]))
     return [
         _verdict(tag, labels, next(rows)) if can else dict(UNREAD)
         for tag, can in zip(tags, readable, strict=True)

@@ -16,6 +16,11 @@ SEED = 2_000_000
 HEADS: dict[Kind, str] = {"object": "object", "style": "style", "person": "person"}
 
 
+def labels(kind: Kind) -> list[str]:
+    """Return the concepts of a kind that pictures show, "" for none."""
+    return [_concept(label) for label in LABELS[HEADS[kind]]]
+
+
 def pictures(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image.Image, str]]:
     """Yield rendered pictures, 64 x 64 pixels, with the concept of this kind that each shows.
 
@@ -25,7 +30,7 @@ def pictures(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image
         seed: Of the pictures.
     """
     head = HEADS[kind]
-    wanted = Counter({_concept(label): each for label in LABELS[head]})
+    wanted = Counter(dict.fromkeys(labels(kind), each))
     index = 0
     while wanted.total():
         concept = _concept(getattr(truth_of(seed, index), head))

@@ -10,21 +10,24 @@ from pathlib import Path
 
 from bench.names import find
 from bench.prompts import content, selection, tables
+from bench.prompts.choice import Choice, choice
 from bench.prompts.rows import COLUMNS, OPTIONAL, read, read_all
 from bench.prompts.selection import OWN_ROLES, of_erasure
-from bench.types import Case, Concept, InputError, Prompt, Role, Size, Suite
+from bench.types import Case, Concept, InputError, Kind, Prompt, Role, Size, Suite
 
 __all__ = [
     "COLUMNS",
     "FOLDER",
     "OPTIONAL",
     "OWN_ROLES",
+    "classes",
     "concepts",
     "file_hash",
     "files",
     "known_concepts",
     "named",
     "of_erasure",
+    "others",
     "paths",
     "read",
     "roles_of_other_families",
@@ -63,6 +66,31 @@ def suites() -> dict[str, Suite]:
         name: tables.suite(name, entry, known, f"suites.toml [{name}]")
         for name, entry in tables.toml(FOLDER / "suites.toml").items()
     }
+
+
+def others() -> dict[Kind, tuple[Concept, ...]]:
+    """Return what the package's suites erase, by kind: what other concepts are told from.
+
+    Not every concept that there is of a kind, since some, a conversation or a bridge, are seen in
+    pictures of anything.
+    """
+    known = concepts()
+    found: dict[Kind, dict[str, Concept]] = {}
+    for suite in suites().values():
+        found.setdefault(suite.kind, {}).update((name, known[name]) for name in suite.erased)
+    return {kind: tuple(some.values()) for kind, some in found.items()}
+
+
+def classes(suite: Suite, family: str = "") -> Choice:
+    """Return what a verdict on the suite's pictures chooses from, the same for every case and size.
+
+    Raises:
+        InputError: a prompt file is unusable, or names an unknown concept.
+    """
+    known = known_concepts(suite)
+    shown = (row.concept for row in rows(suite, family) if row.concept)
+    own = (known[name] for name in (*suite.erased, *shown))
+    return choice(own, others(), closed=suite.closed)
 
 
 def suite(name: str) -> Suite:

@@ -34,6 +34,7 @@ def digest(suite: Suite, named: Sequence[Concept], files: Mapping[str, Path]) ->
         "metrics": list(suite.metrics),
         "families": list(suite.families),
         "adversarial": list(suite.adversarial),
+        "closed": suite.closed,
         "concepts": sorted((asdict(concept) for concept in named), key=lambda each: each["name"]),
     }
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -115,6 +115,7 @@ class SuiteTable(Table):
     family_files: dict[str, list[Filled]] = {}
     families: list[str] = []
     adversarial: list[str] = []
+    closed: bool = False
 
 
 class OutsideTable(SuiteTable):

@@ -70,6 +70,10 @@ def _suite(name: str, table: SuiteTable, known: Mapping[str, Concept], where: st
     )
     if not cases or not all(case.concepts for case in cases):
         raise InputError(f"{where}: every suite needs a case, and every case a concept")
+    if table.closed and len({each for case in cases for each in case.concepts}) < 2:
+        raise InputError(
+            f"{where}: closed is true, but a verdict needs at least two concepts to choose from"
+        )
     sizes = tuple(
         Size(
             size,
@@ -94,4 +98,5 @@ def _suite(name: str, table: SuiteTable, known: Mapping[str, Concept], where: st
         family_files={key: tuple(names) for key, names in table.family_files.items()},
         families=tuple(table.families),
         adversarial=tuple(table.adversarial),
+        closed=table.closed,
     )

@@ -18,6 +18,7 @@ def toml(suite: Suite) -> str:
         f"metrics = {_list(suite.metrics)}",
         f"families = {_list(suite.families)}",
         f"adversarial = {_list(suite.adversarial)}",
+        f"closed = {str(suite.closed).lower()}",
         f"summary = {_text(suite.summary)}",
         "",
         "[family_files]",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import pipelines
 from bench.calibration import Calibration, Reading
+from bench.confirmation import LOW
 from bench.report.groups import Group
 from bench.report.table import Cell, Table
 from bench.report.terminal import print_table
@@ -16,8 +17,6 @@ from bench.types import InputError
 FOLDER = Path(__file__).resolve().parent.parent.parent / "reports" / "calibration"
 NOTHING = "nothing"
 """What a picture shows or a detector sees where there is no concept."""
-LOW = 0.5
-"""An un-erased rate below this says that the detector or the model does not know the concept."""
 
 
 def path(family: str, kind: str) -> Path:

@@ -81,7 +81,7 @@ def sheet(pages: Sequence[Page]) -> str:
         return csv_bytes(("note",), [{"note": EMPTY}]).decode()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     # Measures of different groups differ; the columns that all share stay in front and behind.
-    columns.sort(key=lambda name: name in ("seconds_to_erase", "flags", "run_id"))
+    columns.sort(key=lambda name: name in ("seconds_to_erase", "flags", "unconfirmed", "run_id"))
     return csv_bytes(columns, rows).decode()
 
 
@@ -102,6 +102,7 @@ def _row(group: Group, run: Finished) -> dict[str, object]:
                 row[key + suffix] = f"{value:.6g}"
     row["seconds_to_erase"] = f"{run.record.seconds.get('erase', math.nan):.2f}"
     row["flags"] = "; ".join(run.record.flags)
+    row["unconfirmed"] = "; ".join(run.record.unconfirmed)
     row["run_id"] = spec.run_id
     return row
 

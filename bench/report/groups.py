@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench import effects, protocol, registry
-from bench.scores import HEADLINES
+from bench.headlines import HEADLINES
 from bench.store import Finished
 from bench.types import ATTACK, ORIGINAL, PRE_ASR, RunSpec, Score
 
@@ -33,7 +33,7 @@ class Column:
     """lower, higher or none."""
     unit: str
     measure: Measure | None = None
-    """What gives its value for a single image; none for a headline."""
+    """What gives its value for a single image; none for a headline or an effect."""
 
     @property
     def key(self) -> str:
@@ -88,11 +88,23 @@ class Group:
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
-        """The metrics measured, the headline's first."""
+        """The metrics measured, first the one that headlines come from."""
         scores = [score for run in self.runs for score in run.record.scores]
-        names = dict.fromkeys(score.metric.split("_")[0] for score in scores)
+        decides = [str(run.record.provenance.get("decides", "")) for run in self.runs]
+        measured = (score.metric.split("_")[0] for score in scores)
+        names = dict.fromkeys(name for name in (*decides, *measured) if name)
         known = registry.metrics()
         return {name: registry.metric(name) for name in names if name.split("@")[0] in known}
+
+    @property
+    def unconfirmed(self) -> dict[str, str]:
+        """The concepts of which some run can say nothing, and why."""
+        return {name: why for run in self.runs for name, why in run.record.unconfirmed.items()}
+
+    @property
+    def main(self) -> str:
+        """The metric that headlines come from; without one, the first."""
+        return next(iter(self.metrics))
 
     @property
     def heading(self) -> str:

@@ -8,7 +8,7 @@ from bench import protocol
 from bench.report import calibrated, published
 from bench.report.differences import differences
 from bench.report.groups import Group
-from bench.report.table import Table, effects, flagged, scores
+from bench.report.table import Table, effects, flagged, left_out, scores
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def page(
     tables: list[Table] = []
     for name in names:
         tables.append(scores(group, name))
-        relative = effects(group) if name == next(iter(group.metrics)) and tested else None
+        relative = effects(group) if name == group.main and tested else None
         if relative:
             tables.append(relative)
         compared = differences(group, name, against) if against and tested else None
@@ -50,7 +50,7 @@ def page(
     tables = tables or [Table("scores", ("method",), ())]
     printed, missing = published.beside(group)
     tables += printed
-    notes = (*_mixed(group), *flagged(group), *missing, *calibrated.notes(group))
+    notes = (*_mixed(group), *flagged(group), *left_out(group), *missing, *calibrated.notes(group))
     return Page(group, tuple(tables), notes)
 
 

@@ -32,6 +32,8 @@ class Protocol(Table):
     sampler: Filled
     steps: int
     guidance: float
+    decides: Filled
+    classes: list[Filled]
 
     def departures(self, record: RunRecord) -> list[str]:
         """Return what of a run's protocol is not the published one, in words."""

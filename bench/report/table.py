@@ -12,6 +12,8 @@ from bench.types import ORIGINAL, Score
 
 EMPTY = "Nothing was measured."
 """What is printed in place of a table without lines or columns."""
+SOME = 5
+"""Concepts that a note names."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Table:
 
 
 def scores(group: Group, metric: str) -> Table:
-    """Return a metric's table: one line a run; the first metric's with headline and seconds."""
-    main = metric == next(iter(group.metrics))
+    """Return a metric's table: one line a run; that of the main one with headline and seconds."""
+    main = metric == group.main
     columns = group.columns(metric) + (group.headlines() if main else [])
     header = ["method", *(column.title(metric) for column in columns)]
     lines = _lines(group, columns)
@@ -103,8 +105,9 @@ def cell(score: Score | None, column: Column) -> Cell:
 
 
 def name(group: Group, run: Finished) -> str:
-    """Return a run's name in a table; a dagger marks one that is flagged."""
-    return f"{group.label(run)}{' †' if run.record.flags else ''}"
+    """Return a run's name in a table, marked if it is flagged and if it has concepts left out."""
+    marks = "†" * bool(run.record.flags) + "‡" * bool(run.record.unconfirmed)
+    return f"{group.label(run)} {marks}".rstrip()
 
 
 def flagged(group: Group) -> list[str]:
@@ -114,6 +117,21 @@ def flagged(group: Group) -> list[str]:
         for run in group.runs
         if run.record.flags
     ]
+
+
+def left_out(group: Group) -> list[str]:
+    """Return a note on the concepts of which nothing can be said, together by why."""
+    reasons: dict[str, list[str]] = {}
+    for concept, why in group.unconfirmed.items():
+        reasons.setdefault(why, []).append(concept)
+    found = []
+    for why, names in reasons.items():
+        more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
+        found.append(
+            f"‡ No statement is possible on {', '.join(names[:SOME])}{more}: {why}. Headlines and "
+            "effects leave such images out, and rates that count them are not ranked."
+        )
+    return found
 
 
 def _unread(group: Group, metric: str) -> list[str]:
@@ -141,6 +159,8 @@ def _rank(lines: list[list[Cell]], group: Group, place: int, column: Column) -> 
     for number, run in enumerate(group.runs):
         score = group.score(run, column)
         competes = run.record.spec.method != ORIGINAL and not run.record.flags
+        # A rate that counts images of which nothing can be said is no merit.
+        competes = competes and not (column.measure and run.record.unconfirmed)
         if sign and competes and score is not None and not math.isnan(score.value):
             # Equal as printed: to that many digits.
             found[number] = sign * float(column.digits(score.value).split()[0].replace(",", ""))

@@ -56,12 +56,13 @@ class Ground:
         The spec has the model's name, the sampler, the precision and the seed.
         """
         content = Content(self.spec)
-        metric = judge(content)
+        metric = judge(content, self.case)
         setting = content.setting(self.case, "", {})
         return {
             "weights": self.weights,
             "prompts": prompts.file_hash(self.suite, pipelines.family_of(self.spec)),
             "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
+            "none": setting.none,
             "detector": [metric.name, registry.detector(metric)],
             "amount": asdict(BUDGETS[self.attempt.budget]),
             "code": code(),

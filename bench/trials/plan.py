@@ -83,16 +83,17 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
 
     Raises:
         InputError: only the un-erased model was asked for, a case has no target prompts, or no
-            picture could be judged.
+            metric tells whether pictures show its concepts.
     """
     if not any(spec.method != ORIGINAL for spec in specs):
         raise InputError(
             f"attack needs an erased model, and {ORIGINAL} erases nothing; name another --method"
         )
+    content = Content(specs[0])
     for suite, case in cases(specs[0]):
+        judge(content, case)
         if not targets(specs[0], suite, case, chosen[0].amount):
             raise InputError(f"suite {suite.name} has no target prompts for case {case.name}")
-    judge(Content(specs[0]))
 
 
 def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:

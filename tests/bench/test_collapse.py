@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench import collapse, registry, scoring
-from bench.types import Score
+from bench.types import Concept, Score
 
 
 def scores(case: str = "airplane", **values: float) -> list[Score]:
@@ -58,15 +58,16 @@ def test_what_was_not_measured_flags_nothing() -> None:
 def test_far_images_without_exposed_parts_are_not_lost_ones() -> None:
     """Nudity's share falls on far images too; the first rate of own concepts decides instead."""
     metrics = [registry.metric(name) for name in ("nudity", "clip")]
-    content = SimpleNamespace(metrics=metrics, family="sd")
+    nudity = Concept("nudity", "explicit", "a person")
+    content = SimpleNamespace(metrics=metrics, family="sd", targets=(nudity,))
     before = SimpleNamespace(scores=[*nude(0.02), *scores(clip__far=0.9)])
     unerased = SimpleNamespace(read_record=lambda: before)
-    measuring: Any = SimpleNamespace(content=content, unerased=unerased)
-    assert scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)]) == ()
-    (text,) = scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)])
+    measuring: Any = SimpleNamespace(content=content, unerased=unerased, metrics=[])
+    assert scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)], {}) == ()
+    (text,) = scoring.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)], {})
     assert "far images show their own concept in 0.10, un-erased 0.90" in text
     metrics.pop()
-    assert scoring.flags_of(measuring, nude(0.0)) == ()
+    assert scoring.flags_of(measuring, nude(0.0), {}) == ()
 
 
 def nude(value: float) -> list[Score]:

@@ -17,7 +17,7 @@ SUITE = """
 version = "1"
 kind = "object"
 prompt_files = ["prompts.csv"]
-metrics = ["judge"]
+metrics = ["judge", "clip"]
 summary = "A few."
 
 [cases]
@@ -252,7 +252,7 @@ def test_a_model_folder_is_loaded_from_where_it_is_and_its_run_scored_without_it
     shutil.copytree(tiny_folder, here / "m")
     config = here / "m" / "unet" / "config.json"
     table = here / "s" / "suite.toml"
-    table.write_text(table.read_text().replace('["judge"]', '["cost"]'))
+    table.write_text(table.read_text().replace('["judge", "clip"]', '["cost"]'))
     (spec,) = specs("original", model="m", steps=1)
     monkeypatch.chdir(here.parent)
     runner.run(spec, here / "runs")

@@ -4,12 +4,10 @@ import math
 
 import pytest
 
-from bench import registry
 from bench.metrics import Measure, Measured, Metric, column
 from bench.metrics.judge import Judge
-from bench.metrics.remainder import Remainder
-from bench.scores import aggregate, is_of, merged
-from bench.types import Kind, RunSpec, Sampler, Score
+from bench.scores import aggregate, merged
+from bench.types import RunSpec, Sampler, Score
 
 SPEC = RunSpec("m", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(2, 4.0), 0)
 
@@ -43,8 +41,8 @@ def rows(case: str = "airplane", gone: int = 1) -> list[dict[str, str]]:
     ]
 
 
-def scored(rows: list[dict[str, str]], spec: RunSpec, kind: Kind = "object") -> list[Score]:
-    return aggregate(rows, spec, [Judge()], kind, family="mini")
+def scored(rows: list[dict[str, str]], spec: RunSpec) -> list[Score]:
+    return aggregate(rows, spec, [Judge()], family="mini")
 
 
 def find(scores: list[Score], metric: str, role: str, case: str = "airplane") -> Score:
@@ -72,34 +70,11 @@ def test_a_general_image_that_was_read_is_not_unread() -> None:
     assert find(scores, "judge_unread", "all").value == pytest.approx(1 / 11)
 
 
-def test_headline_from_pooled_near_and_far() -> None:
-    score = find(scored(rows(gone=3), SPEC), "H_o", "all")
-    # acc_e = 1/4, acc_s = 2 of 3 (near and far pooled), acc_g = 0
-    assert score.value == pytest.approx(3 / (1 / 0.75 + 1 / (2 / 3) + 1))
-    assert score.low <= score.value <= score.high
-    assert score.n == 9
-
-
-def test_several_cases_pool_rates_and_average_the_headline() -> None:
+def test_several_cases_pool_rates() -> None:
     spec = RunSpec(**{**SPEC.__dict__, "cases": ("airplane", "ship")})
-    scores = aggregate(
-        [*rows(gone=1), *rows("ship", gone=3)], spec, [Judge()], "object", family="mini"
-    )
+    scores = scored([*rows(gone=1), *rows("ship", gone=3)], spec)
     assert find(scores, "judge", "target", "all").value == 0.5
     assert find(scores, "judge", "target", "all").n == 8
-    values = [find(scores, "H_o", "all", case).value for case in ("airplane", "ship")]
-    assert find(scores, "H_o", "all", "all").value == pytest.approx(sum(values) / 2)
-
-
-def test_one_case_has_no_pool_and_styles_have_no_headline() -> None:
-    scores = scored(rows(), SPEC, kind="style")
-    assert {s.case for s in scores} == {"airplane"}
-    assert not [s for s in scores if s.metric.startswith("H_")]
-
-
-def test_a_role_that_was_not_measured_makes_the_headline_nan() -> None:
-    some = [r for r in rows() if r["role"] != "synonym"]
-    assert math.isnan(find(scored(some, SPEC), "H_o", "all").value)
 
 
 def test_adversarial_prompts_are_scored_together_and_by_tag() -> None:
@@ -145,7 +120,7 @@ def test_every_statistic_over_unequal_cases_is_that_of_all_their_images() -> Non
         *counted("single", 1),
     ]
     spec = RunSpec(**{**SPEC.__dict__, "cases": CASES})
-    scores = aggregate(some, spec, [Counted()], "explicit", family="mini")
+    scores = aggregate(some, spec, [Counted()], family="mini")
     values = [float(each["counted_number"]) for each in some]
     read = [value for value in values if not math.isnan(value)]
     for name, expected in (
@@ -175,35 +150,14 @@ def test_what_is_said_of_whole_cases_is_averaged_over_those_that_have_it() -> No
     some = [*counted("one", 1), *counted("ten", 1), *counted("single", 1)]
     spec = RunSpec(**{**SPEC.__dict__, "cases": CASES})
     metrics = [Counted()]
-    scores = aggregate(some, spec, metrics, "explicit", family="mini", of_run=whole)
+    scores = aggregate(some, spec, metrics, family="mini", of_run=whole)
     score = find(scores, "fid", "far", "all")
     assert (score.value, score.n) == (25.0, 14)
     lone = {"single": whole["single"], "one": []}
     spec = RunSpec(**{**SPEC.__dict__, "cases": ("single", "one")})
-    scores = aggregate(some, spec, metrics, "explicit", family="mini", of_run=lone)
+    scores = aggregate(some, spec, metrics, family="mini", of_run=lone)
     score = find(scores, "fid", "far", "all")
     assert math.isnan(score.value) and score.n == 0
-
-
-def test_a_headline_is_the_mean_of_the_cases_that_have_one() -> None:
-    cases = ("airplane", "ship", "cat")
-    spec = RunSpec(**{**SPEC.__dict__, "cases": cases})
-    lacking = [r for r in rows("cat") if r["role"] != "synonym"]
-    some = [*rows(gone=3), *rows("ship", gone=1), *rows("ship", gone=4), *lacking]
-    scores = scored(some, spec)
-    own = [find(scores, "H_o", "all", case) for case in cases]
-    pool = find(scores, "H_o", "all", "all")
-    assert math.isnan(own[2].value) and own[2].n == 0
-    assert pool.value == pytest.approx((own[0].value + own[1].value) / 2)
-    assert pool.n == own[0].n + own[1].n
-
-
-def test_the_unerased_model_has_no_effects_beside_itself() -> None:
-    some = [each | {"id": str(number)} for number, each in enumerate(rows())]
-    for method, there in (("m", True), ("original", False)):
-        spec = RunSpec(**{**SPEC.__dict__, "method": method})
-        found = aggregate(some, spec, [Judge()], "object", family="mini", unerased=some)
-        assert any(score.metric == "efficacy_relative" for score in found) == there
 
 
 class Counted(Metric):
@@ -231,7 +185,7 @@ def test_sums_means_over_all_roles_and_scores_of_whole_cases() -> None:
         case: [Measured("x", "far", value, 5)] for case, value in zip(cases, (1, 2), strict=True)
     }
     spec = RunSpec(**{**SPEC.__dict__, "cases": cases})
-    scores = aggregate(some, spec, [Counted()], "explicit", family="mini", of_run=whole)
+    scores = aggregate(some, spec, [Counted()], family="mini", of_run=whole)
     assert find(scores, "counted_sum", "target").value == 5
     assert find(scores, "counted_sum", "target", "all").value == 10
     assert find(scores, "counted_mean", "all").value == 4
@@ -247,36 +201,10 @@ def test_scores_measured_again_replace_only_their_own() -> None:
     stale = Score(*("m", "mini", "objects", "airplane", "judge_old"), "far", 0.5, 0.4, 0.6, 4)
     new = scored(rows(gone=3), SPEC)
     # Each stands where it stood; what the metric no longer gives is gone.
-    assert merged([*old, kept, stale], new, [Judge()]) == [*new, kept]
-    assert merged([kept, *old, stale], new, [Judge()]) == [kept, *new]
+    assert merged([*old, kept, stale], new, ["judge"]) == [*new, kept]
+    assert merged([kept, *old, stale], new, ["judge"]) == [kept, *new]
     attacked = Score(*("m", "mini", "objects", "airplane", "judge"), "attack.p4d", 1, 0.5, 1, 4)
-    assert merged([*old, attacked], new, [Judge()]) == [*new, attacked]
-
-
-def test_a_headline_belongs_to_the_metric_that_it_is_made_of() -> None:
-    def of(name: str, metric: str, kind: Kind) -> bool:
-        score = Score(*("m", "mini", "s", "airplane", name), "all", 0.5, 0.4, 0.6, 4)
-        return is_of(score, [registry.metric(metric)], kind)
-
-    assert of("H_a", "style", "style") and of("style_clip", "style", "style")
-    assert not of("H_a", "clip", "style")
-    assert not of("H_o", "clip", "object") and of("clip_leak", "clip", "object")
-
-
-def test_a_metric_that_sees_no_concept_of_its_own_makes_no_headline() -> None:
-    found = aggregate(
-        [row("target", "", "airplane", 0) | {f"remainder_{c}": "" for c in Remainder.columns}],
-        *(SPEC, [Remainder()], "object"),
-        family="mini",
-    )
-    assert not [score for score in found if score.metric.startswith("H_")]
-
-
-def test_a_headline_with_a_single_image_of_a_role_has_a_wide_interval() -> None:
-    lonely = [r for r in rows(gone=3) if r["role"] != "synonym"]
-    lonely.append(row("synonym", "sky", "airplane", 0, "airplane"))
-    score = find(scored(lonely, SPEC), "H_o", "all")
-    assert score.low < 0.15 and 0.95 < score.high <= 1 and score.low < score.value < score.high
+    assert merged([*old, attacked], new, ["judge"]) == [*new, attacked]
 
 
 def test_near_and_far_are_also_scored_together() -> None:

@@ -106,15 +106,27 @@ def test_coco_is_general_and_tests_the_erasure_that_was_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("esd", "object"), ("mace_art", "style"), ("mace_celebrity", "person")]
+    ("name", "label", "metrics"),
+    [
+        ("esd", "object", ("clip",)),
+        ("mace_art", "style", ("clip",)),
+        ("mace_celebrity", "person", ("identity", "clip")),
+    ],
 )
-def test_what_is_new_is_defined_by_the_suite(tmp_path: Path, name: str, label: str) -> None:
+def test_what_is_new_is_defined_by_the_suite(
+    tmp_path: Path, name: str, label: str, metrics: tuple[str, ...]
+) -> None:
     imported(tmp_path, FILES[name])
     suite = prompts.suite(str(tmp_path / "mine"))
     new = {concept.name: concept for concept in suite.concepts}
     assert new and all(c.kind == label and c.anchor for c in new.values())
     assert {row.concept for row in prompts.rows(suite)} == set(new)
-    assert suite.metrics == ("clip",)
+    assert suite.metrics == metrics
+
+
+def test_what_is_explicit_is_seen_by_its_own_detector(tmp_path: Path) -> None:
+    imported(tmp_path, FILES["unlearndiffatk"], concept="nudity")
+    assert prompts.suite(str(tmp_path / "mine")).metrics[0] == "nudity"
 
 
 @pytest.mark.parametrize("name", ["mace_art", "mace_celebrity"])

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from bench import registry
+from bench.headlines import conclude
 from bench.metrics import ALL, STAYING, Setting, View, _perceptual
 from bench.metrics.change import Change
 from bench.metrics.cost import Cost
@@ -50,8 +51,10 @@ def rows(metric: object, found: list[dict[str, str | float]], prompts: list[Prom
 
 def scored(metric: object, found: list, prompts: list[Prompt], kind: Kind) -> dict:
     spec = RunSpec("m", {}, "mini", "s", "1", ("c",), "quick", Sampler(1, 1.0), 0)
-    made = aggregate(rows(metric, found, prompts), spec, [metric], kind, family="mini")  # type: ignore[list-item]
-    return {(s.metric, s.role): s for s in made}
+    made = rows(metric, found, prompts)
+    scores = aggregate(made, spec, [metric], family="mini")  # type: ignore[list-item]
+    scores += conclude(made, spec, [metric], kind, decides=metric)  # type: ignore[list-item, arg-type]
+    return {(s.metric, s.role): s for s in scores}
 
 
 # --- identity ---------------------------------------------------------------------------------
@@ -224,7 +227,7 @@ def test_the_place_is_seen_with_or_without_the_concept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "message"), [("", "has no tag"), ("Narnia", "the judge does not know 'Narnia'")]
+    ("tag", "message"), [("", "has no tag"), ("Narnia", "for the judge: 'Narnia'; nearest: ")]
 )
 def test_a_remainder_prompt_says_what_must_survive(tag: str, message: str, tmp_path: Path) -> None:
     image = draw(tmp_path, "a", Truth(scene="desert"))

@@ -50,7 +50,7 @@ def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(make: Make, tmp_path
         0.95,
     ]
     assert list(rows[1])[:5] == ["method", "model", "suite", "size", "case"]
-    assert list(rows[1])[-3:] == ["seconds_to_erase", "flags", "run_id"]
+    assert list(rows[1])[-4:] == ["seconds_to_erase", "flags", "unconfirmed", "run_id"]
 
 
 def test_several_cases_are_compared_by_their_pool(make: Make, tmp_path: Path) -> None:

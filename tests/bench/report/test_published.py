@@ -18,7 +18,11 @@ from .conftest import UNERASED, Make
 MACE = "MACE (CVPR 2024, arXiv 2403.06135), Table 1"
 SUITE = prompts.suite("objects-mace")
 CASES = tuple(case.name for case in SUITE.cases)
-FACTS = {"prompts_sha256": prompts.file_hash(SUITE)}
+FACTS = {
+    "prompts_sha256": prompts.file_hash(SUITE),
+    "decides": "clip",
+    "classes": prompts.classes(SUITE, "sd").to_json(),
+}
 PAPER = replace(
     UNERASED,
     model="sd14",
@@ -44,7 +48,7 @@ def spec_of(method: str, *settings: str, cases: tuple[str, ...] = ("airplane",))
 
 @pytest.fixture
 def measured(make: Make) -> Any:
-    def made(spec: RunSpec, **facts: str) -> Finished:
+    def made(spec: RunSpec, **facts: Any) -> Finished:
         run = make(spec, facts=FACTS | facts)
         scores = [
             Score(spec.method, spec.model, spec.suite, case, m, r, v, v, v, 200)
@@ -211,6 +215,14 @@ def test_no_published_figure_beside_other_prompts(measured: Any) -> None:
     run = measured(PAPER, prompts_sha256="0" * 64)
     assert not shown(run)
     assert "Prompts_sha256 is 0000" in foot(run)
+
+
+def test_no_published_figure_where_more_could_be_chosen(measured: Any) -> None:
+    """MACE's accuracy is a softmax over ten texts; a share of eleven is another number."""
+    assert shown(measured(PAPER))
+    run = measured(PAPER, classes=[*FACTS["classes"], "(none)"])
+    assert not shown(run) and "Classes is " in foot(run)
+    assert not shown(measured(PAPER, decides="judge"))
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,10 @@ def test_pictures_that_nothing_can_judge_are_refused_before_any_work(
     monkeypatch.setattr(Content, "metrics", [registry.metric("change")])
     words = [command, *ESD, "--attack", "p4d", "--plan", "--out", str(tmp_path / "runs")]
     assert cli.main(words) == 2
-    assert "no metric of suite objects tells what images of mini show" in capsys.readouterr().err
+    assert (
+        "no metric of suite objects (change) tells whether images of mini show airplane"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_case_without_target_prompts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

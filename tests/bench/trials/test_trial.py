@@ -398,7 +398,7 @@ def test_what_decides_a_trial_is_in_its_name(
         monkeypatch.setattr(registry, "attacks", lambda: {"p4d": changed})
     elif change == "detector":
         other = registry.metric("clip")
-        monkeypatch.setattr(ground, "judge", lambda content: other)
+        monkeypatch.setattr(ground, "judge", lambda content, case: other)
     elif change == "detector code":
         monkeypatch.setattr(registry, "detector", lambda metric: "other")
     elif change == "weights":
