@@ -73,8 +73,8 @@ class Trial:
             return finished
         ground = self.ground
         rows = self.folder.read([row.id for row in ground.counted]) or self._blank()
-        # Where the un-erased model shows the concept for no prompt, nothing can come back.
-        for number, batch in enumerate(self._batches() if ground.usable else ()):
+        # No batch where the un-erased model shows the concept for no prompt: none can come back.
+        for number, batch in enumerate(self._batches()):
             if not rows[batch[0]]["found"]:
                 self._search(number, batch, rows)
             if not rows[batch[0]]["after"]:

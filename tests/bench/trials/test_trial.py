@@ -15,8 +15,10 @@ from safetensors.torch import load_file
 from bench import cli, pipelines, prompts, provenance, registry
 from bench.attacks import Budget
 from bench.attacks.speaking import Speaking
+from bench.content import Content
 from bench.edits import apply_edit
 from bench.generate import generate
+from bench.metrics import Setting
 from bench.stats import wilson
 from bench.store import read_rows
 from bench.trials import attack, ground, trial, unattacked
@@ -379,9 +381,14 @@ def test_no_two_scores_are_called_alike(bench: Bench) -> None:
     assert len(set(roles)) == 4
 
 
+def more_classes(setting: Setting) -> Setting:
+    """Return the setting with one more concept to choose from."""
+    return replace(setting, classes=(*setting.classes, prompts.concepts()["ship"]))
+
+
 @pytest.mark.parametrize(
     "change",
-    ["options", "version", "detector", "detector code", "weights", "code", "concepts", "budget"],
+    ["options", "version", "detector", "detector code", "weights", "code", "classes", "budget"],
 )
 def test_what_decides_a_trial_is_in_its_name(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, change: str
@@ -389,7 +396,6 @@ def test_what_decides_a_trial_is_in_its_name(
     bench.attack("p4d")
     more: dict[str, Any] = {}
     entry = registry.attacks()["p4d"]
-    known = prompts.concepts()
     if change == "options":
         more = {"steps": 3}
     elif change == "version":
@@ -405,15 +411,13 @@ def test_what_decides_a_trial_is_in_its_name(
         monkeypatch.setattr(provenance, "weights_hash", lambda model: "other")
     elif change == "code":
         monkeypatch.setattr(ground, "code", lambda: "other")
-    elif change == "concepts":
-        known = known | {"ship": replace(known["ship"], synonyms=("boat",))}
-        monkeypatch.setattr(prompts, "concepts", lambda: known)
+    elif change == "classes":
+        plain = Content.setting
+        monkeypatch.setattr(Content, "setting", lambda *given: more_classes(plain(*given)))
     elif change == "budget":
         monkeypatch.setitem(trials.BUDGETS, "quick", Budget(4, 3, 4))  # type: ignore[arg-type]
     bench.attack("p4d", **more)
-    # Other concepts are another suite, and so another run as well.
-    names = [path.name for path in bench.out.glob("Halver-*/attacks/airplane/p4d-quick-*")]
-    assert len(set(names)) == len(names) == 2
+    assert len(bench.trials("p4d")) == 2
 
 
 @pytest.mark.parametrize("field", ["sampler", "seed", "options", "model"])
