@@ -77,6 +77,30 @@ def ddim(pipe: Any, steps: int) -> Any:
     return scheduler
 
 
+def in_bucket(scheduler: Any, timesteps: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a timestep from the equal part of the schedule that each step of a grid stands for.
+
+    Of S steps over T timesteps, the k-th from the end stands for [k T / S, (k + 1) T / S). Source:
+    ESD's 2023 script.
+
+    Args:
+        scheduler: Its grid has the timesteps.
+        timesteps: (n,).
+        generator: Source of all randomness, on the CPU.
+
+    Returns:
+        (n,), int64.
+    """
+    grid = scheduler.timesteps.cpu()
+    width = int(scheduler.config.num_train_timesteps) / len(grid)
+    later = (grid[None] < timesteps.cpu()[:, None]).sum(1)
+    drawn = [
+        int(torch.randint(round(k * width), round((k + 1) * width), (1,), generator=generator))
+        for k in later.tolist()
+    ]
+    return torch.tensor(drawn, device=timesteps.device)
+
+
 def trajectories(
     pipe: Any,
     rows: Tensor,

@@ -5,9 +5,8 @@ Facts on paper and code: rohitgandikota/erasing at 25613d2 (2025), and the CompV
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,22 +15,16 @@ from torch import Tensor
 from bench import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
 from methods import _noise, _tokens, _training, _unet
+from methods._conventions import (
+    PUBLISHED,
+    TRAINED,
+    Convention,
+    Published,
+    TrainMethod,
+    selected,
+)
 
-Convention = Literal["paper", "code2025"]
-PUBLISHED: dict[Convention, tuple[int, float, float]] = {
-    "paper": (1000, 1e-5, 1.0),
-    "code2025": (200, 5e-5, 2.0),
-}
-"""Steps, learning rate and negative guidance of each convention's publication."""
-
-
-RULES = {
-    "x": r"attn2",
-    "x_strict": r"attn2\.to_[kv]$",
-    "u": r"^(?!.*attn2)",
-    "all": r"",
-}
-"""What the module's name must match for each train method."""
+__all__ = ["Esd", "selected", "target"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,8 @@ class Esd(Eraser):
         "mini": {
             "steps": 300,
             "learning_rate": 1e-3,
+            "train_method": "x",
+            "timesteps": "grid",
             "negative_guidance": 3.0,
             "refresh": 0,
             "trajectory_steps": 20,
@@ -55,6 +50,8 @@ class Esd(Eraser):
             "steps": 1000,
             "learning_rate": 1e-5,
             "pool": 1,
+            "sampled_by": "student",
+            "timesteps": "bucket",
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
@@ -62,12 +59,13 @@ class Esd(Eraser):
         "objects-mace": "the 2023 script's defaults, as MACE's table 1 has them for ESD-u",
     }
 
-    train_method: Literal["x", "x_strict", "u", "all"] = "x"
-    """Linear and convolution layers that learn: x, cross-attention (paper: styles, single prompts);
-    x_strict, its keys and values; u, all but cross-attention (paper: objects, nudity); all."""
+    train_method: Literal["x", "x_strict", "u", "all"] | None = None
+    """What learns: x, cross-attention; x_strict, its keys and values; u, all but cross-attention;
+    all. Layers and norms as in the convention's code. None is the paper's by the first concept's
+    kind: u for objects and explicit content, x for styles; x for persons (authors' advice)."""
     convention: Literal["paper", "code2025"] = "paper"
-    """Base of the target: the unconditional prediction (paper equation), or the conditional one
-    (2025 code), where a negative guidance of 2 equals 1 in the paper's."""
+    """Base of the target: the unconditional prediction (paper equation, 2023 script), or the
+    conditional one (2025 code), where a negative guidance of 2 equals 1 in the paper's."""
     negative_guidance: float | None = None
     """Strength of the push, eta, a factor; none is what was published, 1 for paper and 2 for
     code2025."""
@@ -84,6 +82,12 @@ class Esd(Eraser):
     refresh: int = 200
     """Training steps after which the pool is denoised anew; 0 never (ours: with a pool of 8, a
     seventh of the codes' U-Net evaluations)."""
+    timesteps: Literal["bucket", "grid"] | None = None
+    """Timestep of x_t: uniform among those that its step of the trajectory stands for, or the
+    step's own; none is what was published, bucket for paper and grid for code2025."""
+    sampled_by: Literal["frozen", "student"] = "frozen"
+    """Whose trajectories: the frozen model's (2025 code, and ours for paper, as a pool of them does
+    not age) or the model's in training (2023 script), as it is when they are denoised."""
     batch: int = 1
     """Noisy latents per step; 1 in both codes."""
     trajectory_steps: int = 50
@@ -96,7 +100,7 @@ class Esd(Eraser):
     ) -> Any:
         """Return a pipeline in which the concepts are erased; several take turns at random."""
         self.check(pipe, concepts)
-        steps, rate, guidance = self._published()
+        plan = self._published()
         if not concepts:
             return _unet.replaced(pipe, {})
         generator = torch.Generator().manual_seed(seed)
@@ -106,11 +110,12 @@ class Esd(Eraser):
         if self.erase_from is not None:
             base = pipelines.encode(pipe, [self.erase_from]).expand_as(asked)
         student = _unet.trainable(pipe.unet)
-        weights = selected(student, self.train_method)
+        weights = selected(student, self._trained(concepts), self.convention)
         optimizer = torch.optim.Adam(
-            [weight.requires_grad_(True) for weight in weights.values()], lr=rate
+            [weight.requires_grad_(True) for weight in weights.values()], lr=plan.learning_rate
         )
-        source = _Source(self, pipe, base, null, generator, progress)
+        model = pipelines.with_unet(pipe, student) if self.sampled_by == "student" else pipe
+        source = _Source(self, model, base, null, generator, progress)
 
         def loss_at(step: int) -> Tensor:
             draw = source.draw(step)
@@ -128,20 +133,20 @@ class Esd(Eraser):
             wanted = target(
                 parts[0],
                 parts[1],
-                negative_guidance=guidance,
+                negative_guidance=plan.negative_guidance,
                 convention=self.convention,
                 eps_erase_from=parts[2] if self.erase_from is not None else None,
             )
             made = _noise.predict(student, draw.latents, draw.timesteps, base[draw.prompts])
             return (made - wanted).square().mean()
 
-        _training.fit(optimizer, loss_at, steps, what="fine-tuning", progress=progress)
+        _training.fit(optimizer, loss_at, plan.steps, what="fine-tuning", progress=progress)
         return _unet.replaced(pipe, {name: value.detach() for name, value in weights.items()})
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, models and concepts that cannot be used."""
         _training.at_least_one(
-            steps=self._published()[0],
+            steps=self._published().steps,
             pool=self.pool,
             batch=self.batch,
             trajectory_steps=self.trajectory_steps,
@@ -151,13 +156,14 @@ class Esd(Eraser):
         _noise.check(pipe)
         _tokens.check(pipe, concepts)
 
-    def _published(self) -> tuple[int, float, float]:
-        steps, rate, guidance = PUBLISHED[self.convention]
-        return (
-            steps if self.steps is None else self.steps,
-            rate if self.learning_rate is None else self.learning_rate,
-            guidance if self.negative_guidance is None else self.negative_guidance,
-        )
+    def _published(self) -> Published:
+        """Fill in what the options leave open."""
+        own = {field.name: getattr(self, field.name) for field in fields(Published)}
+        given = {name: value for name, value in own.items() if value is not None}
+        return replace(PUBLISHED[self.convention], **given)
+
+    def _trained(self, concepts: Sequence[Concept]) -> TrainMethod:
+        return self.train_method or TRAINED[concepts[0].kind]
 
 
 class _Source:
@@ -175,8 +181,16 @@ class _Source:
         self.options, self.pipe, self.rows, self.null = options, pipe, rows, null
         self.generator, self.progress = generator, progress
         self.pool: _noise.Pool | None = None
+        self.grid = _noise.ddim(pipe, options.trajectory_steps)
 
     def draw(self, step: int) -> _noise.Draw:
+        """Draw the noisy latents of a training step."""
+        draw = self._drawn(step)
+        if self.options._published().timesteps == "grid":
+            return draw
+        return replace(draw, timesteps=_noise.in_bucket(self.grid, draw.timesteps, self.generator))
+
+    def _drawn(self, step: int) -> _noise.Draw:
         options = self.options
         if options.pool == 1:
             return self._fresh()
@@ -214,20 +228,6 @@ class _Source:
             stop=stop,
             progress=progress,
         )
-
-
-def selected(unet: Any, train_method: str) -> dict[str, torch.nn.Parameter]:
-    """Return the parameters that a train method trains, by name; norms never learn.
-
-    Source: the 2025 code's rules, by module class and name.
-    """
-    kinds = (torch.nn.Linear, torch.nn.Conv2d)
-    return {
-        f"{name}.{part}": parameter
-        for name, module in unet.named_modules()
-        if isinstance(module, kinds) and re.search(RULES[train_method], name)
-        for part, parameter in module.named_parameters(recurse=False)
-    }
 
 
 def target(

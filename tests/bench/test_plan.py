@@ -158,6 +158,7 @@ PUBLISHED: dict[str, dict[str, object]] = {
     "esd": {
         **{"train_method": "u", "convention": "paper", "pool": 1, "batch": 1, "erase_from": None},
         **{"negative_guidance": 1.0, "steps": 1000, "learning_rate": 1e-5},
+        **{"sampled_by": "student", "timesteps": "bucket"},
         **{"trajectory_steps": 50, "trajectory_guidance": 3.0},
     },
     "uce": {
