@@ -18,8 +18,20 @@ from bench.types import Concept, Eraser, InputError, Option, Progress, silent
 from methods import _closed_form, _tokens, _unet
 
 EXPANSIONS = {
-    "style": ("a work in the style of {}", "{} art", "made in the manner of {}", "a piece by {}"),
-    "object": ("an image of {}", "a photo of {}", "a portrait of {}", "a picture of {}"),
+    "style": (
+        "a work in the style of {}",
+        "{} art",
+        "made in the manner of {}",
+        "a piece by {}",
+        "a canvas by {}",
+    ),
+    "object": (
+        "an image of {}",
+        "a photo of {}",
+        "a portrait of {}",
+        "a picture of {}",
+        "a drawing of {}",
+    ),
 }
 
 
@@ -57,7 +69,7 @@ class Uce(Eraser):
     lamb: float = 0.5
     """Pull towards the original weights, lambda (both codes)."""
     expand_prompts: bool = False
-    """Also edit the concepts within four short templates of our wording (2025 code: five of its
+    """Also edit the concepts within five short templates of our wording (2025 code: five of its
     own, off by default)."""
 
     def erase(
