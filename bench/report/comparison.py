@@ -91,7 +91,9 @@ def _row(group: Group, run: Finished) -> dict[str, object]:
         "method": spec.method_name,
         "model": spec.model,
         "suite": spec.suite,
+        "suite_version": spec.suite_version,
         "size": spec.size,
+        "precision": spec.precision,
         "case": group.case,
     }
     for score in run.record.scores:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors.torch import save_file
 
-from bench import cli, frames, plan, prompts, registry, runner, scoring, store
+from bench import cli, folders, frames, plan, prompts, registry, runner, scoring, store
+from bench.content import Content
 from bench.types import InputError, RunSpec
 
 SUITE = """
@@ -36,7 +38,9 @@ b-0,bird,target,a photo of a bird,3
 s-0,ship,target,a photo of a ship,4
 """
 METHOD = '''
+from dataclasses import dataclass
 from bench.types import Eraser, silent
+@dataclass(frozen=True)
 class Mine(Eraser):
     """Erases nothing."""
     paper = "none"
@@ -183,8 +187,6 @@ def test_images_are_measured_by_the_suite_that_they_were_drawn_from(
 
 def test_a_built_in_suite_is_kept_as_well(tmp_path: Path) -> None:
     (spec,) = plan.specs(["original"], model="sd14", suite="people", size="smoke")
-    from bench import folders
-
     folder, resumed = folders.opened(spec, tmp_path)
     own = prompts.suite(str(folder.suite_path))
     assert (own.name, own.version, resumed) == (spec.suite, spec.suite_version, False)
@@ -193,6 +195,18 @@ def test_a_built_in_suite_is_kept_as_well(tmp_path: Path) -> None:
         for size in theirs.sizes:
             assert prompts.select(own, case, size, "sd") == prompts.select(theirs, case, size, "sd")
     assert folders.opened(spec, tmp_path)[1] is False
+
+
+def test_a_run_keeps_the_concepts_as_they_were(
+    moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = the(moved, "uce")
+    concepts = prompts.concepts()
+    later = {name: replace(each, anchor="a cloud", near=()) for name, each in concepts.items()}
+    monkeypatch.setattr(prompts, "concepts", lambda: later)
+    content = Content(folder.read_record().spec)
+    assert prompts.known_concepts(content.suite)["airplane"] == concepts["airplane"]
+    assert [row.role for row in content.prompts["airplane"]] == ["target", "target", "near", "far"]
 
 
 def test_a_copy_that_was_changed_or_is_gone_is_named(moved: Path) -> None:
@@ -207,8 +221,6 @@ def test_a_copy_that_was_changed_or_is_gone_is_named(moved: Path) -> None:
 
 
 def test_prompt_files_of_one_name_or_outside_the_folder_are_kept_apart(here: Path) -> None:
-    from bench import folders
-
     table = here / "s" / "suite.toml"
     table.write_text(SUITE.replace('["prompts.csv"]', '["prompts.csv", "../more/prompts.csv"]'))
     (here / "more").mkdir()
@@ -249,18 +261,20 @@ def test_a_model_folder_is_its_weights(
 def test_a_model_folder_is_loaded_from_where_it_is_and_its_run_scored_without_it(
     here: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(tiny_folder, here / "m")
-    config = here / "m" / "unet" / "config.json"
+    shutil.copytree(tiny_folder, here / "xl")
+    config = here / "xl" / "unet" / "config.json"
     table = here / "s" / "suite.toml"
     table.write_text(table.read_text().replace('["judge", "clip"]', '["cost"]'))
-    (spec,) = specs("original", model="m", steps=1)
+    (spec,) = specs("original", model="xl", steps=1)
     monkeypatch.chdir(here.parent)
     runner.run(spec, here / "runs")
     assert config.exists()
-    shutil.rmtree(here / "m")
+    shutil.rmtree(here / "xl")
     record = scoring.score_again(store.RunFolder(here / "runs", spec.run_id), ["cost"])
+    # The name alone would say SDXL.
+    assert Content(record.spec).family == "sd"
     assert record.spec.family == spec.family == "sd"
-    assert record.provenance["places"]["model"] == str(here / "m")
+    assert record.provenance["places"]["model"] == str(here / "xl")
 
 
 def test_a_hub_id_and_the_packages_name_for_it_are_one_model(here: Path) -> None:
@@ -280,6 +294,11 @@ def test_a_method_from_outside_is_its_code(here: Path) -> None:
     assert run_id("same/mine.py:Mine") == own != run_id("other/mine.py:Mine")
     twice = plan.specs(["mine.py:Mine", "./mine.py:Mine"], model="mini", suite="s", size="tiny")
     assert [spec.method for spec in twice] == ["original", "mine.py:Mine"]
+    # The un-erased model's run beside it has nothing of the method.
+    original = Content(twice[1]).original
+    assert original == twice[0]
+    assert type(registry.eraser(twice[1])).__name__ == "Mine"
+    assert type(registry.eraser(original)).__name__ == "Original"
 
 
 @pytest.fixture
@@ -324,17 +343,11 @@ def test_a_checkpoint_is_loaded_from_where_it_is(
     from bench.edits import read_header
 
     edit("e.safetensors", 2.0)
-    unerased, spec = specs("checkpoint", settings=["path=./e.safetensors"])
+    spec = specs("checkpoint", settings=["path=./e.safetensors"])[-1]
     monkeypatch.chdir(here.parent)
     folder = runner.erase(spec, here / "runs")
     names, _ = read_header(folder.edit_path("airplane"))
     assert len(names) == 1
-    # The un-erased model's run beside it has nothing of the method.
-    from bench.content import Content
-
-    original = Content(spec).original
-    assert original == unerased
-    assert type(registry.eraser(original)).__name__ == "Original"
 
 
 def test_verdicts_from_elsewhere_are_recorded_by_what_they_say(here: Path) -> None:

@@ -49,7 +49,9 @@ def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(make: Make, tmp_path
         0.01,
         0.95,
     ]
-    assert list(rows[1])[:5] == ["method", "model", "suite", "size", "case"]
+    assert list(rows[1])[:7] == [
+        *("method", "model", "suite", "suite_version", "size", "precision", "case"),
+    ]
     assert list(rows[1])[-4:] == ["seconds_to_erase", "flags", "unconfirmed", "run_id"]
 
 
