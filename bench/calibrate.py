@@ -149,7 +149,8 @@ def _read(
         seen = [str(v["label"]) if v["label"] in names else "" for v in verdicts]
         confidences = [float(v[CONFIDENCE]) for v in verdicts]
         labels.append(seen)
-        readings.append(calibration.read(metric.name, metric.detector, truths, seen, confidences))
+        detector, choices = registry.detector(metric), [concept.name for concept in classes]
+        readings.append(calibration.read(metric.name, detector, choices, truths, seen, confidences))
     shown = [number for number, truth in enumerate(truths) if truth]
     kappa = None
     if len(labels) > 1:

@@ -1,16 +1,22 @@
-"""What detectors make of pictures whose content is known: accuracy, confusion, confidence; pure."""
+"""What detectors make of pictures whose content is known, and rates corrected by it; pure."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bench import stats
+import numpy as np
+
+from bench import propagation, stats
+from bench.stats import SHARE, Floats, Interval
 
 BINS = 15
 """Bins of confidence of the expected calibration error."""
+NUMBERS = ("accuracy", "error", "invented")
+"""Fields that are NaN where nothing was read, which JSON has no word for."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +25,89 @@ class Reading:
 
     metric: str
     detector: str
+    """The network and the version of the code that looked, as `bench.registry.detector` has it."""
+    choices: tuple[str, ...]
+    """The concepts it could choose from, "" for none of them."""
     n: int
     """Pictures that show a concept."""
-    accuracy: stats.Interval
+    accuracy: Interval
     """Share of these whose top-1 label is their concept."""
     error: float
     """Expected calibration error of the top-1 confidence, over 15 bins."""
     empty: int
     """Pictures that show no concept of the kind."""
-    invented: stats.Interval
+    invented: Interval
     """Share of these in which a concept is seen all the same; 1 for one that has to choose."""
     confusion: Mapping[str, Mapping[str, int]]
     """Pictures by what they show and what was seen; "" is no concept."""
+
+    @property
+    def concepts(self) -> frozenset[str]:
+        """The concepts that its pictures show."""
+        return frozenset(self.confusion) - {""}
+
+    def seen(self, concept: str, *, shown: bool) -> tuple[int, int]:
+        """Return how many pictures it read as a concept, and of how many.
+
+        Args:
+            concept: Its name.
+            shown: Of the pictures that show it, or of those of other concepts and of none.
+        """
+        rows = [counts for truth, counts in self.confusion.items() if (truth == concept) == shown]
+        return sum(row.get(concept, 0) for row in rows), sum(sum(row.values()) for row in rows)
+
+    def corrected(self, cases: Sequence[Sequence[tuple[str, float]]], *, seed: int) -> Interval:
+        """Return the share of images that truly show their concept, with its 95 % interval.
+
+        (p - f) / (s - f) within [0, 1], where p is the share in which the detector sees it, s its
+        sensitivity and f its share of false positives, both weighed by the images of each concept.
+        The interval carries what is uncertain of all three. Source: Rogan and Gladen, Am. J.
+        Epidemiol. 107 (1978), equation 3; the interval is `propagation.melded`.
+
+        Args:
+            cases: For each case, concept and value (1 where the detector sees it, NaN where it
+                could not look) of each image.
+            seed: Of the draws.
+
+        Returns:
+            NaN without images, for a concept that the calibration does not have, and where s <= f,
+            so that nothing can be told.
+        """
+        read = [[each for each in case if not math.isnan(each[1])] for case in cases]
+        clusters = [np.array([value for _, value in case]) for case in read]
+        weights = Counter(concept for case in read for concept, _ in case)
+        n = weights.total()
+        errors = [
+            (w / n, self.seen(c, shown=True), self.seen(c, shown=False)) for c, w in weights.items()
+        ]
+        if not errors or not all(yes[1] and no[1] for _, yes, no in errors):
+            return stats.NAN3
+        rng = np.random.default_rng(seed)
+        rate = float(np.concatenate(clusters).mean())
+        sensitivity, false = (
+            sum(each[0] * each[side][0] / each[side][1] for each in errors) for side in (1, 2)
+        )
+        if sensitivity <= false:
+            return stats.NAN3
+        pairs = [propagation.rates(rate, stats.effective(clusters), rng)]
+        for side in (1, 2):
+            drawn = [
+                (w * end for end in propagation.rates(hits / size, size, rng))
+                for w, (hits, size) in ((each[0], each[side]) for each in errors)
+            ]
+            low, high = (np.sum(ends, axis=0) for ends in zip(*drawn, strict=True))
+            pairs.append((low, high))
+        low, high = propagation.melded(_rogan_gladen, pairs, unknown=SHARE)
+        value = float(_rogan_gladen(*(np.array([each]) for each in (rate, sensitivity, false)))[0])
+        return value, min(low, value), max(high, value)
+
+
+def _rogan_gladen(rate: Floats, sensitivity: Floats, false: Floats) -> Floats:
+    """Return the true rate; NaN where the detector tells nothing."""
+    told = sensitivity - false
+    with np.errstate(divide="ignore", invalid="ignore"):
+        true = np.clip((rate - false) / told, 0, 1)
+    return np.asarray(np.where(told > 0, true, np.nan))
 
 
 @dataclass(frozen=True)
@@ -43,20 +120,33 @@ class Calibration:
     """What the pictures are."""
     readings: tuple[Reading, ...]
     kappa: float | None
-    """Cohen's kappa between the first two detectors on pictures that show a concept."""
+    """Cohen's kappa between the first two detectors on pictures that show a concept; None where
+    there is only one, or nothing to agree on."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-serialisable data."""
-        return asdict(self)
+        data = asdict(self)
+        for reading in data["readings"]:
+            reading |= {name: _written(reading[name]) for name in NUMBERS}
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
         """Rebuild it from `to_json`."""
         readings = tuple(
-            Reading(**{**r, "accuracy": tuple(r["accuracy"]), "invented": tuple(r["invented"])})
-            for r in data["readings"]
+            Reading(
+                **{**reading, "choices": tuple(reading["choices"])}
+                | {name: _read(reading[name]) for name in NUMBERS}
+            )
+            for reading in data["readings"]
         )
         return cls(**{**data, "readings": readings})
+
+    def only(self, metrics: Collection[str]) -> Calibration:
+        """Return what it says of some metrics alone."""
+        some = tuple(reading for reading in self.readings if reading.metric in metrics)
+        both = some[:2] == self.readings[:2]
+        return replace(self, readings=some, kappa=self.kappa if both else None)
 
     def note(self) -> str:
         """Return one sentence for the foot of a table."""
@@ -69,9 +159,22 @@ class Calibration:
         return f"Detectors on {self.source}: {'; '.join(parts)}{agreement}."
 
 
+def _written(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_written(each) for each in value]
+    return None if math.isnan(value) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_read(each) for each in value)
+    return math.nan if value is None else value
+
+
 def read(
     metric: str,
     detector: str,
+    choices: Sequence[str],
     truths: Sequence[str],
     labels: Sequence[str],
     confidences: Sequence[float],
@@ -80,7 +183,8 @@ def read(
 
     Args:
         metric: Its name.
-        detector: What it is.
+        detector: What it is, and its version.
+        choices: What it could choose from, "" for none.
         truths: The concept that each picture shows, "" for none.
         labels: What was seen, "" for none.
         confidences: Probability of what was seen.
@@ -94,6 +198,7 @@ def read(
     return Reading(
         metric=metric,
         detector=detector,
+        choices=tuple(choices),
         n=len(shown),
         accuracy=stats.wilson(sum(right), len(shown)),
         error=calibration_error([c for *_, c in shown], right),
@@ -106,25 +211,31 @@ def read(
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
     """Return the mean distance between confidence and accuracy over 15 bins, weighted by size.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3.
+    NaN without pictures. Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017,
+    equation 3.
     """
+    if not right:
+        return math.nan
     import torch
     from torchmetrics.functional.classification import binary_calibration_error
 
     return float(binary_calibration_error(torch.tensor(confidences), torch.tensor(right), BINS))
 
 
-def kappa(one: Sequence[str], other: Sequence[str]) -> float:
-    """Return Cohen's kappa of two detectors' labels: agreement beyond chance, 1 for full."""
+def kappa(one: Sequence[str], other: Sequence[str]) -> float | None:
+    """Return Cohen's kappa of two detectors' labels: agreement beyond chance, 1 for full.
+
+    None where both always say the same one thing, or nothing, which chance alone would give.
+    """
+    names = sorted({*one, *other})
+    if len(names) < 2:
+        return None
     import torch
     from torchmetrics.functional.classification import multiclass_cohen_kappa
 
-    names = sorted({*one, *other})
     first, second = (torch.tensor([names.index(name) for name in some]) for some in (one, other))
-    if len(names) == 1:
-        return 1.0
     return float(multiclass_cohen_kappa(first, second, num_classes=len(names)))
 
 
-def _interval(interval: stats.Interval) -> str:
+def _interval(interval: Interval) -> str:
     return f"{interval[0]:.3f} [{interval[1]:.3f}, {interval[2]:.3f}]"

@@ -36,14 +36,22 @@ def _gamma(shape: float, rng: np.random.Generator) -> Floats:
     return rng.standard_gamma(shape if shape > 1e-9 else 0.0, DRAWS)
 
 
-def melded(formula: Formula, pairs: Sequence[Pair]) -> tuple[float, float]:
+def melded(
+    formula: Formula, pairs: Sequence[Pair], unknown: Bounds = (math.nan, math.nan)
+) -> tuple[float, float]:
     """Return the 95 % interval of a formula, monotone in each argument, of what was drawn.
 
     Its lower limit comes from the end of each argument that makes it small, its upper one from the
     other. Source: Fay, Proschan and Brittain, Biometrics 71 (2015), equation 4.
+
+    Args:
+        formula: Vectorised over draws.
+        pairs: Draws of each argument.
+        unknown: What the formula is at least and at most where it is NaN.
     """
     corners = np.stack([np.asarray(formula(*some)) for some in product(*pairs)])
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    least, most = (np.where(np.isnan(corners), end, corners) for end in unknown)
+    low, high = least.min(axis=0), most.max(axis=0)
     return float(np.percentile(low, 2.5)), float(np.percentile(high, 97.5))
 
 

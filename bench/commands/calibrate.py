@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Read the pictures, keep the calibration and print it."""
-    from bench import calibrate, progress, report
+    from bench import calibrate, kept, progress, report
 
     plan = calibrate.plan(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
     with progress.shown(f"calibrating {', '.join(plan.names)}") as advance:
         found = calibrate.run(plan, arguments.device(args.device), advance)
-    path = report.write_calibration(found)
+    path = kept.write(found)
     report.show_calibration(found)
     print(f"kept in {path}")
     return 0

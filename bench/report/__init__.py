@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report.calibrated import show_calibration, write_calibration
+from bench.report.calibrated import show_calibration
 from bench.report.comparison import show, show_scores, write_comparison
 from bench.report.groups import group, groups
 from bench.report.page import page
@@ -15,7 +15,6 @@ __all__ = [
     "show",
     "show_calibration",
     "show_scores",
-    "write_calibration",
     "write_comparison",
     "write_strip",
 ]

@@ -1,41 +1,19 @@
-"""The foot of every table: how far the detectors behind it can be trusted."""
+"""How far the detectors behind a table can be trusted: its foot, and rates corrected by it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import math
 
-from bench import pipelines
+from bench import kept, pipelines
 from bench.calibration import Calibration, Reading
 from bench.confirmation import LOW
-from bench.report.groups import Group
-from bench.report.table import Cell, Table
+from bench.kept import NOTHING
+from bench.report.groups import Column, Group
+from bench.report.table import Cell, Table, lines_of
 from bench.report.terminal import print_table
-from bench.store import csv_bytes, to_json, write_bytes
 from bench.types import InputError
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "reports" / "calibration"
-NOTHING = "nothing"
-"""What a picture shows or a detector sees where there is no concept."""
-
-
-def path(family: str, kind: str) -> Path:
-    """Return where the calibration of a model family and a kind of concept is kept."""
-    return FOLDER / f"{family}-{kind}.json"
-
-
-def write_calibration(calibration: Calibration) -> Path:
-    """Keep a calibration where tables find it, with its confusions as CSV, and return the path."""
-    file = path(calibration.family, calibration.kind)
-    rows = [
-        {"metric": reading.metric, "shows": truth or NOTHING, "seen": seen or NOTHING, "n": n}
-        for reading in calibration.readings
-        for truth, counts in reading.confusion.items()
-        for seen, n in counts.items()
-    ]
-    write_bytes(file.with_suffix(".csv"), csv_bytes(("metric", "shows", "seen", "n"), rows))
-    write_bytes(file, to_json(calibration.to_json()))
-    return file
+NONE = "The detectors were not calibrated for these pictures; `bench calibrate` does it."
 
 
 def confusion(reading: Reading) -> Table:
@@ -64,21 +42,57 @@ def show_calibration(calibration: Calibration) -> None:
     console.print(calibration.note(), highlight=False, markup=False)
 
 
+def corrected(group: Group, metric: str) -> Table | None:
+    """Return the table of a metric's rates corrected for its errors, None where it has none."""
+    main = group.metrics[metric].measures()[0]
+    name = f"{main.name}_corrected"
+    scores = [s for run in group.runs for s in run.record.scores if s.case == group.case]
+    there = [s for s in scores if s.metric == name and s.role in main.roles]
+    if not there:
+        return None
+    columns = [
+        Column(name, role, main.better(role), main.unit)
+        for role in main.roles
+        if any(score.role == role for score in there)
+    ]
+    titles = [column.title(metric).removeprefix("corrected ") for column in columns]
+    title = (
+        f"{metric}, corrected for its own errors: the share of images that truly show the concept, "
+        "with intervals that hold what is uncertain of detector and images"
+    )
+    lost = any(math.isnan(score.value) and score.n for score in there)
+    notes = (f"– : {metric} sees the concept no more often where it is than where it is not.",)
+    lines = tuple(map(tuple, lines_of(group, columns)))
+    return Table(title, ("method", *titles), lines, notes * lost)
+
+
 def notes(group: Group) -> list[str]:
     """Return what is known of the detectors, and of roles that the un-erased model fails."""
-    return [_detectors(group), *_unknown(group)]
+    return [*_detectors(group), *_unknown(group)]
 
 
-def _detectors(group: Group) -> str:
+def _detectors(group: Group) -> list[str]:
     from bench import prompts
 
+    facts = [run.record.provenance for run in group.runs]
+    detectors: dict[str, str] = {}
+    for each in facts:
+        detectors |= {**each.get("detectors", {}), **each.get("scored_again", {})}
     try:
         kind = prompts.suite(group.spec.place("suite")).kind
-        file = path(pipelines.family_of(group.spec), kind)
-        calibration = Calibration.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, InputError):
-        return "The detectors were not calibrated for these pictures; `bench calibrate` does it."
-    return calibration.note()
+    except InputError:
+        return [NONE]
+    rows = group.runs[0].folder.read_per_image()
+    looked = kept.Looked(
+        family=pipelines.family_of(group.spec),
+        kind=kind,
+        detectors={name: detectors[name] for name in group.metrics if name in detectors},
+        concepts={row["concept"] for row in rows} - {""},
+        choices=facts[0].get("classes", ()),
+    )
+    found, problems = kept.holding(looked)
+    known = [found.note()] if found else []
+    return [*known, *problems] or [NONE]
 
 
 def _unknown(group: Group) -> list[str]:

@@ -44,6 +44,10 @@ def page(
         relative = effects(group) if name == group.main and tested else None
         if relative:
             tables.append(relative)
+        # Beside every metric's own table it would be one more to read.
+        truer = calibrated.corrected(group, name) if tested and name in (names[0], metric) else None
+        if truer:
+            tables.append(truer)
         compared = differences(group, name, against) if against and tested else None
         if compared:
             tables.append(compared)

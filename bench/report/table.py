@@ -53,7 +53,7 @@ def scores(group: Group, metric: str) -> Table:
     main = metric == group.main
     columns = group.columns(metric) + (group.headlines() if main else [])
     header = ["method", *(column.title(metric) for column in columns)]
-    lines = _lines(group, columns)
+    lines = lines_of(group, columns)
     if main:
         header.append(f"erase (s) {ARROWS['lower']}")
         for line, run in zip(lines, group.runs, strict=True):
@@ -77,14 +77,14 @@ def effects(group: Group) -> Table | None:
     # Of the un-erased model itself every effect is known by construction.
     lines = [
         tuple(line)
-        for line, run in zip(_lines(group, columns), group.runs, strict=True)
+        for line, run in zip(lines_of(group, columns), group.runs, strict=True)
         if run.record.spec.method != ORIGINAL
     ]
     return Table(title, ("method", *titles), tuple(lines))
 
 
-def _lines(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
-    """Return one line a run, the best of each column marked."""
+def lines_of(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
+    """Return one line a run for these columns, the best of each column marked."""
     lines = [
         [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
         for run in group.runs

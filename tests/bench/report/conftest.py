@@ -27,7 +27,7 @@ def record(
     target: float,
     finished: str = "2024-01-01",
     flags: tuple[str, ...] = (),
-    facts: dict[str, str] | None = None,
+    facts: dict[str, object] | None = None,
 ) -> RunRecord:
     case = spec.cases[0] if len(spec.cases) == 1 else "all"
     place = (spec.method_name, spec.model, spec.suite, case)
@@ -39,7 +39,7 @@ def record(
     scores.append(Score(*place, "judge_leak", "far", 0.02, 0.0, 0.1, 90))
     scores.append(Score(*place, "judge_unread", "all", 0.0, 0.0, 0.1, 90))
     scores.append(Score(*place, "H_o", "all", 1 - target, 0.5, 0.7, 190))
-    facts = {"finished": finished} | (facts or {})
+    facts = {"finished": finished, **(facts or {})}
     return RunRecord(spec, facts, {"erase": 12.34}, tuple(scores), flags)
 
 
