@@ -88,6 +88,6 @@ def _problem(reading: Reading, looked: Looked) -> str:
     if unknown:
         names = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if unknown[3:] else "")
         return f"{metric} was not calibrated for {names}."
-    if getattr(registry.metric(metric), "chooses", metric == "clip") and {*looked.choices} != {*reading.choices}:
+    if registry.metric(metric).chooses and {*looked.choices} != {*reading.choices}:
         return f"{metric} was calibrated choosing between other concepts."
     return ""

@@ -62,7 +62,7 @@ def formula_interval(
 
     That is how the field averages a headline over concepts. A concept's own interval is `melded`;
     over several these are added square by square (Zou and Donner, Statistics in Medicine 27, 2008),
-    or it is Student's of the concepts' values where that is wider.
+    or it is that of the concepts' values, `_between`, where that is wider.
 
     Args:
         formula: Vectorised over draws and monotone; takes one array of means a group.
@@ -79,16 +79,29 @@ def formula_interval(
     alone = len(full) == 1
     own = [_of_concept(formula, groups, seed, bounds, alone) for groups in full]
     values = np.array([value for value, _, _ in own])
+    value = float(values.mean())
     low, high = (
         math.sqrt(sum((each[0] - each[end]) ** 2 for each in own)) / len(own) for end in (1, 2)
     )
     if not alone:
-        half = stats.student(len(own) - 1) * float(values.std(ddof=1)) / math.sqrt(len(own))
-        low, high = max(low, half), max(high, half)
-    value = float(values.mean())
+        below, above = _between(values, bounds)
+        low, high = max(low, below), max(high, above)
     if math.isnan(low) or low + high <= 1e-12 * abs(value):
         return value, math.nan, math.nan
     return value, max(bounds[0], value - low), min(bounds[1], value + high)
+
+
+def _between(values: Floats, bounds: Bounds) -> tuple[float, float]:
+    """Return how far below and above their mean the interval of concepts' values reaches.
+
+    Student's; of values from 0 to 1 no further than Wilson's of so many zeros and ones.
+    """
+    k, mean = values.size, float(values.mean())
+    half = stats.student(k - 1) * float(values.std(ddof=1)) / math.sqrt(k)
+    if bounds != SHARE:
+        return half, half
+    _, low, high = stats.wilson_rate(mean, k)
+    return min(half, mean - low), min(half, high - mean)
 
 
 def _of_concept(

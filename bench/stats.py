@@ -47,10 +47,11 @@ def wilson(successes: int, n: int) -> Interval:
     """
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
-    return NAN3 if n == 0 else _wilson(successes / n, n)
+    return NAN3 if n == 0 else wilson_rate(successes / n, n)
 
 
-def _wilson(rate: float, n: float) -> Interval:
+def wilson_rate(rate: float, n: float) -> Interval:
+    """Return `wilson` of a rate among n, neither of which need be a whole number."""
     spread = Z95 * math.sqrt(rate * (1 - rate) / n + Z95**2 / (4 * n**2))
     centre, scale = rate + Z95**2 / (2 * n), 1 + Z95**2 / n
     low, high = _few(rate, n, (centre - spread) / scale), (centre + spread) / scale
@@ -71,9 +72,9 @@ def rate_interval(clusters: Clusters) -> Interval:
     """Return the rate over all values from 0 to 1, pooled, and its 95 % interval.
 
     Wilson's at the effective number of values: divided by the design effect of the clusters,
-    corrected for having few of them, and never more than `ALIKE` allows. One cluster of zeros and
-    ones is `wilson`. Source: Korn and Graubard, Survey Methodology 24 (1998); Dean and Pagano,
-    J. Surv. Stat. Methodol. 3 (2015).
+    corrected for having few of them, never more than `ALIKE` allows nor less than `concepts`. One
+    cluster of zeros and ones is `wilson`. Source: Korn and Graubard, Survey Methodology 24 (1998);
+    Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015).
 
     Args:
         clusters: Values of each cluster; empty ones are ignored.
@@ -83,7 +84,7 @@ def rate_interval(clusters: Clusters) -> Interval:
         return NAN3
     pooled = np.concatenate(full)
     rate = float(pooled.mean())
-    return _wilson(rate, effective(full))
+    return wilson_rate(rate, effective(full))
 
 
 def effective(clusters: Clusters) -> float:
@@ -97,7 +98,17 @@ def effective(clusters: Clusters) -> float:
     rate = float(np.concatenate(full).mean())
     binomial = rate * (1 - rate) / n
     effect = _between(full) / binomial * _shown_by(len(full)) if binomial > 0 else 1.0
-    return min(n / max(1.0, effect), sum(unlike(zeros_and_ones(each)) for each in full))
+    alike = min(n / max(1.0, effect), sum(unlike(zeros_and_ones(each)) for each in full))
+    return max(alike, concepts(full))
+
+
+def concepts(clusters: Clusters) -> float:
+    """Return how many equal clusters tell as much as these do if in each all values are the same.
+
+    So much they always tell, however few of them there are to estimate their spread from.
+    """
+    sizes = np.array([each.size for each in clusters], dtype=np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def zeros_and_ones(values: Floats) -> float:
@@ -158,7 +169,9 @@ def total_interval(clusters: Clusters) -> Interval:
     if total > 0 and n > 1:
         spread = max(spread, n * float(values.var(ddof=1)) / total * _shown_by(n))
     if len(full) > 1:
-        between = _between(full) * n**2 / total * _shown_by(len(full)) if total > 0 else 0.0
+        between = _between(full) * n**2 / total if total > 0 else 0.0
+        most = max(between, spread * n / concepts(full))
+        between = min(between * _shown_by(len(full)), most)
         spread = max(spread, between, n / sum(unlike(each.size) for each in full))
     centre, half = total / spread + Z95**2 / 2, Z95 * math.sqrt(total / spread + Z95**2 / 4)
     return total, max(0.0, spread * (centre - half)), spread * (centre + half)

@@ -170,7 +170,10 @@ class Counted(Metric):
         number = column(self.name, "number")
         count = Measure("counted_sum", "", "lower", "", ("target",), "sum", number)
         other = Measure("counted_sd", "", "lower", "", ("all",), "mean", number, frozenset({"sd"}))
-        share = Measure("counted_share", "", "lower", "", ("target",), "share", number)
+        share = Measure(
+            *("counted_share", "", "lower", "", ("target",), "share"),
+            lambda row: min(number(row), 1.0),
+        )
         return count, Measure("counted_mean", "", "none", "", ("all",), value=number), share, other
 
 

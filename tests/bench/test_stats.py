@@ -106,6 +106,18 @@ def test_clusters_that_agree_are_not_taken_for_one_concept() -> None:
     assert 3 * stats.wilson(0, 2000)[2] < high < stats.wilson(0, 200)[2]
 
 
+def test_two_concepts_tell_little_and_not_nothing() -> None:
+    """Student's factor of two clusters, 12.7, would give [0.00, 1.00] and 365 detections."""
+    some = [np.array([1.0]), np.zeros(3)]
+    rate, low, high = stats.rate_interval(some)
+    assert rate == 0.25 and 0 < high < 0.85
+    total, low, high = stats.total_interval(some)
+    assert total == 1 and 0 < low < 0.2 and 5 < high < 20
+    # Concepts that are all or nothing are as many zeros and ones.
+    apart = [np.ones(50), np.zeros(50), np.zeros(50)]
+    assert stats.rate_interval(apart) == pytest.approx(stats.wilson(1, 3), abs=0.01)
+
+
 def test_clusters_that_differ_widen_the_interval() -> None:
     apart = [np.ones(100), np.zeros(100), np.ones(100), np.zeros(100)]
     rate, low, high = stats.rate_interval(apart)
