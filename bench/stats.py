@@ -167,7 +167,7 @@ def total_interval(clusters: Clusters) -> Interval:
     n, total = values.size, float(values.sum())
     spread = 1.0
     if total > 0 and n > 1:
-        spread = max(spread, n * float(values.var(ddof=1)) / total * _shown_by(n))
+        spread = max(spread, n * float(values.var(ddof=1)) / total)
     if len(full) > 1:
         between = _between(full) * n**2 / total if total > 0 else 0.0
         most = max(between, spread * n / concepts(full))
@@ -218,7 +218,7 @@ def _between(full: Clusters) -> float:
 
 
 def _shown_by(k: int) -> float:
-    """Return by how much a variance counts for more because few of k things showed it."""
+    """Return by how much a variance counts for more because few clusters showed it."""
     return (student(k - 1) / Z95) ** 2
 
 

@@ -112,7 +112,7 @@ def test_two_concepts_tell_little_and_not_nothing() -> None:
     rate, low, high = stats.rate_interval(some)
     assert rate == 0.25 and 0 < high < 0.85
     total, low, high = stats.total_interval(some)
-    assert total == 1 and 0 < low < 0.2 and 5 < high < 20
+    assert total == 1 and 0 < low < 0.2 and 5 < high < 15
     # Concepts that are all or nothing are as many zeros and ones.
     apart = [np.ones(50), np.zeros(50), np.zeros(50)]
     assert stats.rate_interval(apart) == pytest.approx(stats.wilson(1, 3), abs=0.01)
@@ -144,8 +144,8 @@ def test_intervals_cover_what_they_should() -> None:
         sizes = rng.integers(10, 40, 10)
         some = [rng.normal(s, 1, n) for s, n in zip(shifts, sizes, strict=True)]
         found["unequal"] = (0.0, stats.mean_interval(some))
-        counts = rng.poisson(rng.gamma(0.5, 2.0, 60))
-        found["total"] = (60.0, stats.total_interval([counts.astype(float)]))
+        counts = rng.poisson(rng.gamma(0.5, 2.0, 200))
+        found["total"] = (200.0, stats.total_interval([counts.astype(float)]))
         for name, (true, (_, low, high)) in found.items():
             hits[name] += low <= true <= high
     coverage = {name: count / 2000 for name, count in hits.items()}
