@@ -149,7 +149,7 @@ def _read(
         seen = [str(v["label"]) if v["label"] in names else "" for v in verdicts]
         confidences = [float(v[CONFIDENCE]) for v in verdicts]
         labels.append(seen)
-        detector, choices = registry.detector(metric), [concept.name for concept in classes]
+        detector, choices = registry.detector(metric), plan.choice.to_json()
         readings.append(calibration.read(metric.name, detector, choices, truths, seen, confidences))
     shown = [number for number, truth in enumerate(truths) if truth]
     kappa = None

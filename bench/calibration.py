@@ -27,7 +27,7 @@ class Reading:
     detector: str
     """The network and the version of the code that looked, as `bench.registry.detector` has it."""
     choices: tuple[str, ...]
-    """The concepts it could choose from, "" for none of them."""
+    """What one that chooses could say, as `bench.prompts.choice.Choice.to_json` has it."""
     n: int
     """Pictures that show a concept."""
     accuracy: Interval
@@ -76,30 +76,35 @@ class Reading:
         read = [[each for each in case if not math.isnan(each[1])] for case in cases]
         clusters = [np.array([value for _, value in case]) for case in read]
         weights = Counter(concept for case in read for concept, _ in case)
-        n = weights.total()
-        errors = [
-            (w / n, self.seen(c, shown=True), self.seen(c, shown=False)) for c, w in weights.items()
-        ]
-        if not errors or not all(yes[1] and no[1] for _, yes, no in errors):
+        shown, others = (
+            [
+                (w / weights.total(), *self.seen(concept, shown=side))
+                for concept, w in weights.items()
+            ]
+            for side in (True, False)
+        )
+        if not weights or not all(size for _, _, size in (*shown, *others)):
             return stats.NAN3
         rng = np.random.default_rng(seed)
         rate = float(np.concatenate(clusters).mean())
-        sensitivity, false = (
-            sum(each[0] * each[side][0] / each[side][1] for each in errors) for side in (1, 2)
-        )
+        sensitivity, false = (sum(w * hits / n for w, hits, n in side) for side in (shown, others))
         if sensitivity <= false:
             return stats.NAN3
-        pairs = [propagation.rates(rate, stats.effective(clusters), rng)]
-        for side in (1, 2):
-            drawn = [
-                (w * end for end in propagation.rates(hits / size, size, rng))
-                for w, (hits, size) in ((each[0], each[side]) for each in errors)
-            ]
-            low, high = (np.sum(ends, axis=0) for ends in zip(*drawn, strict=True))
-            pairs.append((low, high))
+        pairs = [
+            propagation.rates(rate, stats.effective(clusters), rng),
+            _weighed(shown, rng),
+            _weighed(others, rng),
+        ]
         low, high = propagation.melded(_rogan_gladen, pairs, unknown=SHARE)
         value = float(_rogan_gladen(*(np.array([each]) for each in (rate, sensitivity, false)))[0])
         return value, min(low, value), max(high, value)
+
+
+def _weighed(side: Sequence[tuple[float, int, int]], rng: np.random.Generator) -> propagation.Pair:
+    """Return draws of the mean of rates: each with its weight, hits and n."""
+    drawn = [(weight, propagation.rates(hits / n, n, rng)) for weight, hits, n in side]
+    least = np.sum([weight * low for weight, (low, _) in drawn], axis=0)
+    return least, np.sum([weight * high for weight, (_, high) in drawn], axis=0)
 
 
 def _rogan_gladen(rate: Floats, sensitivity: Floats, false: Floats) -> Floats:
@@ -184,7 +189,7 @@ def read(
     Args:
         metric: Its name.
         detector: What it is, and its version.
-        choices: What it could choose from, "" for none.
+        choices: What one that chooses could say.
         truths: The concept that each picture shows, "" for none.
         labels: What was seen, "" for none.
         confidences: Probability of what was seen.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import authority, confirmation, pipelines, prompts, registry
+from bench import authority, confirmation, kept, pipelines, prompts, registry
 from bench.generate import image_path
 from bench.headlines import conclude
 from bench.measure import blank, fill, prompt_row
@@ -191,7 +191,21 @@ def score(
     view = View(by_role, {}, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
-    scores = aggregate(rows, work.spec, work.metrics, family=work.family, of_run={CASE: whole})
+    looked = kept.Looked(
+        family=work.family,
+        kind=work.erased.kind,
+        detectors={metric.name: registry.detector(metric) for metric in work.metrics},
+        concepts={row["concept"] for row in rows} - {""},
+        choices=work.choice.to_json(),
+    )
+    scores = aggregate(
+        rows,
+        work.spec,
+        work.metrics,
+        family=work.family,
+        of_run={CASE: whole},
+        readings=kept.readings(looked),
+    )
     scores += conclude(
         rows,
         work.spec,

@@ -27,7 +27,7 @@ class Looked:
     concepts: Collection[str]
     """The concepts that are looked for."""
     choices: Collection[str]
-    """The concepts that metrics which choose are offered, "" for none of them."""
+    """What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`."""
 
 
 def path(family: str, kind: str) -> Path:
@@ -78,6 +78,12 @@ def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
     }
     good = [metric for metric, problem in problems.items() if not problem]
     return (found.only(good) if good else None), [text for text in problems.values() if text]
+
+
+def readings(looked: Looked) -> dict[str, Reading]:
+    """Return, by metric, the readings that hold for those that look; see `holding`."""
+    found, _ = holding(looked)
+    return {reading.metric: reading for reading in found.readings} if found else {}
 
 
 def _problem(reading: Reading, looked: Looked) -> str:

@@ -14,6 +14,7 @@ from bench.stats import Interval
 from bench.types import ATTACK, ROLES, RunSpec, Score
 
 if TYPE_CHECKING:
+    from bench.calibration import Reading
     from bench.metrics import Measure, Measured, Metric
 
 ALL = "all"
@@ -38,10 +39,12 @@ def aggregate(
     *,
     family: str,
     of_run: Mapping[str, Sequence[Measured]] | None = None,
+    readings: Mapping[str, Reading] | None = None,
 ) -> list[Score]:
     """Return the scores of a run by metrics, per case and, of several cases, over all.
 
     For each metric: each of its measures on each of its roles, adversarial prompts also tag by tag;
+    `<metric>_corrected`, the main one's rates without its detector's errors, where these are known;
     `<metric>_unread`, the share of images of which it could tell nothing, and which count nowhere
     else; and what it says of whole cases. What they amount to is told by `bench.headlines`.
 
@@ -55,6 +58,7 @@ def aggregate(
         metrics: The metrics measured.
         family: Model family that drew the images.
         of_run: By case, what metrics say of it as a whole.
+        readings: By metric, its answers to pictures of known content.
     """
     groups = {case: [row for row in rows if row["case"] == case] for case in spec.cases}
     whole = dict(of_run or {})
@@ -65,7 +69,9 @@ def aggregate(
     scores: list[Score] = []
     for case, group in groups.items():
         for metric in metrics:
-            for name, role, (value, low, high), n in _of_metric(group, metric, family):
+            known = (readings or {}).get(metric.name)
+            some = _of_metric(group, metric, family, known, spec.seed)
+            for name, role, (value, low, high), n in some:
                 scores.append(score(case, name, role, value, low, high, n))
         scores += (
             score(case, each.name, each.role, each.value, each.low, each.high, each.n)
@@ -74,7 +80,9 @@ def aggregate(
     return scores
 
 
-def _of_metric(rows: Rows, metric: Metric, family: str) -> Iterator[Found]:
+def _of_metric(
+    rows: Rows, metric: Metric, family: str, known: Reading | None, seed: int
+) -> Iterator[Found]:
     if not metric.columns:
         return
     measures = [m for m in metric.measures() if m.families is None or family in m.families]
@@ -82,6 +90,8 @@ def _of_metric(rows: Rows, metric: Metric, family: str) -> Iterator[Found]:
         for measure in measures:
             if measure.value and _covers(measure, role):
                 yield _score(measure, role, some)
+                if known and measure is measures[0]:
+                    yield _corrected(measure, role, some, known, seed)
     read = {role for measure in measures for role in measure.roles}
     due = rows if ALL in read else [row for row in rows if row["role"] in read]
     unread = _clusters(due, lambda row: float(metric.missing(row)))
@@ -115,6 +125,16 @@ def _score(measure: Measure, role: str, rows: Rows) -> Found:
     if measure.statistic == "sum":
         return measure.name, role, stats.total_interval(clusters), n
     return measure.name, role, stats.mean_interval(clusters, bounds(measure)), n
+
+
+def _corrected(measure: Measure, role: str, rows: Rows, known: Reading, seed: int) -> Found:
+    assert measure.value is not None
+    cases: dict[str, list[tuple[str, float]]] = {}
+    for row in rows:
+        cases.setdefault(row["case"], []).append((row["concept"], measure.value(row)))
+    n = sum(not math.isnan(value) for case in cases.values() for _, value in case)
+    interval = known.corrected(list(cases.values()), seed=seed)
+    return f"{measure.name}_corrected", role, interval, n
 
 
 def bounds(measure: Measure) -> stats.Bounds:

@@ -11,6 +11,7 @@ from bench import (
     collapse,
     confirmation,
     headlines,
+    kept,
     meter,
     protocol,
     reference,
@@ -77,6 +78,15 @@ def outcome(
         measuring.metrics,
         family=content.family,
         of_run=measuring.of_run(rows, meter.costs(measuring.folder, content, seconds, facts)),
+        readings=kept.readings(
+            kept.Looked(
+                family=content.family,
+                kind=content.suite.kind,
+                detectors={each.name: registry.detector(each) for each in measuring.metrics},
+                concepts={row["concept"] for row in rows} - {""},
+                choices=content.choice.to_json(),
+            )
+        ),
     )
     scores += conclude(
         rows,
