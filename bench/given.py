@@ -193,7 +193,7 @@ def score(
     whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
     looked = kept.Looked(
         family=work.family,
-        kind=work.erased.kind,
+        kind=work.erased[0].kind,
         detectors={metric.name: registry.detector(metric) for metric in work.metrics},
         concepts={row["concept"] for row in rows} - {""},
         choices=work.choice.to_json(),
