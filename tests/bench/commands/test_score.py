@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import cli, given, plan, prompts, runner, scoring, store
+from bench import calibration, cli, given, plan, prompts, registry, runner, scoring, store
+from bench import kept as calibrations
 from bench.mini import known
 from bench.types import InputError, RunRecord
 
@@ -69,6 +70,38 @@ def test_a_new_metric_is_added_and_the_others_stay(run: store.RunFolder) -> None
     assert run.read_record().scores == after.scores or str(run.read_record()) == str(after)
     assert "clip_label" in run.read_per_image()[0]
     assert [s.metric for s in run.read_scores()] == [s.metric for s in after.scores]
+
+
+@pytest.fixture
+def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Keep a calibration of the judge in this version, that sees planes in half of all planes."""
+    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+
+    def keep(detector: str) -> None:
+        truths = ["airplane"] * 40 + ["bird"] * 40 + ["ship"] * 40 + [""] * 40
+        labels = ["airplane"] * 20 + ["ship"] * 20 + truths[40:]
+        reading = calibration.read("judge", detector, [], truths, labels, [0.9] * len(truths))
+        calibrations.write(calibration.Calibration("mini", "object", "pictures", (reading,), None))
+
+    return keep
+
+
+def test_corrected_rates_stand_beside_raw_ones_where_a_calibration_holds(
+    run: store.RunFolder, calibrate: Callable[[str], None]
+) -> None:
+    assert not values(scoring.score_again(run, ["judge"]), "judge_corrected")
+    detector = registry.detector(registry.metric("judge"))
+    calibrate(detector)
+    after = scoring.score_again(run, ["judge"])
+    raw, corrected = values(after, "judge"), values(after, "judge_corrected")
+    assert {role for _, role in corrected} == {"target", "near", "far", "kept"}
+    # Of planes the judge sees half: (p - 0) / (0.5 - 0).
+    assert corrected["judge_corrected", "target"] == min(1.0, raw["judge", "target"] / 0.5)
+    (score,) = [s for s in run.read_scores() if (s.metric, s.role) == ("judge_corrected", "target")]
+    assert score.n == 2 and 0 <= score.low <= score.value <= score.high <= 1
+    # That of another version is none.
+    calibrate("000000000000" + detector[12:])
+    assert not values(scoring.score_again(run, ["judge"]), "judge_corrected")
 
 
 def test_the_same_metric_again_leaves_the_same_files(run: store.RunFolder) -> None:
