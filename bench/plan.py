@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import pipelines, places, prompts, registry
+from bench import pipelines, places, prompts, reference, registry
 from bench.content import Content
 from bench.names import find
 from bench.store import UNEDITED, RunFolder
@@ -169,6 +169,8 @@ def describe(
         content = Content(spec)
         folder = RunFolder(out, spec.run_id)
         state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
+        if folder.is_done() and not reference.compared(folder.read_record(), real):
+            state += ", to be compared with the reference images"
         yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
         values = " ".join(
             f"{name}={registry.written(value)}" for name, value in spec.options.items()

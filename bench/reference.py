@@ -97,6 +97,11 @@ def recorded(
     return found
 
 
+def compared(record: RunRecord, images: ReferenceImages | None) -> bool:
+    """Return whether a run was compared with these pictures, or is not to be with any."""
+    return images is None or record.provenance.get(HASH) == images.sha256
+
+
 def facts(images: ReferenceImages | None) -> dict[str, str]:
     """Return what a record's provenance says of the pictures."""
     return {} if images is None else {FOLDER: str(images.folder), HASH: images.sha256}

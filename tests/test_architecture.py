@@ -196,6 +196,11 @@ def test_heavy_imports_at_the_top_stay_where_tensors_are() -> None:
             assert inside(module(path), *MAY_IMPORT_TORCH), f"{module(path)} imports {heavy}"
 
 
+def test_one_reader_opens_all_pictures() -> None:
+    users = {module(path) for path in FILES if "Image.open(" in path.read_text(encoding="utf-8")}
+    assert users == {"bench.pictures"}
+
+
 def test_files_are_small() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert not {path: count for path, count in lengths.items() if count > MAX_LINES}

@@ -109,12 +109,14 @@ def features(paths: list[Path]) -> torch.Tensor:
 
 
 def test_a_run_is_compared_with_real_pictures_once_for_all_cases(
-    suite: Path, real: Path, tmp_path: Path, narrow: list[int]
+    suite: Path, real: Path, tmp_path: Path, narrow: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fidelity, "BATCH", 4)
     assert cli.main(words(suite, tmp_path, "--reference-images", real)) == 0
     pictures = len(list(real.iterdir()))
-    # Two runs of two cases: real pictures once; own and un-erased general ones each time.
-    assert sum(narrow) == pictures + 2 * 2 * (9 + 9)
+    # Two runs of two cases: real pictures once; own general ones each time, and un-erased ones
+    # for the run that is not itself un-erased.
+    assert sum(narrow) == pictures + 2 * 9 + 2 * (9 + 9) and max(narrow) == 4
     for record in records(tmp_path).values():
         scores = of(record)
         assert set(scores) == {
@@ -138,13 +140,20 @@ def test_a_run_is_compared_with_real_pictures_once_for_all_cases(
 
 
 def test_finished_runs_are_measured_again_and_nothing_is_drawn(
-    suite: Path, made: Path, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suite: Path,
+    made: Path,
+    real: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "runs"
     shutil.copytree(made, out)
     plain = records(out)
     assert not any(of(record) for record in plain.values())
     monkeypatch.setattr("bench.runner.generate", lambda *_, **__: pytest.fail("drew"))
+    assert cli.main(words(suite, out, "--reference-images", real, "--plan")) == 0
+    assert capsys.readouterr().out.count("(finished, to be compared with the reference") == 2
     assert cli.main(words(suite, out, "--reference-images", real)) == 0
     first = records(out)
     assert all(of(record) for record in first.values())
