@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Progress
 from methods import _noise, _training, _unet
 from methods._alignment import Points

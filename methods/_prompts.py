@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError, Kind
 from methods import _tokens
 

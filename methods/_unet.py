@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import InputError
 from methods import _closed_form
 

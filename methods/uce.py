@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
 from methods import _closed_form, _tokens, _unet
 

@@ -92,7 +92,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
 @pytest.fixture(scope="session")
 def tiny_pipe() -> Any:
     """One pipeline for the whole session: an eraser must leave it as it was."""
-    from bench.contract.tiny import build_tiny_pipe
+    from bench.models.tiny import build_tiny_pipe
 
     return build_tiny_pipe()
 

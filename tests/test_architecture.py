@@ -7,21 +7,31 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(path for folder in ("bench", "methods") for path in (ROOT / folder).rglob("*.py"))
 HEAVY = {"torch", "diffusers", "transformers", "open_clip"}
 MAY_IMPORT_TORCH = (
-    "bench.pipelines",
-    "bench.generate",
-    "bench.edits",
+    "bench.models",
     "bench.metrics",
     "bench.attacks",
-    "bench.mini",
-    "bench.contract",
+    "bench.runs.contract",
+    "bench.runs.card",
     "methods",
 )
+GROUND = (
+    *("bench.types", "bench.names", "bench.files", "bench.data", "bench.digests", "bench.images"),
+    "bench",
+)
+"""What everybody may use: the words, and what has to do with files alone."""
+ROOMS = (
+    {"bench.prompts", "bench.models"},
+    {"bench.metrics", "bench.attacks", "methods"},
+    {"bench.registry"},
+    {"bench.results"},
+    {"bench.runs"},
+    {"bench.cli"},
+)
+"""The rooms, in order: nobody imports from a room above, nor from one beside."""
 MAX_LINES = 300
 
 
@@ -88,11 +98,45 @@ def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path) -> None:
     assert imports(path) == {"a.b", "bench.types", "typing", "d", "e"}
 
 
-def test_types_and_names_know_nothing_else() -> None:
+def room(name: str) -> str:
+    """Return the room that a module is in, "" for the ground."""
+    return next((room for row in ROOMS for room in row if inside(name, room)), "")
+
+
+def test_types_know_nothing_else() -> None:
     for path in of("bench.types"):
         assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names
-    for path in of("bench.names"):
-        assert project(imports(path)) == {"bench.types"}
+
+
+def test_every_module_is_in_a_room_or_on_the_ground() -> None:
+    outside = {module(path) for path in FILES if not room(module(path))}
+    assert outside == {*GROUND, "bench.__main__"}
+
+
+def test_nobody_imports_from_a_room_above_or_beside() -> None:
+    height = {room: number for number, row in enumerate(ROOMS) for room in row}
+    for path in FILES:
+        mine = room(module(path))
+        for name in project(imports(path)):
+            theirs = room(name)
+            if module(path) != "bench.__main__" and theirs != mine and theirs:
+                low = height[theirs] < height.get(mine, -1)
+                assert low, f"{module(path)} imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    arrows = {module(path): project(imports(path)) for path in FILES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above, name])
+        if name not in done:
+            for other in sorted(arrows.get(name, set()) - {name}):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in arrows:
+        visit(name, ())
 
 
 def test_only_the_main_module_imports_the_command_line() -> None:
@@ -100,92 +144,23 @@ def test_only_the_main_module_imports_the_command_line() -> None:
     assert users == {"bench.__main__"}
 
 
-def test_only_the_command_line_imports_the_commands() -> None:
-    users = {module(path) for path in FILES if "bench.commands" in imports(path)}
-    assert {name for name in users if not inside(name, "bench.commands")} == {"bench.cli"}
+def test_no_command_imports_another() -> None:
+    for path in of("bench.cli.commands"):
+        for name in project(imports(path)) - {"bench.cli.commands"}:
+            shared = name.startswith("bench.cli.commands._")
+            assert shared or not inside(name, "bench.cli.commands"), f"{module(path)}: {name}"
 
 
-def test_methods_see_types_pipelines_and_what_they_share() -> None:
+def test_methods_see_types_models_and_what_they_share() -> None:
     for path in of("methods"):
-        for name in project(imports(path)) - {"bench.types", "bench.pipelines"}:
-            assert name.startswith("methods._"), f"{module(path)} imports {name}"
+        own = ".".join(module(path).split(".")[:2])
+        for name in project(imports(path)) - {"bench.types"}:
+            fits = inside(name, "bench.models", own) or name.startswith("methods._")
+            assert fits, f"{module(path)} imports {name}"
 
 
-LAYERS = {
-    "bench.adversarial": ("bench.types", "bench.adversarial"),
-    "bench.prompts": ("bench.types", "bench.names", "bench.adversarial", "bench.prompts"),
-    "bench.importers": (
-        *("bench.types", "bench.names", "bench.store", "bench.adversarial", "bench.prompts"),
-        *("bench.registry", "bench.authority", "bench.importers"),
-    ),
-    "bench.pictures": (),
-    "bench.reference": ("bench.types", "bench.pictures"),
-    "bench.pipelines": ("bench.types", "bench.names", "bench.mini"),
-    "bench.stats": ("bench.types",),
-    "bench.store": ("bench.types",),
-    "bench.imports": (),
-    "bench.digests": (),
-    "bench.places": ("bench.types", "bench.digests", "bench.pipelines", "bench.sources"),
-    "bench.folders": ("bench.types", "bench.store", "bench.prompts", "bench.content"),
-    "bench.sources": ("bench.types", "bench.names", "bench.imports"),
-    "bench.registry": ("bench.types", "bench.names", "bench.digests", "bench.sources"),
-    "bench.scaffold": ("bench.types", "bench.registry"),
-    "bench.contract": (
-        *("bench.types", "bench.registry", "bench.edits", "bench.pipelines", "bench.contract"),
-        "bench.mini.train.tokenizer",
-    ),
-    "bench.attacks": ("bench.types", "bench.pictures", "bench.pipelines", "bench.attacks"),
-    "bench.trials": (
-        *("bench.types", "bench.names", "bench.registry", "bench.pipelines", "bench.prompts"),
-        *("bench.attacks", "bench.metrics", "bench.edits", "bench.generate", "bench.store"),
-        *("bench.authority", "bench.measure"),
-        *("bench.stats", "bench.paired", "bench.content", "bench.plan", "bench.runner"),
-        *("bench.meter", "bench.provenance", "bench.imports", "bench.folders", "bench.digests"),
-        "bench.trials",
-    ),
-    "bench.metrics": (
-        *("bench.types", "bench.names", "bench.pictures", "bench.metrics", "bench.mini"),
-    ),
-    "bench.paired": ("bench.stats",),
-    "bench.effects": ("bench.stats",),
-    "bench.propagation": ("bench.stats",),
-    "bench.protocol": ("bench.types",),
-    "bench.calibration": ("bench.stats", "bench.propagation"),
-    "bench.kept": ("bench.types", "bench.store", "bench.registry", "bench.calibration"),
-    "bench.scores": ("bench.types", "bench.stats", "bench.metrics"),
-    "bench.authority": ("bench.types", "bench.metrics"),
-    "bench.confirmation": ("bench.types", "bench.stats", "bench.authority", "bench.metrics"),
-    "bench.headlines": (
-        *("bench.types", "bench.stats", "bench.effects", "bench.propagation"),
-        *("bench.authority", "bench.scores"),
-        *("bench.metrics", "bench.headlines"),
-    ),
-    "bench.report": (
-        *("bench.types", "bench.names", "bench.store", "bench.stats", "bench.paired"),
-        *("bench.confirmation", "bench.headlines"),
-        *("bench.protocol", "bench.scores", "bench.calibration", "bench.kept", "bench.registry"),
-        "bench.metrics",
-        "bench.effects",
-        *("bench.prompts", "bench.pictures", "bench.pipelines", "bench.report"),
-    ),
-    "bench.mini.world": ("bench.types", "bench.names", "bench.mini"),
-}
-
-
-@pytest.mark.parametrize("package", LAYERS)
-def test_layers_look_down_only(package: str) -> None:
-    for path in of(package):
-        for name in project(imports(path)):
-            assert inside(name, *LAYERS[package]), f"{module(path)} imports {name}"
-
-
-def test_nothing_below_the_runner_imports_it() -> None:
-    users = {module(path) for path in FILES if "bench.runner" in imports(path)}
-    assert users <= {"bench.commands.run", "bench.trials.attack"}
-
-
-def test_reports_never_import_torch() -> None:
-    for path in of("bench.report"):
+def test_results_never_import_torch() -> None:
+    for path in of("bench.results.report"):
         assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
 
 
@@ -198,7 +173,7 @@ def test_heavy_imports_at_the_top_stay_where_tensors_are() -> None:
 
 def test_one_reader_opens_all_pictures() -> None:
     users = {module(path) for path in FILES if "Image.open(" in path.read_text(encoding="utf-8")}
-    assert users == {"bench.pictures"}
+    assert users == {"bench.images"}
 
 
 def test_files_are_small() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import stats
-from bench.headlines import conclude
 from bench.metrics.clip import Clip
-from bench.report import papers
-from bench.scores import aggregate
+from bench.results.report import papers
+from bench.results.stats import intervals
+from bench.results.stats.aggregate import aggregate
+from bench.results.stats.headlines import conclude
 from bench.types import RunSpec, Sampler
 
 PATH = Path(__file__).resolve().parent.parent / "reports" / "published.csv"
@@ -37,7 +37,7 @@ COMPLETE = {
 
 
 def computed(cells: dict[str, float]) -> float:
-    return 100 * float(stats.harmonic_objects(cells["Acc_e"], cells["Acc_s"], cells["Acc_g"]))
+    return 100 * float(intervals.harmonic_objects(cells["Acc_e"], cells["Acc_s"], cells["Acc_g"]))
 
 
 def test_every_figure_has_a_source_and_a_unit() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.pictures import read_picture
+from bench.images import read_picture
 from bench.types import InputError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import InputError, Prompt
 
 SPARE = 2.0**10

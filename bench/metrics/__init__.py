@@ -26,7 +26,7 @@ from bench.types import (
 )
 
 if TYPE_CHECKING:
-    from bench.reference import ReferenceImages
+    from bench.images import ReferenceImages
 
 Row = Mapping[str, str]
 """A row of per_image.csv: what is known of an image and what every metric saw in it."""

@@ -138,7 +138,7 @@ def reader(family: str, device: str) -> Reader:
         InputError: its weights are neither on this machine nor to be had.
     """
     if family == "mini":
-        from bench.mini import clip
+        from bench.models.mini import clip
 
         model, tokenizer = clip.load()
         return Reader(model.to(device).eval(), tokenizer, clip.transform(), device)

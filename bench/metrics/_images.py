@@ -1,6 +1,6 @@
 """Pictures to the tensors that networks take; a file that is no picture is noticed and left out.
 
-Every network has a transform of its own, from a picture as `bench.pictures` reads it.
+Every network has a transform of its own, from a picture as `bench.images` reads it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.pictures import read_picture
+from bench.images import read_picture
 from bench.types import Progress
 
 if TYPE_CHECKING:

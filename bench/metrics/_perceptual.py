@@ -33,7 +33,7 @@ def load(family: str, device: str) -> None:
         InputError: its weights are neither on this machine nor to be had.
     """
     if family == "mini":
-        from bench.mini import judge
+        from bench.models.mini import judge
 
         judge.load()
     else:
@@ -105,7 +105,7 @@ def _judge_layers(one: Any, two: Any) -> Any:
     """
     import torch
 
-    from bench.mini import judge
+    from bench.models.mini import judge
 
     network = judge.load().network
     distances = []

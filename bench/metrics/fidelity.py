@@ -14,7 +14,7 @@ from bench.metrics._sets import Moments, frechet, kernel, moments
 from bench.types import InputError, Progress, silent
 
 if TYPE_CHECKING:
-    from bench.reference import ReferenceImages
+    from bench.images import ReferenceImages
 
 BATCH = 25
 """Images read at once."""
@@ -187,7 +187,7 @@ def _together(sets: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 def _network(family: str, device: str) -> tuple[Transform, Callable[[Any], Any]]:
     """Return what a family's features come from: a transform of pictures, and a network."""
     if family == "mini":
-        from bench.mini import judge
+        from bench.models.mini import judge
 
         network = judge.load().network
         return square(PIXELS), lambda pixels: network.features(pixels * 2 - 1)

@@ -22,7 +22,7 @@ HEADS = {"object": "object", "style": "style", "person": "person"}
 class Judge(Metric):
     """Share of images in which mini's independent judge network sees the prompt's concept."""
 
-    paper: ClassVar[str] = "this project; bench/mini/README.md has its accuracy"
+    paper: ClassVar[str] = "this project; bench/models/mini/README.md has its accuracy"
     families: ClassVar[frozenset[str] | None] = frozenset({"mini"})
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"object", "style", "person"})
     columns: ClassVar[tuple[str, ...]] = _classes.COLUMNS
@@ -53,7 +53,7 @@ class Judge(Metric):
 
     def prepare(self, family: str, device: str) -> None:
         """Load the judge."""
-        from bench.mini import judge
+        from bench.models.mini import judge
 
         judge.load()
 
@@ -69,8 +69,8 @@ class Judge(Metric):
         Raises:
             InputError: if the judge has no label for a concept.
         """
-        from bench.mini import judge
-        from bench.mini.world.truth import LABELS
+        from bench.models.mini import judge
+        from bench.models.mini.world.truth import LABELS
 
         self.check(setting.family, setting.erased, prompts)
         head = HEADS[setting.erased[0].kind]
@@ -89,7 +89,7 @@ class Judge(Metric):
 
 def _labels(kind: Kind) -> tuple[str, ...]:
     """Return the concepts that the head of a kind knows; its first label is for none of them."""
-    from bench.mini.world.truth import LABELS
+    from bench.models.mini.world.truth import LABELS
 
     find("kind of concept for metric judge", kind, HEADS)
     return LABELS[HEADS[kind]][1:]

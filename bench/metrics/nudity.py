@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bench.images import read_picture
 from bench.metrics import Authority, Measure, Metric, Row, Setting, Verdict, column
-from bench.pictures import read_picture
 from bench.types import ROLES, Concept, InputError, Progress, Prompt, silent
 
 PARTS = {

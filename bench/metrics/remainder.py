@@ -63,7 +63,7 @@ class Remainder(Metric):
 
     def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:
         """Refuse a remainder prompt without a tag, and on mini one that the judge does not know."""
-        from bench.mini.world.truth import LABELS
+        from bench.models.mini.world.truth import LABELS
 
         known = [label for head in LABELS.values() for label in head]
         for prompt in (prompt for prompt in prompts if prompt.role == ROLE):
@@ -77,7 +77,7 @@ class Remainder(Metric):
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
         if family == "mini":
-            from bench.mini import judge
+            from bench.models.mini import judge
 
             judge.load()
         else:
@@ -109,8 +109,8 @@ class Remainder(Metric):
 def _judged(
     paths: Sequence[Path], tags: Sequence[str], setting: Setting, progress: Progress
 ) -> list[Verdict]:
-    from bench.mini import judge
-    from bench.mini.world.truth import LABELS
+    from bench.models.mini import judge
+    from bench.models.mini.world.truth import LABELS
 
     network = judge.load()
     heads = {tag: next(head for head in LABELS if tag in LABELS[head]) for tag in tags}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from bench import data
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.choice import Choice, choice
@@ -37,7 +38,7 @@ __all__ = [
     "suites",
 ]
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "prompts"
+FOLDER = data.PROMPTS
 WORDS = {"sd": 48, "sdxl": 48}
 """Words that surely fit a family's text window of 77 tokens; others have SHORTEST."""
 SHORTEST = 20

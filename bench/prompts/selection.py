@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from bench import adversarial
+from bench.prompts import adversarial
 from bench.types import ROLES, Case, Concept, Prompt, Role, Size, Suite
 
 OWN_ROLES: tuple[Role, ...] = (

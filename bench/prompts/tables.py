@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import adversarial
 from bench.names import find
+from bench.prompts import adversarial
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bench import data
+
 WINDOWS = {"mini": 32, "sd": 77, "sdxl": 77}
 """Tokens that a family's text encoder reads, start and end token among them."""
-_MINI = Path(__file__).resolve().parent.parent / "mini" / "weights" / "tokenizer"
 
 
 def too_long(texts: Iterable[str], family: str) -> list[str]:
@@ -30,7 +31,8 @@ def _tokenizer(family: str) -> Any:
     """Return the family's tokenizer, without start and end token."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(_MINI / "tokenizer.json")) if family == "mini" else _clip()
+    own = data.MINI / "weights" / "tokenizer" / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(own)) if family == "mini" else _clip()
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.post_processor = None

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import _lora
 from methods.checkpoint import Checkpoint

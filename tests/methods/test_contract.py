@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench import registry
-from bench.contract.checks import CHECKS
-from bench.contract.subject import Subject, subject_of
+from bench.runs.contract.checks import CHECKS
+from bench.runs.contract.subject import Subject, subject_of
 
 ENTRIES = registry.methods()
 

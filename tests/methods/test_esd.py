@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import _noise, _training, esd
 from methods._conventions import Published

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from methods import _lora
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError, Kind
 from methods import _attention, _lora, _masks, _noise, _prompts, _tokens, mace
 from methods._published import COCO, OFFICIAL, Published, configured

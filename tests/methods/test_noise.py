@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import InputError
 from methods import _noise
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import _lora, _prompts, realera
 from methods.realera import RealEra

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import uce
 from methods.uce import Uce

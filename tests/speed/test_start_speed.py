@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.mini.train.tokenizer import WORD_END, Pair, _merged, learn_merges
+from bench.models.mini.train.tokenizer import WORD_END, Pair, _merged, learn_merges
 
 pytestmark = pytest.mark.speed
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import pipelines
 from bench.attacks import Eye, Problem
+from bench.models import pipelines
 from bench.types import Concept, Prompt
 
 TEXTS = ("a photo of an airplane", "a red airplane in the desert")

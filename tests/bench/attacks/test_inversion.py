@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
 from bench.attacks import Problem, _latents, _text
 from bench.attacks._wordings import CAPTIONS
 from bench.attacks.inversion import PLANS, STARTS, Inversion, Plan, _shuffled, renamed
+from bench.models import pipelines
 from bench.types import Concept
 
 SMALL = Inversion("official", steps=6, batch=4)

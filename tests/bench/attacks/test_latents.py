@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import pipelines
 from bench.attacks import Problem, _latents
-from bench.meter import counted
+from bench.models import pipelines
+from bench.models.meter import counted
 from bench.types import InputError
 
 

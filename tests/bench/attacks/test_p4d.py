@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
 from bench.attacks import Problem, _latents, _text
 from bench.attacks._placement import added, layout
 from bench.attacks.p4d import PLANS, Official, P4d, nearest
+from bench.models import pipelines
 
 from .conftest import Scripted
 

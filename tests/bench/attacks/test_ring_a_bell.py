@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines
 from bench.attacks import Problem, _text
 from bench.attacks._wordings import CAPTIONS, PAIRS
 from bench.attacks.ring_a_bell import PLANS, Plan, RingABell, bred, direction, distance, without
+from bench.models import pipelines
 from bench.types import Concept
 
 SMALL = RingABell("official", population=12, generations=6, tokens=6)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import pipelines, registry
+from bench import registry
 from bench.attacks import Attack, Cost, Problem, _latents, _text
 from bench.attacks.inversion import Inversion
 from bench.attacks.p4d import P4d
@@ -19,9 +19,10 @@ from bench.attacks.ring_a_bell import RingABell
 from bench.attacks.seed_search import SeedSearch
 from bench.attacks.speaking import Speaking
 from bench.attacks.unlearndiffatk import UnlearnDiffAtk
-from bench.contract.tiny import build_tiny_pipe
-from bench.generate import noise
-from bench.meter import counted
+from bench.models import pipelines
+from bench.models.generate import noise
+from bench.models.meter import counted
+from bench.models.tiny import build_tiny_pipe
 from bench.types import InputError
 
 from .conftest import Scripted

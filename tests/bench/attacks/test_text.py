@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
-from bench import pipelines
 from bench.attacks import _text
 from bench.attacks.speaking import Speaking
+from bench.models import pipelines
 from bench.types import InputError, Prompt
 
 TEXTS = ["a photo of an airplane", "a cat in the snow at night"]

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from bench.attacks import Problem, _latents, _relaxed, _text
 from bench.attacks._relaxed import Prefix, project, step_of
 from bench.attacks.unlearndiffatk import UnlearnDiffAtk
-from bench.meter import counted
+from bench.models.meter import counted
 
 from .conftest import Scripted
 

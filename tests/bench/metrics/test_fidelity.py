@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import collapse, prompts
+from bench import prompts
 from bench.metrics import STAYING, Measured, Setting, View, fidelity
 from bench.metrics.fidelity import FEATURES, LEAST_KID, Fidelity
-from bench.mini import known
+from bench.models.mini import known
+from bench.results.stats import collapse
 from bench.types import Concept, InputError
 
 from .conftest import blended

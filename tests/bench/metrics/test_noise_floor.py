@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import pipelines, plan
-from bench.content import Content
-from bench.generate import generate, image_path
 from bench.metrics import Measured, Setting, View
 from bench.metrics.fidelity import FEATURES, Fidelity
+from bench.models import pipelines
+from bench.models.generate import generate, image_path
+from bench.runs import plan
+from bench.runs.resolved import Content
 
 from .conftest import blended
 

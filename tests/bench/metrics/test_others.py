@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench import registry
-from bench.headlines import conclude
+from bench import data, registry
 from bench.metrics import ALL, STAYING, Setting, View, _perceptual
 from bench.metrics.change import Change
 from bench.metrics.cost import Cost
 from bench.metrics.identity import Identity, read_verdicts
 from bench.metrics.remainder import Remainder
 from bench.metrics.style import Style
-from bench.mini.world.render import render
-from bench.mini.world.truth import Truth
-from bench.scores import aggregate
+from bench.models.mini.world.render import render
+from bench.models.mini.world.truth import Truth
+from bench.results.stats.aggregate import aggregate
+from bench.results.stats.headlines import conclude
 from bench.types import Concept, InputError, Kind, Prompt, Role, RunSpec, Sampler, silent
 
-ROOT = Path(registry.__file__).parent.parent
+ROOT = data.ROOT
 LINCOLN = Concept("Abraham Lincoln", "person", "a person")
 CLEOPATRA = Concept("Cleopatra", "person", "a person")
 

@@ -14,7 +14,7 @@ from PIL import Image
 from bench.metrics import Setting, _clip
 from bench.metrics.clip import Clip
 from bench.metrics.judge import Judge
-from bench.mini import clip
+from bench.models.mini import clip
 from bench.types import Concept, InputError, Prompt
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -39,12 +39,15 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
         red, _, blue = pixels.mean(dim=(2, 3)).T
         return {"object": torch.stack([torch.zeros_like(red), red, blue], dim=1)}
 
-    judge, truth = ModuleType("bench.mini.judge"), ModuleType("bench.mini.world.truth")
+    judge, truth = (
+        ModuleType("bench.models.mini.judge"),
+        ModuleType("bench.models.mini.world.truth"),
+    )
     judge.load = lambda: SimpleNamespace(read=read)  # type: ignore[attr-defined]
     truth.LABELS = {"object": ("none", "airplane", "bird")}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "bench.mini.judge", judge)
-    monkeypatch.setattr("bench.mini.judge", judge, raising=False)
-    monkeypatch.setitem(sys.modules, "bench.mini.world.truth", truth)
+    monkeypatch.setitem(sys.modules, "bench.models.mini.judge", judge)
+    monkeypatch.setattr("bench.models.mini.judge", judge, raising=False)
+    monkeypatch.setitem(sys.modules, "bench.models.mini.world.truth", truth)
 
 
 class Colours(torch.nn.Module):

@@ -12,9 +12,11 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from bench import cli, collapse, prompts, store
+from bench import cli, prompts
 from bench.metrics import fidelity
-from bench.mini import known
+from bench.models.mini import known
+from bench.results import store
+from bench.results.stats import collapse
 
 COUNT = 2060
 

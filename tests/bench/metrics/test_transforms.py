@@ -13,8 +13,8 @@ from torch_fidelity.datasets import ImagesPathDataset
 
 from bench.metrics import Setting, _clip, _images, _perceptual, fidelity, nudity
 from bench.metrics.judge import Judge
-from bench.mini.world.render import render
-from bench.mini.world.truth import Truth
+from bench.models.mini.world.render import render
+from bench.models.mini.world.truth import Truth
 from bench.types import Concept, Prompt, silent
 
 SIZES = [(64, 64), (224, 224), (97, 41), (41, 97), (300, 299), (640, 31), (1, 9)]

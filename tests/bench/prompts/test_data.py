@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from bench import prompts
-from bench.adversarial import KINDS
-from bench.mini.world.truth import LABELS, PLACES
+from bench.models.mini.world.truth import LABELS, PLACES
+from bench.prompts.adversarial import KINDS
 from bench.prompts.window import too_long
 from bench.types import Concept, Prompt, Suite
 

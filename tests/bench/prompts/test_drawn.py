@@ -23,11 +23,11 @@ def seen(rows: list[Prompt], folder: Path, head: str) -> list[str]:
     """Return what the judge sees in each row's picture by un-erased mini."""
     import torch
 
-    from bench import pipelines
-    from bench.generate import generate
     from bench.metrics._images import read_images, square
-    from bench.mini import judge
-    from bench.mini.world.truth import LABELS
+    from bench.models import pipelines
+    from bench.models.generate import generate
+    from bench.models.mini import judge
+    from bench.models.mini.world.truth import LABELS
 
     pipe = pipelines.shared("mini", "cpu")
     paths = generate(pipe, rows, folder, pipelines.SAMPLERS["mini"])

@@ -1,0 +1,65 @@
+"""The door: finds the command that was asked for and passes the command line on; does no work."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+
+from bench.cli import commands
+from bench.cli.arguments import Parser
+from bench.types import InputError
+
+EXAMPLES = """\
+examples:
+  bench run --method realera                        erase an airplane from mini and score it
+  bench run --method realera --size smoke --plan    say what that would do
+  bench list methods -v                             methods with their options
+  bench new-method my_eraser                        start an eraser of your own
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return the exit status: 0, 2 for bad input, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _parser(words).parse_args(words)
+        status: int = args.execute(args)
+        sys.stdout.flush()
+        return status
+    except InputError as error:
+        print(f"bench: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader, say `head`, has seen enough; Python would complain again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("bench: interrupted; the same command resumes", file=sys.stderr)
+        return 130
+
+
+def _parser(words: Sequence[str]) -> Parser:
+    parser = Parser(
+        prog="bench",
+        description="Erase concepts from text-to-image models and measure what is left and lost.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(execute=lambda _: _help(parser))
+    choices = parser.add_subparsers(dest="command", metavar="command")
+    asked = next((word for word in words if not word.startswith("-")), None)
+    for name, module in commands.found().items():
+        command = choices.add_parser(name, help=module.HELP, description=inspect.getdoc(module))
+        if name == asked:
+            # Only this one's, so that no other command pays for what declaring them imports.
+            module.add_arguments(command)
+            command.set_defaults(execute=module.execute)
+    return parser
+
+
+def _help(parser: Parser) -> int:
+    parser.print_help()
+    return 0

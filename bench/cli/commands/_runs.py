@@ -1,0 +1,80 @@
+"""What commands that carry out runs share: their arguments, their specs, and a last check."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import arguments
+from bench.types import RunSpec
+
+METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what decides a run, where it goes and where it computes."""
+    add = parser.add_argument
+    add("--method", action="append", default=[], metavar="NAME", help=METHOD_HELP)
+    add("--model", default="mini", metavar="NAME", help="a name, hub id or folder (default: mini)")
+    add("--suite", default="objects", metavar="NAME", help="a name or a folder (default: objects)")
+    add("--size", default="quick", metavar="NAME", help="smoke, quick or full (default: quick)")
+    add(
+        "--concept",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a case of the suite, or all; repeatable (default: those of the size)",
+    )
+    add("--seed", type=arguments.whole, default=0, metavar="N", help="of the erasure (default: 0)")
+    arguments.add_out(parser)
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the methods, see `bench list methods -v`; repeatable",
+    )
+    add(
+        "--preset",
+        metavar="NAME",
+        help="published options, see `bench list methods -v` (default: the model's)",
+    )
+    add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
+    add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
+    arguments.add_device(parser)
+    add(
+        "--precision",
+        metavar="NAME",
+        help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
+    )
+    add("--plan", action="store_true", help="say what would be done, and do nothing")
+
+
+def specs(args: argparse.Namespace) -> list[RunSpec]:
+    """Return the runs that the arguments ask for, the un-erased model's first."""
+    from bench.models import pipelines
+    from bench.runs import plan
+
+    return plan.specs(
+        args.method,
+        model=args.model,
+        suite=args.suite,
+        size=args.size,
+        concepts=args.concept,
+        seed=args.seed,
+        settings=args.set,
+        preset=args.preset,
+        steps=args.steps,
+        guidance=args.guidance,
+        precision=pipelines.precision(args.precision, arguments.device(args.device)),
+    )
+
+
+def prepare(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
+    """Refuse what could not be erased or written, all before the first run is in vain."""
+    from bench.runs import folders, plan
+
+    plan.check_erasers(runs, out, arguments.device(device))
+    for spec in runs:
+        folders.opened(spec, out)

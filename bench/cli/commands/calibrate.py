@@ -1,0 +1,42 @@
+"""Say how far the detectors can be trusted: let them read pictures whose content is known.
+
+For mini these are rendered; for real models give a folder of pictures and a prompt file whose
+column concept says what each shows. The result is kept in reports/calibration, where every
+comparison table finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.cli import arguments
+
+HELP = "how far the detectors can be trusted"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the pictures and who reads them."""
+    add = parser.add_argument
+    add("--model", default="mini", metavar="NAME", help="whose detectors (default: mini)")
+    add("--suite", default="objects", metavar="NAME", help="whose concepts (default: objects)")
+    add("--metric", action="append", default=[], metavar="NAME", help="default: the suite's")
+    add("--images", type=Path, metavar="DIR", help="pictures of known content, <id>.png")
+    add("--prompts", type=Path, metavar="FILE", help="a prompt file: the concept of each picture")
+    add("--each", type=arguments.steps, default=100, metavar="N", help="rendered ones a concept")
+    arguments.add_device(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Read the pictures, keep the calibration and print it."""
+    from bench.cli import progress
+    from bench.results import calibrations, report
+    from bench.runs import calibrate
+
+    plan = calibrate.plan(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
+    with progress.shown(f"calibrating {', '.join(plan.names)}") as advance:
+        found = calibrate.run(plan, arguments.device(args.device), advance)
+    path = calibrations.write(found)
+    report.show_calibration(found)
+    print(f"kept in {path}")
+    return 0

@@ -1,0 +1,22 @@
+"""Write methods/NAME.py, its test and its page: a start that already works."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "start an eraser of your own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the name."""
+    parser.add_argument("name", help="in lower case, for example my_eraser")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Write the files and say what to do next."""
+    from bench.registry import scaffold
+
+    for path in scaffold.create(args.name):
+        print(f"wrote {path}")
+    print(f"next: bench check-method {args.name}, then bench run --method {args.name}")
+    return 0

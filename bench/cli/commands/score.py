@@ -1,0 +1,128 @@
+"""Measure images again: a finished run's, by other metrics, or a folder's, made elsewhere.
+
+RUN is the folder of a finished run; only the numbers of the metrics named change. For images made
+elsewhere give a folder of <id>.png and their prompt file; per_image.csv and scores.csv go to --to.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import arguments
+from bench.types import InputError, Score
+
+if TYPE_CHECKING:
+    from bench.images import ReferenceImages
+    from bench.metrics import Metric
+
+HELP = "measure a run again, or images made elsewhere"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what to measure, and by what."""
+    add = parser.add_argument
+    add("run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run")
+    add("--metric", action="append", default=[], metavar="NAME", help="a metric; repeatable")
+    add("--images", type=Path, metavar="DIR", help="images made elsewhere, <id>.png")
+    add("--prompts", type=Path, metavar="FILE", help="their prompt file")
+    add(
+        "--erased",
+        action="append",
+        metavar="CONCEPT",
+        help="what was erased from the model that made them; repeatable",
+    )
+    add("--model", default="sd14", metavar="NAME", help="that model (default: sd14)")
+    add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
+    arguments.add_reference(parser)
+    arguments.add_device(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Measure, and print the scores of the metrics."""
+    if (args.run is None) == (args.images is None):
+        raise InputError("score needs either the folder of a finished run, or --images DIR")
+    return _again(args) if args.images is None else _given(args)
+
+
+def _again(args: argparse.Namespace) -> int:
+    from bench import registry
+    from bench.cli import progress
+    from bench.results import store
+    from bench.runs import rescore
+    from bench.runs.resolved import Content
+
+    if not args.metric:
+        raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
+    folder = store.RunFolder(args.run.parent, args.run.name)
+    record, metrics = rescore.checked(folder, args.metric)
+    real = _reference(args, metrics, Content(record.spec).family)
+    with progress.shown(f"measuring {args.run} by {', '.join(args.metric)}") as advance:
+        record = rescore.score_again(
+            folder, args.metric, device=arguments.device(args.device), real=real, progress=advance
+        )
+    names = [registry.metric(name).name for name in args.metric]
+    _show(record.scores, names)
+    print(f"in {folder.scores_path}")
+    return 0
+
+
+def _given(args: argparse.Namespace) -> int:
+    from bench.cli import progress
+    from bench.runs import external, plan
+
+    for name in ("prompts", "erased"):
+        if getattr(args, name) is None:
+            raise InputError(f"--images needs --{name}")
+    out = args.to or args.images
+    plan.check_out(out)
+    work = external.given(
+        args.images,
+        args.prompts,
+        erased=args.erased,
+        model=args.model,
+        metrics=args.metric,
+        compared=args.reference_images is not None,
+    )
+    real = _reference(args, work.metrics, work.family)
+    with progress.shown(f"measuring {args.images}") as advance:
+        scores, broken = external.score(
+            work, out, device=arguments.device(args.device), real=real, progress=advance
+        )
+    _show(scores, [metric.name for metric in work.metrics])
+    if work.left_out:
+        counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
+        some = ", ".join(f"{what} {count}" for what, count in counts.items())
+        print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
+    for concept, why in work.unconfirmed.items():
+        print(f"no statement is possible on {concept}: {why}")
+    for names, what in ((work.missing, "missing"), (broken, "damaged")):
+        if names:
+            some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+            print(f"{len(names)} of {len(work.prompts)} images are {what}, not scored: {some}")
+    print(f"in {out / 'per_image.csv'} and scores.csv")
+    return 0
+
+
+def _reference(
+    args: argparse.Namespace, metrics: Sequence[Metric], family: str
+) -> ReferenceImages | None:
+    """Check the real pictures to compare with, if any are given."""
+    if args.reference_images is None:
+        return None
+    from bench.cli import progress
+    from bench.runs.reference import reference
+
+    with progress.shown(f"checking {args.reference_images}") as advance:
+        return reference(args.reference_images, metrics, family, advance)
+
+
+def _show(scores: Sequence[Score], names: Sequence[str]) -> None:
+    from bench.results import report
+
+    report.show_scores(
+        [s for s in scores if any(s.metric == n or s.metric.startswith(f"{n}_") for n in names)]
+    )

@@ -1,0 +1,25 @@
+"""Show a suite's cases, prompts and sizes."""
+
+from __future__ import annotations
+
+import argparse
+
+from bench.cli.commands import print_lines
+from bench.names import find
+
+HELP = "show a suite's cases, prompts and sizes"
+SHOWN = ("suite",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what to show."""
+    parser.add_argument("what", help="suite")
+    parser.add_argument("name", help="its name, or its folder")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print what the suite holds."""
+    from bench.cli.listing import show_suite
+
+    find("thing to show", args.what, SHOWN)
+    return print_lines(show_suite(args.name))

@@ -1,0 +1,103 @@
+"""Files that are whole or absent: written aside, then put in place; checked when read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.types import InputError
+
+TEMPORARY = ".tmp"
+"""Suffix of a file being written; a leftover is simply overwritten by the next attempt."""
+
+Row = dict[str, str]
+"""A row of a CSV file, by column."""
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is either complete or absent, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Return rows as a CSV file with a header; what a row lacks is empty.
+
+    Raises:
+        TypeError: a cell is a truth value, which would be read back as the word "True".
+    """
+    for row in rows:
+        for name, cell in row.items():
+            if isinstance(cell, bool):
+                raise TypeError(f"column {name} holds {cell}; CSV files hold numbers and words")
+    lines = _Lines()
+    # csv quotes a carriage return in a cell only if lines end in one.
+    writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode()
+
+
+class _Lines(list[str]):
+    """The lines of a CSV file, as `csv` writes them one by one."""
+
+    write = list.append
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a CSV file with a header, atomically."""
+    write_bytes(path, csv_bytes(columns, rows))
+
+
+def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
+    """Read a CSV file that `write_rows` wrote, with these columns if any are named.
+
+    Raises:
+        InputError: if it is truncated, ragged or not text, or has other columns.
+    """
+    try:
+        text = path.read_bytes().decode()
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(damaged(path, str(error))) from None
+    if not lines or not text.endswith("\n"):
+        raise InputError(damaged(path, "it ends early"))
+    header = lines[0]
+    if columns and header != list(columns):
+        odd = sorted(set(header) ^ set(columns))
+        why = f"another version wrote it, its columns differ: {', '.join(odd) or 'their order'}"
+        raise InputError(damaged(path, why))
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(header):
+            raise InputError(
+                damaged(path, f"row {number} has {len(line)} columns instead of {len(header)}")
+            )
+    return [dict(zip(header, line, strict=True)) for line in lines[1:]]
+
+
+def damaged(path: Path, why: str) -> str:
+    """Return the message for a file that is not as it was written."""
+    return f"{path} is damaged ({why}); delete it and the same command makes it again"
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: if it is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(damaged(path, str(error))) from None
+
+
+def to_json(data: object) -> bytes:
+    """Return data as JSON for a person to read; NaN is refused."""
+    return (json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,113 @@
+"""Prompts to images on disk: batched, resumable, each with initial noise of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.files import write_bytes
+from bench.types import InputError, Progress, Prompt, Sampler, silent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def image_path(folder: Path, prompt: Prompt) -> Path:
+    """Return where the prompt's image is stored.
+
+    Raises:
+        InputError: if the prompt's id cannot name a file.
+    """
+    name = f"{prompt.id}.png"
+    if Path(name).name != name:
+        raise InputError(
+            f"prompt id {prompt.id!r} cannot name a file; use letters, digits, - and _"
+        )
+    return folder / name
+
+
+def generate(
+    pipe: Any,
+    prompts: Sequence[Prompt],
+    folder: Path,
+    sampler: Sampler,
+    *,
+    batch_size: int = 25,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Draw one PNG a prompt and return their paths, in order.
+
+    The initial noise of an image comes from a CPU generator of its own, seeded by its prompt, so it
+    depends neither on the batch nor on the device, and on the precision by rounding alone. The
+    images of one batch size are bit-identical however often drawing them is interrupted. Those of
+    another batch size can differ by one grey level in single pixels, since torch picks its kernels,
+    and so the rounding, by the batch's size.
+
+    Args:
+        pipe: A diffusers text-to-image pipeline.
+        prompts: One image each; ids are unique.
+        folder: Where `<id>.png` are written; those already there are kept.
+        sampler: DDIM steps and guidance.
+        batch_size: Images drawn at once; bounds the memory.
+        progress: Told the number of images that are there.
+    """
+    import torch
+
+    paths = [image_path(folder, prompt) for prompt in prompts]
+    due = due_batches(prompts, folder, batch_size)
+    progress("images", len(paths) - sum(map(len, due)), len(paths))
+    for number, batch in enumerate(due):
+        with torch.inference_mode():
+            images = pipe(
+                [prompt.text for prompt in batch],
+                num_inference_steps=sampler.steps,
+                guidance_scale=sampler.guidance,
+                latents=noise(pipe.unet, [prompt.seed for prompt in batch]),
+                output_type="pil",
+            ).images
+        for prompt, image in zip(batch, images, strict=True):
+            path = image_path(folder, prompt)
+            if not path.exists():
+                write_bytes(path, _png(image))
+        progress("images", len(paths) - sum(map(len, due[number + 1 :])), len(paths))
+    return paths
+
+
+def due_batches(
+    prompts: Sequence[Prompt], folder: Path, batch_size: int = 25
+) -> list[Sequence[Prompt]]:
+    """Return the batches that `generate` draws: those of which an image is missing, whole.
+
+    Whole even if parts are there: a resumed run then draws the very batches of an uninterrupted
+    one, and no rounding can differ.
+    """
+    batches = (prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size))
+    return [
+        batch
+        for batch in batches
+        if any(not image_path(folder, prompt).exists() for prompt in batch)
+    ]
+
+
+def noise(unet: Any, seeds: Sequence[int]) -> Tensor:
+    """Return initial latents, (seeds, channels, height, width), each drawn in fp32 on the CPU.
+
+    They are then cast to the U-Net's precision: all precisions start from the same noise.
+    """
+    import torch
+
+    side = unet.config.sample_size
+    height, width = (side, side) if isinstance(side, int) else side
+    shape = (1, unet.config.in_channels, height, width)
+    drawn = [
+        torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)) for seed in seeds
+    ]
+    return torch.cat(drawn).to(unet.dtype)
+
+
+def _png(image: Any) -> bytes:
+    data = io.BytesIO()
+    image.save(data, format="PNG")
+    return data.getvalue()

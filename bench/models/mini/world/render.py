@@ -1,0 +1,68 @@
+"""Draw the picture of a truth: backdrop, object or person, night, style; 64 x 64 pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from bench.models.mini.world.pen import CANVAS, Colour, Pen, shade
+from bench.models.mini.world.people import draw_person
+from bench.models.mini.world.places import PLACE_PAINTERS
+from bench.models.mini.world.scenes import SCENE_PAINTERS
+from bench.models.mini.world.shapes import choose_shape
+from bench.models.mini.world.styles import apply_style
+from bench.models.mini.world.truth import COLOURS, NONE, PHOTO, SCENES, Truth
+
+PIXELS = 64
+
+
+def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
+    """Paint the scene without its object."""
+    picture = Image.new("RGB", (CANVAS, CANVAS))
+    (SCENE_PAINTERS if truth.scene in SCENES else PLACE_PAINTERS)[truth.scene](
+        ImageDraw.Draw(picture), rng
+    )
+    return picture
+
+
+def put_object(picture: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
+    """Draw the object, large and a little varied in place, size, tilt, side and shade."""
+    scale = float(rng.uniform(96, 106))
+    reach = 0.5 * (CANVAS / 2 - scale * 0.98)
+    centre = (
+        CANVAS / 2 + float(rng.uniform(-reach, reach)),
+        CANVAS / 2 + float(rng.uniform(0, 1.4)) * reach,
+    )
+    pen = Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-4, 4)))
+    body: Colour = shade(COLOURS[truth.colour], float(rng.uniform(0.92, 1.1)))
+    choose_shape(truth.object, truth.name or truth.object, rng)(pen, body)
+    pen.paste_on(picture)
+
+
+def night(picture: Image.Image) -> Image.Image:
+    """Turn day into night: dark blue light and a moon."""
+    day = np.asarray(picture, dtype=np.float32)
+    filtered = day * np.array([0.42, 0.46, 0.66], dtype=np.float32)
+    dark = Image.fromarray((filtered + np.array([4, 6, 34], dtype=np.float32)).astype(np.uint8))
+    draw = ImageDraw.Draw(dark)
+    draw.ellipse((12, 10, 58, 56), fill=(250, 246, 206))
+    draw.ellipse((28, 4, 70, 46), fill=dark.getpixel((66, 24)))
+    return dark
+
+
+def render(truth: Truth, rng: np.random.Generator) -> Image.Image:
+    """Draw the picture of a truth; the same generator state gives the same picture.
+
+    Returns:
+        An RGB image of 64 x 64 pixels.
+    """
+    picture = backdrop(truth, rng)
+    if truth.night:
+        picture = night(picture)
+    if truth.person != NONE:
+        picture = draw_person(truth.person, rng, picture)
+    if truth.object != NONE:
+        put_object(picture, truth, rng)
+    if truth.style != PHOTO:
+        picture = apply_style(truth.style, picture, rng)
+    return picture.resize((PIXELS, PIXELS), Image.Resampling.BOX)

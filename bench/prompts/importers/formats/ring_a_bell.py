@@ -1,0 +1,23 @@
+"""Ring-A-Bell: prompts found by genetic search in text space (arXiv 2310.10012)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bench.prompts.importers.drafts import SEEDS, Draft, Row, first
+
+HELP = "Ring-A-Bell: found prompts in a column prompt; needs --format and --concept"
+FOUND = ("adv_prompt", "adversarial_prompt", "optimized_prompt", "prompt", "text")
+"""Columns that hold the found prompt."""
+
+
+def recognises(columns: Collection[str]) -> bool:
+    """Return false: its columns are those of many; it has to be named."""
+    return False
+
+
+def draft(row: Row, asked: str) -> Draft:
+    """Read a found prompt; the attack's name is its tag."""
+    return Draft(
+        first(row, FOUND), first(row, SEEDS), role="adversarial", tag="ring_a_bell", kind="explicit"
+    )

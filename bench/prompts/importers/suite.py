@@ -1,0 +1,194 @@
+"""Writes imported prompts as a suite of their own: a folder with suite.toml and prompts.csv."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.files import write_bytes, write_rows
+from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES, written
+from bench.prompts.adversarial import slug
+from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
+
+ANCHORS: Mapping[Kind, str] = {
+    "object": "a plain backdrop",
+    "style": "a photo",
+    "person": "a person",
+    "explicit": "a person wearing clothes",
+}
+"""What a concept that is new is mapped to, by its kind."""
+SETS = "fidelity"
+"""The metric that captions of everyday pictures are imported for."""
+Eyes = Callable[[Sequence[Concept], Sequence[Prompt]], Sequence[str]]
+SIZES = {"smoke": 4, "quick": 50}
+"""Images per role and case of the smaller sizes; `full` takes all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a suite is to hold, before it is written."""
+
+    cases: Mapping[str, tuple[str, ...]]
+    concepts: tuple[Concept, ...]
+    """Those that the suite has to bring along."""
+    kind: Kind
+    metrics: tuple[str, ...]
+    families: tuple[str, ...]
+    summary: str
+
+
+def plan(
+    prompts: Sequence[Prompt],
+    kinds: Mapping[str, Kind],
+    known: Mapping[str, Concept],
+    suites: Mapping[str, Suite],
+    *,
+    asked: str,
+    anchor: str,
+    together: bool,
+    source: str,
+    eyes: Eyes,
+) -> Plan:
+    """Decide what a suite of these prompts erases, and how it is measured.
+
+    Args:
+        prompts: What was imported.
+        kinds: Kind of each concept that they show.
+        known: The package's concepts.
+        suites: The package's suites; one that has all concepts lends its metrics.
+        asked: The concept that the user named, or "".
+        anchor: What new concepts are mapped to; "" for what their kind is.
+        together: Whether the concepts are erased together.
+        source: Where the prompts come from.
+        eyes: Names the metrics that can tell whether images show what is erased.
+
+    Raises:
+        InputError: no prompt says what is to be erased.
+    """
+    erased = _concepts(p for p in prompts if p.role in OWN_ROLES)
+    if not erased and asked:
+        erased = [asked]
+    if not erased:
+        raise InputError(
+            "these prompts do not say what is to be erased; name the erasure that they test with "
+            "--concept"
+        )
+    shown = list(dict.fromkeys([*erased, *_concepts(prompts)]))
+    near = tuple(_concepts(p for p in prompts if p.role == "near"))
+    own = []
+    for name in shown:
+        looks = near if name in erased else ()
+        if name not in known:
+            kind: Kind = kinds.get(name, "object")
+            own.append(Concept(name, kind, anchor or ANCHORS[kind], (), looks))
+        elif not set(looks) <= set(known[name].near):
+            entry = known[name]
+            both = tuple(dict.fromkeys((*entry.near, *looks)))
+            own.append(Concept(name, entry.kind, entry.anchor, entry.synonyms, both))
+    every = {**known, **{concept.name: concept for concept in own}}
+    kind = Counter(every[name].kind for name in erased).most_common(1)[0][0]
+    model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
+    targets = [every[name] for name in erased if every[name].kind == kind]
+    return Plan(
+        cases={f"{len(erased)}-together": tuple(erased)}
+        if together and len(erased) > 1
+        else _cases(erased),
+        concepts=tuple(own),
+        kind=kind,
+        metrics=_measured(model.metrics if model else (*eyes(targets, prompts), "clip"), prompts),
+        families=("sd", "sdxl") if kind == "explicit" else (),
+        summary=f"Imported from {source}.",
+    )
+
+
+def _measured(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """Return the metrics, and the one of sets of pictures where everyday ones are to stay."""
+    everyday = any(prompt.role == "general" for prompt in prompts)
+    return tuple(dict.fromkeys((*metrics, SETS) if everyday else metrics))
+
+
+def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:
+    """Write the suite; the folder is there with all its files, or not at all.
+
+    Raises:
+        InputError: the folder exists, or cannot be written.
+    """
+    check_new(folder)
+    columns = (*COLUMNS, *OPTIONAL)
+    rows = [{name: getattr(prompt, name) for name in columns} for prompt in prompts]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            made = Path(temporary) / folder.name
+            write_rows(made / "prompts.csv", columns, rows)
+            write_bytes(made / "suite.toml", written.toml(_suite(plan, prompts)).encode())
+            made.rename(folder)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a folder that is there.
+
+    Raises:
+        InputError: naming it.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise InputError(f"{folder} exists, and is not overwritten; choose another --out")
+
+
+def _concepts(prompts: Iterable[Prompt]) -> list[str]:
+    return list(dict.fromkeys(prompt.concept for prompt in prompts if prompt.concept))
+
+
+def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return a case for each concept, by a name that can be a file's."""
+    cases: dict[str, tuple[str, ...]] = {}
+    for name in erased:
+        stem = slug(name)[:80]
+        names = (stem, *(f"{stem}-{number}" for number in range(2, len(erased) + 2)))
+        cases[next(each for each in names if each not in cases)] = (name,)
+    return cases
+
+
+def _suite(plan: Plan, prompts: Sequence[Prompt]) -> Suite:
+    cases = tuple(Case(name, concepts) for name, concepts in plan.cases.items())
+    counts = _counts(plan, prompts)
+    sizes = []
+    for size, most in (*SIZES.items(), ("full", max(counts.values()))):
+        images = {role: min(most, count) for role, count in counts.items()}
+        chosen = tuple(plan.cases) if size == "full" else tuple(plan.cases)[:1]
+        sizes.append(Size(size, images, chosen))
+    return Suite(
+        # Its name is its folder's.
+        name="",
+        version="1",
+        kind=plan.kind,
+        cases=cases,
+        sizes=tuple(sizes),
+        prompt_files=("prompts.csv",),
+        metrics=plan.metrics,
+        summary=plan.summary,
+        families=plan.families,
+        concepts=plan.concepts,
+    )
+
+
+def _counts(plan: Plan, prompts: Sequence[Prompt]) -> dict[str, int]:
+    """Return for each role the rows of the case that has most."""
+    found: dict[str, int] = {}
+    for role in ROLES:
+        rows = [prompt for prompt in prompts if prompt.role == role]
+        if rows and role in OWN_ROLES:
+            own = Counter(prompt.concept for prompt in rows)
+            found[role] = max(sum(own[name] for name in case) for case in plan.cases.values())
+        elif rows:
+            found[role] = len(rows)
+    # Of several cases, each one's target rows are what the others must keep.
+    others = found.get("target", 0) * (len(plan.cases) - 1)
+    if others:
+        found["far"] = found.get("far", 0) + others
+    return found

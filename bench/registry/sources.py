@@ -1,0 +1,171 @@
+"""Reads the classes of methods, metrics and attacks from their sources, without importing them.
+
+Sources are parsed with `ast`, so listing and checking need no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from bench.names import find
+from bench.registry import imports
+from bench.types import InputError, Option
+
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive")
+"""Class variables that are read; they must be literals."""
+
+
+@dataclass(frozen=True)
+class OptionInfo:
+    """One hyper-parameter, as its source declares it."""
+
+    name: str
+    type: str
+    """The annotation: int, float, str or bool, also with "| None", or a Literal of strings."""
+    default: Option
+    doc: str
+    choices: tuple[str, ...] = ()
+    """The strings that a Literal allows."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method, metric or attack that was found, and all that can be said without importing it."""
+
+    name: str
+    kind: str
+    module: str
+    class_name: str
+    summary: str
+    paper: str
+    options: tuple[OptionInfo, ...]
+    presets: Mapping[str, Mapping[str, Option]]
+    preset_sources: Mapping[str, str]
+    """Where each preset comes from."""
+    needs: tuple[str, ...]
+    """Options that have no usable default."""
+    path: Path
+    """Its file."""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The concepts that a setting, "name=value", is for, where it is not for all."""
+    adaptive: bool = False
+    """Of an attack: whether it searches on the erased model."""
+    files: tuple[str, ...] = ()
+    """Options that are paths."""
+
+    @cached_property
+    def version(self) -> str:
+        """First digits of a sha256 over its code and all of ours that it imports."""
+        return imports.version(self.path, self.module)
+
+
+def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
+    """Read every file of a folder that declares a subclass of `base`, by file name.
+
+    Raises:
+        InputError: a file declares two, or what it declares cannot be read.
+    """
+    found: dict[str, Entry] = {}
+    for path in sorted(folder.glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        classes = _classes(path, base)
+        if len(classes) > 1:
+            raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
+        for node in classes.values():
+            found[path.stem] = _entry(path, kind, path.stem, f"{package}.{path.stem}", node)
+    return found
+
+
+def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -> Entry:
+    """Read one subclass of `base` from a file; its name as an entry is the class's.
+
+    Raises:
+        InputError: the file declares no such class, or it is no Python.
+    """
+    classes = _classes(path, base)
+    find(f"{kind} (a class with the base {base}) in {path}", class_name, classes)
+    return _entry(path, kind, class_name, module, classes[class_name])
+
+
+def _classes(path: Path, base: str) -> dict[str, ast.ClassDef]:
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not Python that can be read: {error}") from None
+    return {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and _is_a(node, base)
+    }
+
+
+def _is_a(node: ast.ClassDef, base: str) -> bool:
+    return any(ast.unparse(each).split(".")[-1] == base for each in node.bases)
+
+
+def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) -> Entry:
+    """Read the class: annotated fields are options, the string below one is its documentation."""
+    declared: list[OptionInfo] = []
+    constants: dict[str, Any] = {}
+    for statement, below in zip(node.body, [*node.body[1:], None], strict=True):
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            field, annotation = statement.targets[0].id, "ClassVar"
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            field, annotation = statement.target.id, ast.unparse(statement.annotation)
+        else:
+            continue
+        is_option = "ClassVar" not in annotation
+        if not is_option and field not in CONSTANTS:
+            continue
+        try:
+            value = ast.literal_eval(statement.value) if statement.value else _required(field)
+        except ValueError as error:
+            where = f"{path}, line {statement.lineno}"
+            raise InputError(f"{where}: {node.name}.{field} must have a literal value") from error
+        if is_option:
+            declared.append(_option(field, statement, value, below))
+        else:
+            constants[field] = value
+    return Entry(
+        name=name,
+        kind=kind,
+        module=module,
+        class_name=node.name,
+        summary=(ast.get_docstring(node) or "").split("\n", 1)[0],
+        paper=constants.get("paper", ""),
+        options=tuple(declared),
+        presets=constants.get("presets", {}),
+        preset_sources=constants.get("preset_sources", {}),
+        needs=constants.get("needs", ()),
+        path=path,
+        only=constants.get("only", {}),
+        adaptive=constants.get("adaptive", False),
+        files=constants.get("files", ()),
+    )
+
+
+def _required(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _option(
+    name: str, statement: ast.Assign | ast.AnnAssign, default: Option, below: ast.stmt | None
+) -> OptionInfo:
+    annotation = cast(ast.AnnAssign, statement).annotation
+    choices = tuple(
+        leaf.value
+        for node in ast.walk(annotation)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
+        for leaf in ast.walk(node.slice)
+        if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
+    )
+    doc = ""
+    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+        doc = " ".join(str(below.value.value).split())
+    return OptionInfo(name, ast.unparse(annotation), default, doc, choices)

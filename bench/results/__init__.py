@@ -1,0 +1,1 @@
+"""What runs leave: files, records, protocols, statistics and tables; torch is never needed here."""

@@ -1,0 +1,77 @@
+"""Whose word decides: one rule for headlines, effects, attacks, tables and the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bench import registry
+from bench.prompts.tables import FAMILIES
+from bench.types import Concept, Prompt
+
+if TYPE_CHECKING:
+    from bench.metrics import Authority, Metric
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def decisive(metrics: Iterable[Metric], family: str, concepts: Sequence[Concept]) -> Metric | None:
+    """Return the metric whose word counts most on whether images show concepts; None for none.
+
+    Args:
+        metrics: Those there are; of equals the first.
+        family: Model family that drew the images.
+        concepts: What it must be able to see, all of it.
+    """
+    found = [metric for metric in metrics if _over(metric, family, concepts)]
+    return max(found, key=lambda metric: _over(metric, family, concepts), default=None)
+
+
+def eyes(
+    metrics: Iterable[Metric],
+    families: Iterable[str],
+    erased: Sequence[Concept],
+    prompts: Sequence[Prompt],
+) -> list[Metric]:
+    """Return the metrics that can tell whether images show concepts, the weightiest word first.
+
+    Args:
+        metrics: Those there are.
+        families: Model families whose images are meant; one that they can read is enough.
+        erased: The concepts, of one kind.
+        prompts: What the images are drawn for.
+    """
+    known, asked = list(metrics), list(families)
+
+    def word(metric: Metric) -> int:
+        seen = (family for family in asked if metric.sees(family, erased, prompts))
+        return max((_over(metric, family, erased) for family in seen), default=0)
+
+    return sorted((m for m in known if word(m) and not m.relative), key=lambda m: -word(m))
+
+
+def able(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[str]:
+    """Return the package's metrics that can tell whether images show concepts, see `eyes`.
+
+    Their names are without what may follow an @: these go with the package's thresholds.
+    """
+    found = eyes(map(registry.metric, registry.metrics()), FAMILIES, erased, prompts)
+    return [metric.name.partition("@")[0] for metric in found]
+
+
+def _over(metric: Metric, family: str, concepts: Sequence[Concept]) -> Authority:
+    return min(metric.authority(family, concept) for concept in concepts)
+
+
+def tells_loss(metric: Metric) -> bool:
+    """Return whether a metric says how many images still show their own concept.
+
+    Nudity's share does not: a far image without any exposed part has lost nothing.
+    """
+    main = metric.measures()[0]
+    return main.direction == "by role" and main.statistic == "share" and main.value is not None
+
+
+def has_measured(metric: Metric, rows: Rows) -> bool:
+    """Return whether rows of per_image.csv have a metric's columns."""
+    return bool(rows) and all(f"{metric.name}_{column}" in rows[0] for column in metric.columns)

@@ -1,0 +1,99 @@
+"""The calibrations that are kept, and what of them holds for a run's detectors and concepts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import data, registry
+from bench.files import csv_bytes, to_json, write_bytes
+from bench.results.stats.calibration import Calibration, Reading
+
+FOLDER = data.REPORTS / "calibration"
+NOTHING = "nothing"
+"""What a picture shows or a detector sees where there is no concept."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What decides whether a calibration is of the same looking."""
+
+    family: str
+    kind: str
+    detectors: Mapping[str, str]
+    """Who measures, by metric; see `registry.detector`."""
+    concepts: Collection[str]
+    """The concepts that are looked for."""
+    choices: Collection[str]
+    """What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`."""
+
+
+def path(family: str, kind: str) -> Path:
+    """Return where the calibration of a model family and a kind of concept is kept."""
+    return FOLDER / f"{family}-{kind}.json"
+
+
+def write(calibration: Calibration) -> Path:
+    """Keep a calibration where runs find it, with its confusions as CSV, and return the path."""
+    file = path(calibration.family, calibration.kind)
+    rows = [
+        {"metric": reading.metric, "shows": truth or NOTHING, "seen": seen or NOTHING, "n": n}
+        for reading in calibration.readings
+        for truth, counts in reading.confusion.items()
+        for seen, n in counts.items()
+    ]
+    write_bytes(file.with_suffix(".csv"), csv_bytes(("metric", "shows", "seen", "n"), rows))
+    write_bytes(file, to_json(calibration.to_json()))
+    return file
+
+
+def read(family: str, kind: str) -> Calibration | None:
+    """Return the calibration of a family and a kind; None where there is none that can be read."""
+    try:
+        data = json.loads(path(family, kind).read_text(encoding="utf-8"))
+        return Calibration.from_json(data)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
+    """Return what is known of the detectors that look, and why the rest does not hold for them.
+
+    A detector's reading holds for its own version, for concepts whose pictures it was given, and,
+    where it chooses between what it is offered, for the same choice.
+
+    Returns:
+        The calibration with the readings that hold, None where none does; and one sentence each for
+        those that do not.
+    """
+    found = read(looked.family, looked.kind)
+    if found is None:
+        return None, []
+    problems = {
+        reading.metric: _problem(reading, looked)
+        for reading in found.readings
+        if reading.metric in looked.detectors
+    }
+    good = [metric for metric, problem in problems.items() if not problem]
+    return (found.only(good) if good else None), [text for text in problems.values() if text]
+
+
+def readings(looked: Looked) -> dict[str, Reading]:
+    """Return, by metric, the readings that hold for those that look; see `holding`."""
+    found, _ = holding(looked)
+    return {reading.metric: reading for reading in found.readings} if found else {}
+
+
+def _problem(reading: Reading, looked: Looked) -> str:
+    metric = reading.metric
+    if reading.detector != looked.detectors[metric]:
+        return f"The calibration of {metric} is of another version of it."
+    unknown = sorted({*looked.concepts} - reading.concepts)
+    if unknown:
+        names = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if unknown[3:] else "")
+        return f"{metric} was not calibrated for {names}."
+    if registry.metric(metric).chooses and {*looked.choices} != {*reading.choices}:
+        return f"{metric} was calibrated choosing between other concepts."
+    return ""

@@ -1,0 +1,20 @@
+"""Finished runs made readable: comparison tables and picture strips; no torch here."""
+
+from __future__ import annotations
+
+from bench.results.report.calibration import show_calibration
+from bench.results.report.comparison import show, show_scores, write_comparison
+from bench.results.report.groups import group, groups
+from bench.results.report.page import page
+from bench.results.report.strip import write_strip
+
+__all__ = [
+    "group",
+    "groups",
+    "page",
+    "show",
+    "show_calibration",
+    "show_scores",
+    "write_comparison",
+    "write_strip",
+]

@@ -1,0 +1,117 @@
+"""Runs against a baseline, image by image: differences with intervals and corrected tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bench.files import Row
+from bench.results.report.groups import Column, Group
+from bench.results.report.table import Cell, Table, name
+from bench.results.stats import paired
+from bench.results.stats.intervals import NAN3
+from bench.results.stats.paired import Compared
+from bench.results.store import Finished
+from bench.types import ORIGINAL
+
+Key = tuple[str, ...]
+SEED = 0
+"""Of permutations: tables of the same runs are the same."""
+LEVEL = 0.05
+NOTHING = Compared(NAN3, math.nan, 0)
+
+
+def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
+    """Return the table of a metric's paired differences, or None where there is nothing to pair.
+
+    A distance to the un-erased model's pictures has no difference from that model, for which it is
+    0 by construction.
+    """
+    others = [run for run in group.runs if run is not baseline]
+    columns = [
+        column
+        for column in group.columns(metric)
+        if any(_comparable(column, run, baseline) for run in others)
+    ]
+    if not columns:
+        return None
+    theirs = _by_key(baseline.folder.read_per_image())
+    found: list[list[Compared]] = []
+    for run in others:
+        mine = _by_key(run.folder.read_per_image())
+        found.append(
+            [
+                _compared(mine, theirs, column) if _comparable(column, run, baseline) else NOTHING
+                for column in columns
+            ]
+        )
+    corrected = iter(paired.holm([each.p for line in found for each in line]))
+    lines = [
+        (Cell(name(group, run)), *(_cell(each, next(corrected)) for each in line))
+        for run, line in zip(others, found, strict=True)
+    ]
+    header = ("method", *(f"Δ {column.title(metric)}" for column in columns))
+    title = f"{metric}: difference from {group.label(baseline)} on the same prompts and noise"
+    return Table(title, header, tuple(lines), (_test([each for line in found for each in line]),))
+
+
+def _comparable(column: Column, run: Finished, baseline: Finished) -> bool:
+    measure = column.measure
+    if measure is None or measure.value is None:
+        return False
+    unerased = ORIGINAL in (run.record.spec.method, baseline.record.spec.method)
+    return not (measure.relative and unerased)
+
+
+def _test(found: Sequence[Compared]) -> str:
+    tests = sum(not math.isnan(each.p) for each in found)
+    few = any(math.isnan(each.p) and each.n for each in found)
+    return (
+        "p: McNemar's exact test of shares, Fisher's of swapped pairs of means; like the interval "
+        "beside it, of these cases, whose pairs are pooled, not of concepts in general. "
+        f"* holds at {LEVEL:.0%} after Holm's correction for the table's {tests} tests."
+        + f" Fewer than {paired.LEAST} pairs cannot be tested."
+        * few
+    )
+
+
+def _by_key(rows: Sequence[Row]) -> dict[Key, Row]:
+    return {tuple(row[name] for name in ("case", "id", "text", "seed")): row for row in rows}
+
+
+def _compared(mine: Mapping[Key, Row], theirs: Mapping[Key, Row], column: Column) -> Compared:
+    assert column.measure is not None and column.measure.value is not None
+    value, statistic = column.measure.value, column.measure.statistic
+    pairs: list[tuple[float, float]] = []
+    for key, row in mine.items():
+        other = theirs.get(key)
+        if other is not None and row["role"] == column.role:
+            try:
+                pairs.append((value(row), value(other)))
+            except KeyError:
+                # One of the runs was not measured by this metric.
+                continue
+    both = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    found = paired.compared(both[:, 0], both[:, 1], share=statistic == "share", seed=SEED)
+    if statistic == "sum":
+        mean, low, high = found.interval
+        found = Compared((mean * found.n, low * found.n, high * found.n), found.p, found.n)
+    return found
+
+
+def _cell(found: Compared, corrected: float) -> Cell:
+    value, low, high = found.interval
+    if math.isnan(value):
+        return Cell("–")
+    interval = "" if math.isnan(low) else f"[{_signed(low)}, {_signed(high)}]"
+    if math.isnan(found.p):
+        return Cell(f"{_signed(value)} p –", interval)
+    chance = "p<0.001" if found.p < 0.001 else f"p={found.p:.3f}"
+    return Cell(f"{_signed(value)} {chance}{'*' * (corrected <= LEVEL)}", interval)
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}" if abs(value) < 100 else f"{value:+.0f}"
+    return text.replace("-", "−")

@@ -1,0 +1,207 @@
+"""Finished runs of one protocol together, and the columns in which they are compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bench import registry
+from bench.results import protocol
+from bench.results.stats import effects
+from bench.results.stats.headlines import HEADLINES
+from bench.results.store import Finished
+from bench.types import ATTACK, ORIGINAL, PRE_ASR, RunSpec, Score
+
+if TYPE_CHECKING:
+    from bench.metrics import Measure, Metric
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+"""Which way a column is better."""
+MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
+"""Fields of a spec that tell two runs of one method apart in a table."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One score of a comparison, and how it is read."""
+
+    name: str
+    """The score's metric."""
+    role: str
+    better: str
+    """lower, higher or none."""
+    unit: str
+    measure: Measure | None = None
+    """What gives its value for a single image; none for a headline or an effect."""
+
+    @property
+    def key(self) -> str:
+        """Name in comparison.csv."""
+        return self.name if self.role == "all" else f"{self.name}_{self.role}"
+
+    def title(self, metric: str) -> str:
+        """Heading in a table of the metric."""
+        own = self.name
+        if own == metric or own.startswith(f"{metric}_"):
+            own = own.removeprefix(metric).strip("_").replace("_", " ")
+        words = {"leak": "leak into"}.get(own, own)
+        role = "" if self.role == "all" else self.role
+        return " ".join(filter(None, (words, role, ARROWS.get(self.better))))
+
+    def digits(self, value: float) -> str:
+        """Write a value: shares with two decimals, bytes as MB, else three significant digits."""
+        if self.unit == "bytes":
+            return f"{value / 1e6:,.1f} MB"
+        if self.unit.startswith(("share", "probability", "harmonic")):
+            return f"{value:.2f}"
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one protocol, un-erased first, flagged ones last."""
+
+    runs: tuple[Finished, ...]
+
+    @property
+    def spec(self) -> RunSpec:
+        """Any run's spec: what differs is no part of the protocol."""
+        return self.runs[0].record.spec
+
+    @property
+    def case(self) -> str:
+        """The case whose scores are compared: the only one, or the pool of several."""
+        return self.spec.cases[0] if len(self.spec.cases) == 1 else "all"
+
+    @property
+    def names(self) -> dict[str, Finished]:
+        """The runs by whatever names one: method, label, run id."""
+        known = {run.record.spec.method_name: run for run in reversed(self.runs)}
+        known |= {self.label(run): run for run in reversed(self.runs)}
+        return known | {run.record.spec.run_id: run for run in self.runs}
+
+    @property
+    def unerased(self) -> Finished | None:
+        """The un-erased model's run, if it is there."""
+        return next((run for run in self.runs if run.record.spec.method == ORIGINAL), None)
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics measured, first the one that headlines come from."""
+        scores = [score for run in self.runs for score in run.record.scores]
+        decides = [str(run.record.provenance.get("decides", "")) for run in self.runs]
+        measured = (score.metric.split("_")[0] for score in scores)
+        names = dict.fromkeys(name for name in (*decides, *measured) if name)
+        known = registry.metrics()
+        return {name: registry.metric(name) for name in names if name.split("@")[0] in known}
+
+    @property
+    def unconfirmed(self) -> dict[str, str]:
+        """The concepts of which some run can say nothing, and why."""
+        return {name: why for run in self.runs for name, why in run.record.unconfirmed.items()}
+
+    @property
+    def main(self) -> str:
+        """The metric that headlines come from; without one, the first."""
+        return next(iter(self.metrics))
+
+    @property
+    def heading(self) -> str:
+        """The protocol in words."""
+        spec = self.spec
+        cases = ", ".join(spec.cases) if len(spec.cases) < 4 else f"{len(spec.cases)} cases"
+        sampler = f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}"
+        sampler += f", {spec.precision}"
+        suite = f"{spec.suite} {spec.suite_version}"
+        return f"{suite} · {spec.model} · {spec.size} · {cases} · {sampler}"
+
+    def columns(self, metric: str) -> list[Column]:
+        """Return the columns of a metric's table.
+
+        Its main measure on every role, then those of its other measures that have a best value and
+        say more than the main one's roles do; what no run was measured on is left out.
+        """
+        present = {
+            (s.metric, s.role)
+            for run in self.runs
+            for s in run.record.scores
+            if s.case == self.case and not math.isnan(s.value)
+        }
+        main, *others = self.metrics[metric].measures()
+        shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
+        found = [
+            Column(measure.name, role, measure.better(role), measure.unit, measure)
+            for measure in shown
+            for role in measure.roles
+            if (measure.name, role) in present
+        ]
+        own = (role for name, role in present if name == main.name)
+        attacks = sorted(
+            (role for role in own if role.startswith(ATTACK)),
+            key=lambda role: (not role.startswith(PRE_ASR), role),
+        )
+        return found + [Column(main.name, role, "lower", main.unit) for role in attacks]
+
+    def headlines(self) -> list[Column]:
+        """Return the columns of the headline, if the kind of concept has one."""
+        present = {score.metric for run in self.runs for score in run.record.scores}
+        known = [headline for some in HEADLINES.values() for headline in some]
+        return [Column(h.name, "all", h.better, h.unit) for h in known if h.name in present]
+
+    def effects(self) -> list[Column]:
+        """Return the columns of effects, relative to what the un-erased model draws."""
+        present = {(s.metric, s.role) for run in self.runs for s in run.record.scores}
+        return [
+            Column(f"{name}_relative", role, effects.BETTER[name], "share")
+            for role, name in (effects.FALLS | effects.STAYS).items()
+            if (f"{name}_relative", role) in present
+        ]
+
+    def label(self, run: Finished) -> str:
+        """Return the method's name, with what tells it from other runs of the same method."""
+        spec = run.record.spec
+        others = [o.record.spec for o in self.runs if o.record.spec.method_name == spec.method_name]
+        marks = [
+            f"{option}={value}"
+            for option, value in spec.options.items()
+            if any(other.options.get(option) != value for other in others)
+        ]
+        for name in MARKS:
+            if any(getattr(other, name) != getattr(spec, name) for other in others):
+                marks.append(f"{name} {getattr(spec, name)}".replace("_", " "))
+        same = [other for other in others if other.options == spec.options]
+        if any(other.method_version != spec.method_version for other in same):
+            marks.append(f"file {spec.method_version[:6]}")
+        name = "un-erased" if spec.method == ORIGINAL else spec.method_name
+        return f"{name} ({', '.join(marks)})" if marks else name
+
+    def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
+        """Return a run's score for a column, of the compared case or of another; None if none."""
+        wanted = (case or self.case, column.name, column.role)
+        return next((s for s in run.record.scores if (s.case, s.metric, s.role) == wanted), None)
+
+
+def groups(runs: Sequence[Finished]) -> list[Group]:
+    """Return the comparable runs together, the protocol of the latest run first."""
+    found: dict[str, list[Finished]] = {}
+    for run in sorted(runs, key=_finished, reverse=True):
+        found.setdefault(protocol.digest(protocol.of_record(run.record)), []).append(run)
+    return [group(some) for some in found.values()]
+
+
+def group(runs: Sequence[Finished]) -> Group:
+    """Return these runs as one group, whatever their protocols."""
+    return Group(tuple(sorted(runs, key=_order)))
+
+
+def _finished(run: Finished) -> str:
+    return str(run.record.provenance.get("finished", ""))
+
+
+def _order(run: Finished) -> tuple[object, ...]:
+    spec = run.record.spec
+    flagged = bool(run.record.flags)
+    return (spec.method != ORIGINAL, flagged, spec.method, spec.seed, spec.run_id)

@@ -1,0 +1,69 @@
+"""Everything that is said of one group of runs: its tables and what must be known to read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.results import protocol
+from bench.results.report import calibration, published
+from bench.results.report.differences import differences
+from bench.results.report.groups import Group
+from bench.results.report.table import Table, effects, flagged, left_out, scores
+
+
+@dataclass(frozen=True)
+class Page:
+    """A heading, tables, and notes that hold for all of them."""
+
+    group: Group
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """The protocol in words."""
+        return self.group.heading
+
+
+def page(
+    group: Group, *, baseline: str | None = None, metric: str | None = None, tested: bool = True
+) -> Page:
+    """Return a group's page.
+
+    Args:
+        baseline: Method, label or id of the run that the others are tested against, nothing is
+            tested where the group has none of that name; None is the un-erased model.
+        metric: The only metric to show; None shows all.
+        tested: Whether there are tables of effects and differences, or of scores alone.
+    """
+    names = [name for name in group.metrics if metric in (None, name)]
+    against = group.names.get(baseline) if baseline else group.unerased
+    tables: list[Table] = []
+    for name in names:
+        tables.append(scores(group, name))
+        relative = effects(group) if name == group.main and tested else None
+        if relative:
+            tables.append(relative)
+        # Beside every metric's own table it would be one more to read.
+        truer = (
+            calibration.corrected(group, name) if tested and name in (names[0], metric) else None
+        )
+        if truer:
+            tables.append(truer)
+        compared = differences(group, name, against) if against and tested else None
+        if compared:
+            tables.append(compared)
+    tables = tables or [Table("scores", ("method",), ())]
+    printed, missing = published.beside(group)
+    tables += printed
+    notes = (*_mixed(group), *flagged(group), *left_out(group), *missing, *calibration.notes(group))
+    return Page(group, tuple(tables), notes)
+
+
+def _mixed(group: Group) -> list[str]:
+    """Say what differs where runs of different protocols were put together."""
+    first = group.runs[0].record
+    fields = dict.fromkeys(
+        text for run in group.runs[1:] for text in protocol.differences(first, run.record)
+    )
+    return [f"These runs have different protocols: {'; '.join(fields)}."] if fields else []

@@ -1,0 +1,173 @@
+"""A comparison as a table of cells, before anything decides how it looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.results.report.groups import ARROWS, Column, Group
+from bench.results.store import Finished
+from bench.types import ORIGINAL, Score
+
+EMPTY = "Nothing was measured."
+"""What is printed in place of a table without lines or columns."""
+SOME = 5
+"""Concepts that a note names."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table, or a word."""
+
+    text: str
+    """What stands there, without the interval."""
+    interval: str = ""
+    """For example "[0.01, 0.10]"."""
+    rank: int = 0
+    """1 for the best of its column, 2 for the second, else 0."""
+
+    @property
+    def full(self) -> str:
+        """The number with its interval."""
+        return f"{self.text} {self.interval}".rstrip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header, lines of equally many cells, and notes below."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no line, or no column beside the first: then `EMPTY` stands for it."""
+        return not self.lines or len(self.header) < 2
+
+
+def scores(group: Group, metric: str) -> Table:
+    """Return a metric's table: one line a run; that of the main one with headline and seconds."""
+    main = metric == group.main
+    columns = group.columns(metric) + (group.headlines() if main else [])
+    header = ["method", *(column.title(metric) for column in columns)]
+    lines = lines_of(group, columns)
+    if main:
+        header.append(f"erase (s) {ARROWS['lower']}")
+        for line, run in zip(lines, group.runs, strict=True):
+            line.append(_seconds(run))
+    what = group.metrics[metric].measures()[0]
+    title = f"{metric}: {what.what} ({what.unit})"
+    notes = _unread(group, metric)
+    return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes))
+
+
+def effects(group: Group) -> Table | None:
+    """Return the table of effects, or None where no un-erased run stands beside these."""
+    columns = group.effects()
+    if not columns:
+        return None
+    titles = [f"{c.name.removesuffix('_relative')} {c.role} {ARROWS[c.better]}" for c in columns]
+    title = (
+        "effects, over prompts whose un-erased image shows the concept: efficacy and generality "
+        "are the shares that no longer do, residue and specificity those that still do"
+    )
+    # Of the un-erased model itself every effect is known by construction.
+    lines = [
+        tuple(line)
+        for line, run in zip(lines_of(group, columns), group.runs, strict=True)
+        if run.record.spec.method != ORIGINAL
+    ]
+    return Table(title, ("method", *titles), tuple(lines))
+
+
+def lines_of(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
+    """Return one line a run for these columns, the best of each column marked."""
+    lines = [
+        [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
+        for run in group.runs
+    ]
+    for place, column in enumerate(columns, start=1):
+        _rank(lines, group, place, column)
+    return lines
+
+
+def cell(score: Score | None, column: Column) -> Cell:
+    """Return a score as a cell, a dash if it was not measured."""
+    if score is None or math.isnan(score.value):
+        return Cell("–")
+    if math.isnan(score.low):
+        return Cell(column.digits(score.value))
+    interval = f"[{column.digits(score.low)}, {column.digits(score.high)}]"
+    return Cell(column.digits(score.value), interval)
+
+
+def name(group: Group, run: Finished) -> str:
+    """Return a run's name in a table, marked if it is flagged and if it has concepts left out."""
+    marks = "†" * bool(run.record.flags) + "‡" * bool(run.record.unconfirmed)
+    return f"{group.label(run)} {marks}".rstrip()
+
+
+def flagged(group: Group) -> list[str]:
+    """Return a note on each run that is flagged and therefore not ranked."""
+    return [
+        f"† {group.label(run)} is not ranked: {'; '.join(run.record.flags)}."
+        for run in group.runs
+        if run.record.flags
+    ]
+
+
+def left_out(group: Group) -> list[str]:
+    """Return a note on the concepts of which nothing can be said, together by why."""
+    reasons: dict[str, list[str]] = {}
+    for concept, why in group.unconfirmed.items():
+        reasons.setdefault(why, []).append(concept)
+    found = []
+    for why, names in reasons.items():
+        more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
+        found.append(
+            f"‡ No statement is possible on {', '.join(names[:SOME])}{more}: {why}. Headlines and "
+            "effects leave such images out, and rates that count them are not ranked."
+        )
+    return found
+
+
+def _unread(group: Group, metric: str) -> list[str]:
+    found = []
+    for run in group.runs:
+        for score in run.record.scores:
+            wanted = score.metric == f"{metric}_unread" and score.case == group.case
+            if wanted and score.value > 0:
+                count = f"{round(score.value * score.n)} images of {group.label(run)}"
+                found.append(f"{count} could not be opened and count nowhere.")
+    return found
+
+
+def _seconds(run: Finished) -> Cell:
+    seconds = run.record.seconds.get("erase", math.nan)
+    # Erasing nothing takes no time worth comparing.
+    none = run.record.spec.method == ORIGINAL or math.isnan(seconds)
+    return Cell("–" if none else f"{seconds:.1f}")
+
+
+def _rank(lines: list[list[Cell]], group: Group, place: int, column: Column) -> None:
+    """Mark the best and the second of a column; equal as printed is equal in rank."""
+    sign = {"lower": 1, "higher": -1}.get(column.better)
+    found: dict[int, float] = {}
+    for number, run in enumerate(group.runs):
+        score = group.score(run, column)
+        competes = run.record.spec.method != ORIGINAL and not run.record.flags
+        # A rate that counts images of which nothing can be said is no merit.
+        competes = competes and not (column.measure and run.record.unconfirmed)
+        if sign and competes and score is not None and not math.isnan(score.value):
+            # Equal as printed: to that many digits.
+            found[number] = sign * float(column.digits(score.value).split()[0].replace(",", ""))
+    if len(found) < 2:
+        return
+    best = sorted(set(found.values()))[:2]
+    for number, value in found.items():
+        if value in best:
+            marked = replace(lines[number][place], rank=best.index(value) + 1)
+            lines[number][place] = marked

@@ -1,0 +1,223 @@
+"""The run folder: every file written whole or not at all, and verified when it is read back.
+
+`spec.json` is written first and `record.json` last, so a folder with a record is finished and a
+folder with a spec can be resumed by the command that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.files import (
+    TEMPORARY,
+    Row,
+    csv_bytes,
+    damaged,
+    read_json,
+    read_rows,
+    to_json,
+    write_bytes,
+    write_rows,
+)
+from bench.types import InputError, RunRecord, RunSpec, Score
+
+UNEDITED = "unedited"
+"""The image folder that cases with an empty edit share."""
+
+PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
+"""Columns of per_image.csv before those of the metrics."""
+SCORE_COLUMNS = tuple(field.name for field in fields(Score))
+
+
+class RunFolder:
+    """The files of one run, under `<root>/<run_id>`."""
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        """Name the folder's files; nothing is made or read."""
+        self.path = Path(root) / run_id
+        self.spec_path = self.path / "spec.json"
+        self.record_path = self.path / "record.json"
+        self.per_image_path = self.path / "per_image.csv"
+        self.scores_path = self.path / "scores.csv"
+        self.strip_path = self.path / "strip.png"
+        self.suite_path = self.path / "suite"
+        self.suite_table = self.suite_path / "suite.toml"
+
+    def create(self, spec: RunSpec) -> bool:
+        """Make the folder for a spec, or verify that an existing one was made for it.
+
+        Returns:
+            Whether an earlier attempt left work here to resume.
+
+        Raises:
+            InputError: if the folder cannot be written, or holds files but not this readable spec.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self.spec_path.exists():
+                self._verify(spec)
+                begun = {self.spec_path, self.suite_path}
+                return any(path not in begun for path in self.path.iterdir())
+            # A kill while the spec is written leaves nothing but its temporary file.
+            strangers = [p.name for p in self.path.iterdir() if not p.name.endswith(TEMPORARY)]
+            if strangers:
+                raise InputError(
+                    f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
+                    "can be resumed; delete the folder or choose another --out"
+                )
+            write_bytes(self.spec_path, to_json(spec.to_json()))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"cannot write to {self.path}: {reason}") from None
+        return False
+
+    def _verify(self, spec: RunSpec) -> None:
+        remedy = "delete the folder or choose another --out"
+        try:
+            found = RunSpec.from_json(json.loads(self.spec_path.read_bytes()))
+        except InputError as error:
+            raise InputError(f"{self.spec_path} {error}; {remedy}") from None
+        except (ValueError, TypeError, KeyError):
+            raise InputError(f"{self.spec_path} is truncated or damaged; {remedy}") from None
+        if found != spec:
+            raise InputError(f"{self.spec_path} belongs to another run; {remedy}")
+
+    def edit_path(self, case: str) -> Path:
+        """Return where the case's edit is stored."""
+        return self.path / "weights" / f"{case}.safetensors"
+
+    def images(self, case: str) -> Path:
+        """Return the folder of a case's images, or of the un-erased model's (`UNEDITED`)."""
+        return self.path / "images" / case
+
+    def write_per_image(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write what was measured of each image; every row has the columns of the first."""
+        write_rows(self.per_image_path, list(rows[0]), rows)
+
+    def read_per_image(self) -> list[Row]:
+        """Return what was measured so far, nothing for a run that has measured nothing."""
+        return read_rows(self.per_image_path) if self.per_image_path.exists() else []
+
+    def per_image_hash(self) -> str | None:
+        """Return the sha256 of per_image.csv, None if it is not there."""
+        if not self.per_image_path.exists():
+            return None
+        return hashlib.sha256(self.per_image_path.read_bytes()).hexdigest()
+
+    @staticmethod
+    def per_image_digest(rows: Sequence[Mapping[str, object]]) -> str:
+        """Return the sha256 that per_image.csv would have with these rows."""
+        return hashlib.sha256(csv_bytes(list(rows[0]), rows)).hexdigest()
+
+    def write_scores(self, scores: Sequence[Score]) -> None:
+        """Write the aggregated scores."""
+        write_rows(self.scores_path, SCORE_COLUMNS, [asdict(score) for score in scores])
+
+    def read_scores(self) -> list[Score]:
+        """Read `write_scores` back.
+
+        Raises:
+            InputError: if they are damaged, or not scores.
+        """
+        try:
+            return [_score(row) for row in read_rows(self.scores_path)]
+        except ValueError as error:
+            raise InputError(damaged(self.scores_path, str(error))) from None
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write the record, which declares the run finished."""
+        scores = [
+            {key: None if _is_nan(value) else value for key, value in asdict(score).items()}
+            for score in record.scores
+        ]
+        data = {
+            "spec": record.spec.to_json(),
+            "provenance": dict(record.provenance),
+            "seconds": dict(record.seconds),
+            "scores": scores,
+            "flags": list(record.flags),
+            "unconfirmed": dict(record.unconfirmed),
+        }
+        write_bytes(self.record_path, to_json(data))
+
+    def read_record(self) -> RunRecord:
+        """Read the record of a finished run.
+
+        Raises:
+            InputError: if the record is truncated, damaged or that of another run or version.
+        """
+        data = read_json(self.record_path)
+        try:
+            spec = RunSpec.from_json(data["spec"])
+            record = RunRecord(
+                # A run brings its suite along.
+                spec=replace(spec, places={"suite": str(self.suite_path)}),
+                provenance=data["provenance"],
+                seconds=data["seconds"],
+                scores=tuple(_score(score) for score in data["scores"]),
+                flags=tuple(data["flags"]),
+                unconfirmed=dict(data["unconfirmed"]),
+            )
+        except InputError as error:
+            raise InputError(f"{self.record_path} {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(damaged(self.record_path, repr(error))) from None
+        if record.spec.run_id != self.path.name:
+            raise InputError(damaged(self.record_path, f"it records {record.spec.run_id}"))
+        return record
+
+    def is_done(self) -> bool:
+        """Return whether the run has finished."""
+        return self.record_path.exists()
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _score(data: Mapping[str, Any]) -> Score:
+    names = set(data)
+    if names != set(SCORE_COLUMNS):
+        raise ValueError(f"score with columns {sorted(names)}")
+    # Through text: a truth value, which Python takes for a number, is none.
+    value, low, high = (
+        math.nan if data[key] is None else float(str(data[key])) for key in ("value", "low", "high")
+    )
+    words = {key: str(data[key]) for key in ("method", "model", "suite", "case", "metric", "role")}
+    return Score(**words, value=value, low=low, high=high, n=int(str(data["n"])))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: its record and where the rest of it is."""
+
+    folder: RunFolder
+    record: RunRecord
+
+
+def finished(paths: Iterable[Path]) -> tuple[list[Finished], list[str]]:
+    """Read the records of finished run folders.
+
+    Returns:
+        The runs, and one sentence for each folder whose record cannot be read back: damaged, or
+        written by another version. It stops no other's report.
+    """
+    found, problems = [], []
+    for path in paths:
+        folder = RunFolder(path.parent, path.name)
+        try:
+            found.append(Finished(folder, folder.read_record()))
+        except InputError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def folders(root: Path) -> list[Path]:
+    """Return the folders of the finished runs under a folder, by name."""
+    return sorted(path.parent for path in Path(root).glob("*/record.json"))

@@ -1,0 +1,166 @@
+"""Lets detectors read pictures whose content is known."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import prompts, registry
+from bench.models import pipelines
+from bench.names import find
+from bench.prompts.choice import Choice
+from bench.results.stats import calibration
+from bench.results.stats.calibration import Calibration
+from bench.types import InputError, Kind, Progress, Prompt, Suite, silent
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric
+
+CONFIDENCE = "confidence"
+"""The column that a metric has if it chooses a concept and can be calibrated."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which detectors read which pictures."""
+
+    family: str
+    suite: Suite
+    choice: Choice
+    """What the detectors choose from, as in the suite's runs; its first concept is erased."""
+    metrics: tuple[Metric, ...]
+    folder: Path | None
+    """Where the pictures are; None where they are rendered."""
+    prompts: tuple[Prompt, ...]
+    """Of given pictures: what each shows."""
+    each: int
+    """Rendered pictures a concept, and as many without one."""
+
+    @property
+    def names(self) -> list[str]:
+        """The detectors' names."""
+        return [metric.name for metric in self.metrics]
+
+
+def plan(
+    model: str,
+    suite: str,
+    metrics: Sequence[str] = (),
+    folder: Path | None = None,
+    prompt_file: Path | None = None,
+    each: int = 100,
+) -> Plan:
+    """Check everything that can be checked without torch.
+
+    Args:
+        model: Whose family's detectors are meant.
+        suite: Whose concepts.
+        metrics: Names; empty for those of the suite that choose between concepts.
+        folder: Pictures of known content, `<id>.png`; None renders them, for mini only.
+        prompt_file: Their prompt file, whose column concept says what each shows.
+        each: Rendered pictures a concept.
+
+    Raises:
+        InputError: a name is unknown, a metric cannot be calibrated, or pictures are missing.
+    """
+    chosen = prompts.suite(suite)
+    pipelines.check(model)
+    family = pipelines.family(model)
+    found = tuple(
+        metric
+        for metric in map(registry.metric, metrics or chosen.metrics)
+        if CONFIDENCE in metric.columns and metric.reads(family, chosen.kind)
+    )
+    if len(found) < len(metrics) or not found:
+        fit = [m for m in registry.metrics() if CONFIDENCE in registry.metric(m).columns]
+        raise InputError(
+            f"calibrate got metrics {', '.join(metrics or chosen.metrics)}, allowed for {model} "
+            f"are those that choose between concepts: {', '.join(fit)}"
+        )
+    if (folder is None) != (prompt_file is None):
+        raise InputError("--images and --prompts go together")
+    rows: tuple[Prompt, ...] = ()
+    if folder is None and family != "mini":
+        raise InputError(
+            f"pictures of known content are rendered for mini only; for {model} give --images DIR "
+            "and --prompts FILE"
+        )
+    choice = prompts.classes(chosen, family)
+    if folder is not None and prompt_file is not None:
+        rows = _given(folder, prompt_file)
+        names = [concept.name for concept in choice.classes]
+        for name in dict.fromkeys(row.concept for row in rows if row.concept):
+            find(f"concept in {prompt_file}, for detectors of suite {suite}", name, names)
+    else:
+        from bench.models.mini import known
+
+        for name in chosen.erased:
+            find("concept of which mini has pictures", name, known.labels(chosen.kind))
+    for metric in found:
+        metric.check(family, choice.classes[:1], rows)
+    return Plan(family, chosen, choice, found, folder, rows, each)
+
+
+def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
+    rows = prompts.read(prompt_file)
+    missing = [row.id for row in rows if not (folder / f"{row.id}.png").is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of {len(rows)} pictures, the first is {missing[0]}.png"
+        )
+    return rows
+
+
+def run(plan: Plan, device: str = "cpu", progress: Progress = silent) -> Calibration:
+    """Let the detectors read the pictures."""
+    if plan.folder is not None:
+        return _read(plan, plan.folder, plan.prompts, device, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _rendered(plan, Path(folder), progress)
+        return _read(plan, Path(folder), rows, device, progress)
+
+
+def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...]:
+    from bench.models.mini import known
+
+    rows = []
+    for number, (picture, concept) in enumerate(known.pictures(plan.suite.kind, plan.each)):
+        picture.save(folder / f"{number:05d}.png")
+        rows.append(Prompt(f"{number:05d}", concept, number, "general", concept))
+        progress("pictures", number + 1, plan.each * len(known.labels(plan.suite.kind)))
+    return tuple(rows)
+
+
+def _read(
+    plan: Plan, folder: Path, rows: Sequence[Prompt], device: str, progress: Progress
+) -> Calibration:
+    from bench.metrics import Setting
+
+    classes = plan.choice.classes
+    setting = Setting((classes[0],), classes, plan.family, device, none=plan.choice.none)
+    names = {concept.name for concept in classes}
+    truths = [row.concept for row in rows]
+    readings, labels = [], []
+    for metric in plan.metrics:
+        metric.prepare(plan.family, device)
+        paths = [folder / f"{row.id}.png" for row in rows]
+        verdicts = metric.measure(paths, rows, setting, progress)
+        seen = [str(v["label"]) if v["label"] in names else "" for v in verdicts]
+        confidences = [float(v[CONFIDENCE]) for v in verdicts]
+        labels.append(seen)
+        detector, choices = registry.detector(metric), plan.choice.to_json()
+        readings.append(calibration.read(metric.name, detector, choices, truths, seen, confidences))
+    shown = [number for number, truth in enumerate(truths) if truth]
+    kappa = None
+    if len(labels) > 1:
+        kappa = calibration.kappa(*([some[i] for i in shown] for some in labels[:2]))
+    kind: Kind = plan.suite.kind
+    source = (
+        f"{len(rows)} rendered pictures of known content"
+        if plan.folder is None
+        else f"{len(rows)} given pictures of known content"
+    )
+    return Calibration(plan.family, kind, source, tuple(readings), kappa)

@@ -1,0 +1,118 @@
+"""The eraser under check, the pipeline it is let loose on, and ways to look at both."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import registry
+from bench.models import edits, pipelines
+from bench.models.tiny import build_tiny_pipe
+from bench.types import Concept, Eraser, Option, Progress, silent
+
+SMALL = 3
+"""Counts (steps, prompts, images, ...) are cut to this, so that an erasure takes a second."""
+AIRPLANE = Concept("airplane", "object", "the sky", ("aircraft", "plane", "jet"), ("bird",))
+BIRD = Concept("bird", "object", "the sky", ("avian", "fowl"), ("airplane",))
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An eraser under check."""
+
+    entry: registry.Entry
+    pipe: Any
+    folder: Path
+    """Where a file that the eraser needs can be put."""
+
+    def make(self, **changes: Option) -> Eraser:
+        """Make the eraser with quick options; one that needs a file is given an edit to read."""
+        known = {option.name: option for option in self.entry.options}
+        values = registry.options(self.entry, "mini")
+        values = {name: _small(known[name], value) for name, value in values.items()}
+        values |= dict.fromkeys(self.entry.needs, str(self._edit()) if self.entry.needs else "")
+        return registry.load_method(self.entry, values | changes)
+
+    def erase(
+        self,
+        *concepts: Concept,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Any:
+        """Erase concepts with a new eraser and return the edited pipeline."""
+        return self.make().erase(self.pipe, list(concepts), seed=seed, progress=progress)
+
+    def saved(self, edited: Any) -> Any:
+        """Return the pipeline with the edit stored and applied again."""
+        path = self.folder / "saved.safetensors"
+        edits.save_edit(self.pipe, edited, path, method="", options={}, concepts=[], seconds=0.0)
+        return edits.apply_edit(self.pipe, path)
+
+    def _edit(self) -> Path:
+        path = self.folder / "edit.safetensors"
+        if not path.exists():
+            unet = copy.deepcopy(self.pipe.unet)
+            for weight in pipelines.cross_attention(unet).values():
+                weight.data.mul_(1.01)
+            edited = pipelines.with_unet(self.pipe, unet)
+            edits.save_edit(
+                self.pipe, edited, path, method="", options={}, concepts=[], seconds=0.0
+            )
+        return path
+
+
+@contextmanager
+def subject_of(entry: registry.Entry) -> Iterator[Subject]:
+    """Give a subject on a tiny pipeline, with a folder that goes away afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Subject(entry, _pipe(), Path(folder))
+
+
+@cache
+def _pipe() -> Any:
+    return build_tiny_pipe()
+
+
+def _small(option: registry.OptionInfo, value: Option) -> Option:
+    kinds = option.type.replace(" ", "").split("|")
+    if "int" not in kinds or isinstance(value, bool):
+        return value
+    return SMALL if value is None else min(int(value), SMALL)
+
+
+def state(pipe: Any) -> State:
+    """Return a copy of every tensor of a pipeline, as `<component>.<parameter>`."""
+    return {
+        f"{component}.{name}": tensor.detach().clone()
+        for component, module in pipe.components.items()
+        if isinstance(module, torch.nn.Module)
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def changed(before: State, after: State) -> list[str]:
+    """Return the names of tensors that differ, or that one of the two lacks."""
+    both = before.keys() & after.keys()
+    odd = before.keys() ^ after.keys()
+    return sorted({*odd, *(name for name in both if not torch.equal(before[name], after[name]))})
+
+
+def draw(pipe: Any, prompts: Sequence[str] = ("a photo of an airplane", "a dog")) -> torch.Tensor:
+    """Draw two steps of some prompts with fixed noise, (n, 3, 64, 64)."""
+    images: torch.Tensor = pipe(
+        list(prompts),
+        num_inference_steps=2,
+        generator=[torch.Generator().manual_seed(seed) for seed in range(len(prompts))],
+        output_type="pt",
+    ).images
+    return images

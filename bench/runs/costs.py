@@ -1,0 +1,44 @@
+"""What a run's erasures cost, beside what drawing with the un-erased model does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.results.store import RunFolder
+from bench.runs.resolved import Content
+from bench.types import InputError
+
+MACHINE = ("device", "platform", "batch_size")
+"""What a run's provenance says of where and how it drew."""
+
+
+def costs(
+    folder: RunFolder, content: Content, seconds: Mapping[str, float], facts: Mapping[str, Any]
+) -> dict[str, dict[str, float]]:
+    """Return for each case of a run what is known of its cost, by column of the `cost` metric.
+
+    Args:
+        folder: The run's folder; without a case's edit only `slowdown` is known of it.
+        content: What the run's spec names.
+        seconds: The run's wall-clock seconds; `image` is what drawing one image took.
+        facts: The run's provenance; seconds compare only with those of the same `MACHINE`.
+    """
+    from bench.models.edits import read_cost
+
+    original = content.original
+    mine, theirs = seconds.get("image"), None
+    if content.spec.run_id == original.run_id:
+        theirs = mine
+    else:
+        try:
+            record = RunFolder(folder.path.parent, original.run_id).read_record()
+        except (InputError, OSError):
+            record = None
+        if record and all(record.provenance.get(name) == facts.get(name) for name in MACHINE):
+            theirs = record.seconds.get("image")
+    shared = {"slowdown": mine / theirs} if mine and theirs else {}
+    paths = {case: folder.edit_path(case) for case in content.spec.cases}
+    return {
+        case: (read_cost(path) if path.exists() else {}) | shared for case, path in paths.items()
+    }

@@ -1,0 +1,56 @@
+"""Opens the folder of a run, which keeps its own copy of the suite: it can be scored anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench import prompts
+from bench.files import write_bytes
+from bench.prompts import written
+from bench.results.store import RunFolder
+from bench.runs.resolved import Content
+from bench.types import InputError, RunSpec, Suite
+
+
+def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
+    """Make the folder of a run with its suite in it, or verify the one that is there.
+
+    Returns:
+        The folder, and whether an earlier attempt left work to resume.
+
+    Raises:
+        InputError: the folder cannot be written, or holds something else.
+    """
+    folder = RunFolder(out, spec.run_id)
+    resumed = folder.create(spec)
+    if not folder.suite_table.exists():
+        try:
+            keep(Content(spec).suite, folder.suite_path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"cannot write to {folder.suite_path}: {reason}") from None
+    return folder, resumed
+
+
+def keep(suite: Suite, folder: Path) -> None:
+    """Write a suite with its prompt files and the concepts that it names as one from outside.
+
+    Its content, and so its version, is the same; suite.toml is written last.
+    """
+    names: dict[str, str] = {}
+    for name, path in prompts.files(suite).items():
+        # Flat, since a table may name a file outside its folder.
+        taken = path.name in names.values()
+        names[name] = f"{len(names)}-{path.name}" if taken else path.name
+        write_bytes(folder / names[name], path.read_bytes())
+    copy = replace(
+        suite,
+        prompt_files=tuple(names[name] for name in suite.prompt_files),
+        family_files={
+            family: tuple(names[name] for name in some)
+            for family, some in suite.family_files.items()
+        },
+        concepts=prompts.named(suite),
+    )
+    write_bytes(folder / "suite.toml", written.toml(copy).encode())

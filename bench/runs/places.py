@@ -1,0 +1,68 @@
+"""What things from outside are called in a spec, and where they are.
+
+A path decides no result: a folder, a file of code or an option that is a path is named by its last
+part and by what it holds. Where it is on this machine stands in `RunSpec.places`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench import digests
+from bench.models import pipelines
+from bench.registry.sources import Entry
+from bench.types import InputError, Option, Suite
+
+Places = dict[str, str]
+
+DIGITS = 8
+"""Digits of a content hash that stand in a name."""
+
+
+def suite(found: Suite) -> Places:
+    """Return where a suite from outside is."""
+    return {"suite": found.folder} if found.folder else {}
+
+
+def model(asked: str) -> tuple[str, Places]:
+    """Return what a model is called: a folder by its name and its weights, however it was typed.
+
+    Args:
+        asked: As `pipelines.check` accepts it.
+    """
+    if asked in pipelines.MODELS:
+        return asked, {}
+    folder = Path(asked).expanduser()
+    if not folder.is_dir():
+        known = {hub: name for name, hub in pipelines.MODELS.items()}
+        return known.get(asked, asked), {}
+    folder = folder.resolve()
+    digest = digests.of(folder, digests.WEIGHTS)
+    return f"{folder.name}-{digest[:DIGITS]}", {"model": str(folder)}
+
+
+def method(asked: str, entry: Entry) -> tuple[str, Places]:
+    """Return what a method is called: one of a file by the file's name and its class."""
+    if not entry.module.endswith(".py"):
+        return asked, {}
+    path = entry.path.resolve()
+    return f"{path.name}:{entry.class_name}", {"method": f"{path}:{entry.class_name}"}
+
+
+def options(entry: Entry, values: Mapping[str, Option]) -> tuple[dict[str, Option], Places]:
+    """Return options in which a path is the name and the hash of what is there.
+
+    Raises:
+        InputError: there is nothing at a path.
+    """
+    named, places = dict(values), Places()
+    for name in entry.files:
+        if not values[name]:
+            continue
+        path = Path(str(values[name])).expanduser()
+        if not path.exists():
+            raise InputError(f"--set {name}={values[name]}: there is no such file or folder")
+        named[name] = f"{path.resolve().name} {digests.of(path)[:DIGITS]}"
+        places[f"option.{name}"] = str(path.resolve())
+    return named, places

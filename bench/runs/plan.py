@@ -1,0 +1,285 @@
+"""Turns names into complete RunSpecs, with every check that needs no torch, and describes them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import prompts, registry
+from bench.models import pipelines
+from bench.names import find
+from bench.results.store import UNEDITED, RunFolder
+from bench.runs import places, reference
+from bench.runs.resolved import Content
+from bench.types import (
+    ORIGINAL,
+    Case,
+    InputError,
+    Option,
+    Precision,
+    RunSpec,
+    Sampler,
+    Size,
+    Suite,
+)
+
+if TYPE_CHECKING:
+    from bench.images import ReferenceImages
+
+ALL = "all"
+
+
+def specs(
+    methods: Sequence[str],
+    *,
+    model: str,
+    suite: str,
+    size: str,
+    concepts: Sequence[str] = (),
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    preset: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    precision: Precision = "fp32",
+) -> list[RunSpec]:
+    """Return the runs to make: the un-erased model's first, then one a method.
+
+    Args:
+        methods: Names, or "all".
+        concepts: Names of the suite's cases, or "all"; empty for those of the size.
+        settings: "name=value" for every method that has such an option; one of them must.
+        preset: For every method that has one of that name, and one of them must; the others, and
+            all where it is None, have the model family's.
+        steps: Sampling steps; None for the model family's.
+        guidance: Guidance scale; None for the model family's.
+        precision: What the model computes in.
+
+    Raises:
+        InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
+            cannot read what its pictures show.
+    """
+    found = _methods(methods, settings)
+    chosen = prompts.suite(suite)
+    sizes = {each.name: each for each in chosen.sizes}
+    amount = sizes[find("size", size, sizes)]
+    cases = _cases(chosen, amount, concepts)
+    pipelines.check(model)
+    family = pipelines.family(model)
+    _check_family(chosen, family, model)
+    given = registry.shared_settings(list(found.values()), settings)
+    presets = _presets(found.values(), family, preset)
+    options = {
+        name: registry.options(entry, presets[entry.name], given[entry.name])
+        for name, entry in found.items()
+    }
+    for name, values in options.items():
+        _check_concepts(found[name], values, cases)
+    _check_prompts(chosen, amount, cases, family)
+    sampler = pipelines.SAMPLERS[family]
+    model_name, model_place = places.model(model)
+    first = RunSpec(
+        method=ORIGINAL,
+        options={},
+        model=model_name,
+        suite=chosen.name,
+        suite_version=chosen.version,
+        cases=tuple(case.name for case in cases),
+        size=amount.name,
+        sampler=Sampler(
+            sampler.steps if steps is None else steps,
+            sampler.guidance if guidance is None else guidance,
+        ),
+        # The un-erased model has no use for a seed: whatever the seed, its pictures are shared.
+        seed=0,
+        method_version=registry.method(ORIGINAL).version,
+        precision=precision,
+        family=family,
+        places=places.suite(chosen) | model_place,
+    )
+    content = Content(first)
+    content.check(content.metrics)
+    erased = [
+        _erased(first, name, found[name], values, seed)
+        for name, values in options.items()
+        if name != ORIGINAL
+    ]
+    # One method may have been typed in two ways.
+    return list({spec.run_id: spec for spec in [first, *erased]}.values())
+
+
+def _erased(
+    first: RunSpec, asked: str, entry: registry.Entry, values: Mapping[str, Option], seed: int
+) -> RunSpec:
+    """Return the run of a method beside the un-erased model's."""
+    name, of_method = places.method(asked, entry)
+    options, of_options = places.options(entry, values)
+    return replace(
+        first,
+        method=name,
+        options=options,
+        method_version=entry.version,
+        seed=seed,
+        places={**first.places, **of_method, **of_options},
+    )
+
+
+def check_out(out: Path) -> None:
+    """Raise InputError unless the folder exists and is writable, or can be made."""
+    parent = out.absolute()
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        raise InputError(f"cannot write to {out}: {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {out}: no permission in {parent}")
+
+
+def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
+    """Raise InputError if a run folder that is there is half-written or another run's."""
+    for spec in runs:
+        folder = RunFolder(out, spec.run_id)
+        if folder.path.exists():
+            folder.create(spec)
+
+
+def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
+    """Let each method look at what it is to erase and where; this alone loads the model.
+
+    Raises:
+        InputError: a method cannot erase a case from this model with these options.
+    """
+    for spec in runs:
+        content = Content(spec)
+        known = prompts.known_concepts(content.suite)
+        eraser = registry.eraser(spec)
+        for case in content.cases:
+            if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
+                pipe = pipelines.shared(spec.place("model"), device, spec.precision)
+                eraser.check(pipe, [known[name] for name in case.concepts])
+
+
+def describe(
+    runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
+) -> Iterator[str]:
+    """Yield, line by line, what the runs would do and what of it is there already."""
+    for spec in runs:
+        content = Content(spec)
+        folder = RunFolder(out, spec.run_id)
+        state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
+        if folder.is_done() and not reference.compared(folder.read_record(), real):
+            state += ", to be compared with the reference images"
+        yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
+        values = " ".join(
+            f"{name}={registry.written(value)}" for name, value in spec.options.items()
+        )
+        yield f"  options   {values or 'none'}"
+        yield (
+            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, DDIM "
+            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
+            f"seed {spec.seed}"
+        )
+        for part, place in spec.places.items():
+            yield f"  {part:<8}  {place}"
+        if real is not None:
+            yield f"  reference {len(real.files)} pictures of {real.folder}, {real.sha256[:12]}"
+        for case in content.cases:
+            yield f"  {_case(content, case, folder)}"
+
+
+def _case(content: Content, case: Case, folder: RunFolder) -> str:
+    """Return one line on a case: what is erased, how many images a role, how many are there."""
+    rows = content.prompts[case.name]
+    roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
+    there = max(
+        sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
+        for name in (case.name, UNEDITED)
+    )
+    edited = "there" if folder.edit_path(case.name).exists() else "to do"
+    verb = "keep" if content.spec.method == ORIGINAL else "erase"
+    return (
+        f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
+        f"{len(rows)} images ({there} there): {roles}"
+    )
+
+
+def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registry.Entry]:
+    """Return the entries by the names they were asked for; `all` are those that lack nothing."""
+    known = registry.methods()
+    if not names:
+        raise InputError(f"run needs --method; choices: {', '.join(known)}, {ALL}")
+    given = {registry.split(setting)[0] for setting in settings}
+    wanted = dict.fromkeys(names)
+    if ALL in wanted:
+        wanted = {name: None for name in known if given.issuperset(known[name].needs)} | wanted
+        del wanted[ALL]
+    found = {name: registry.method(name, [ALL]) for name in wanted}
+    for name, entry in found.items():
+        missing = [option for option in entry.needs if option not in given]
+        if missing:
+            raise InputError(f"method {name} needs --set {missing[0]}=...")
+    return found
+
+
+def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> list[Case]:
+    """Return the cases in the order of the suite."""
+    known = {case.name: case for case in suite.cases}
+    for name in concepts:
+        if name in prompts.concepts() and name not in known:
+            raise InputError(
+                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
+            )
+        find("concept", name, (*known, ALL))
+    wanted = known if ALL in concepts else concepts or size.cases
+    return [case for name, case in known.items() if name in wanted]
+
+
+def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:
+    """Return the name of each method's preset; what is asked for must be one of them."""
+    if asked is None:
+        return {entry.name: family for entry in entries}
+    every = dict.fromkeys(name for entry in entries for name in entry.presets)
+    find(f"preset of {', '.join(entry.name for entry in entries)}", asked, every)
+    return {entry.name: asked if asked in entry.presets else family for entry in entries}
+
+
+def _check_concepts(
+    entry: registry.Entry, values: Mapping[str, Option], cases: Iterable[Case]
+) -> None:
+    """Refuse a setting that is not for the concepts that are to be erased."""
+    for setting, allowed in entry.only.items():
+        name, value = registry.split(setting)
+        erased = dict.fromkeys(concept for case in cases for concept in case.concepts)
+        others = [concept for concept in erased if concept not in allowed]
+        if others and registry.written(values[name]) == value:
+            raise InputError(
+                f"{entry.name}'s {setting} is for {', '.join(allowed)} alone, not for "
+                f"{', '.join(others)}; choose with --concept, or set another {name}"
+            )
+
+
+def _check_family(suite: Suite, family: str, model: str) -> None:
+    """Refuse a model that cannot draw what the suite is about."""
+    if suite.families and family not in suite.families:
+        able = [name for name in pipelines.MODELS if pipelines.family(name) in suite.families]
+        raise InputError(
+            f"suite {suite.name} is for models of the families {', '.join(suite.families)}; "
+            f"'{model}' is of {family}; choices: {', '.join(able)}, a hub id, a folder"
+        )
+
+
+def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case], family: str) -> None:
+    """Refuse a case that lacks the prompts of a role, unless only other families have any."""
+    elsewhere = prompts.roles_of_other_families(suite, family)
+    for case in cases:
+        there = {row.role for row in prompts.select(suite, case, size, family)}
+        for role, count in size.images.items():
+            # An imported file owes no case every role, but each case some prompt.
+            needed = role not in elsewhere and not (suite.folder and there)
+            if count and role not in there and needed:
+                files = ", ".join(str(path) for path in prompts.paths(suite, family))
+                raise InputError(f"{files} has no {role} prompts for case {case.name}")

@@ -1,0 +1,112 @@
+"""Where a run's numbers come from: code, packages, machine, and hashes of weights and prompts."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bench import data, digests
+
+PACKAGES = (
+    *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
+    *("torchmetrics", "nudenet"),
+)
+"""Packages whose version can change an image or a score."""
+
+DECISIVE = ("bench", "methods", "prompts", "pyproject.toml")
+"""What in a checkout decides a result; changes elsewhere (reports, notes) make no run dirty."""
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[str, Any]:
+    """Return what has to be known to reproduce a run, as JSON-serialisable data.
+
+    Args:
+        model: Name, hub id or folder of the model.
+        prompt_hash: sha256 of the prompt file.
+        device: Where the run computes.
+        batch_size: Images drawn at once, which decides the last bit of a pixel.
+    """
+    commit, dirty = git_state(data.ROOT)
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "device": _device(device),
+        "batch_size": batch_size,
+        "prompts_sha256": prompt_hash,
+        "weights_sha256": weights_hash(model),
+    }
+
+
+def git_state(root: Path) -> tuple[str | None, bool | None]:
+    """Return the commit and whether decisive files differ from it; both None outside a checkout.
+
+    The package's own checkout counts, not one that happens to contain its installation.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != root.resolve():
+        return None, None
+    changes = _git(root, "status", "--porcelain", "--", *DECISIVE)
+    return _git(root, "rev-parse", "--verify", "HEAD"), None if changes is None else bool(changes)
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _device(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def weights_hash(model: str) -> str | None:
+    """Return one sha256 over the model's files, by path; None if they are not on this machine."""
+    folder = _folder(model)
+    if folder is None:
+        return None
+    return digests.of(folder, digests.WEIGHTS)
+
+
+def _folder(model: str) -> Path | None:
+    from bench.models import pipelines
+
+    if model == "mini":
+        from bench.models import mini
+
+        return Path(mini.path())
+    if Path(model).is_dir():
+        return Path(model)
+    try:
+        from huggingface_hub import snapshot_download
+
+        hub_id = pipelines.MODELS.get(model, model)
+        return Path(snapshot_download(hub_id, local_files_only=True))
+    except Exception:  # a record without this hash is better than no record
+        return None

@@ -1,0 +1,145 @@
+"""What a run's spec names, looked up: its suite, cases, prompts and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import prompts, registry
+from bench.models import pipelines
+from bench.names import find
+from bench.prompts.choice import Choice
+from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric, Setting
+
+
+@dataclass(frozen=True)
+class Content:
+    """The parts that a spec names.
+
+    Raises:
+        InputError: on first use of a part that does not exist.
+    """
+
+    spec: RunSpec
+
+    @cached_property
+    def family(self) -> str:
+        """The model's family."""
+        return pipelines.family_of(self.spec)
+
+    @cached_property
+    def suite(self) -> Suite:
+        """The suite, from where the spec says it is, and with the content that the spec names.
+
+        A spec that is read from a run's folder says that it is there: each run keeps its own.
+        """
+        place = self.spec.place("suite")
+        if "suite" in self.spec.places and not (Path(place) / "suite.toml").exists():
+            raise InputError(f"{place} is not there: the run has no copy of its suite")
+        found = prompts.suite(place)
+        if (found.name, found.version) != (self.spec.suite, self.spec.suite_version):
+            raise InputError(
+                f"{place} holds suite {found.name} {found.version}, the run was made with "
+                f"{self.spec.suite} {self.spec.suite_version}"
+            )
+        return found
+
+    @cached_property
+    def size(self) -> Size:
+        """How much of it is used."""
+        sizes = {size.name: size for size in self.suite.sizes}
+        return sizes[find("size", self.spec.size, sizes)]
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The cases of the run."""
+        known = {case.name: case for case in self.suite.cases}
+        return [known[find("case", name, known)] for name in self.spec.cases]
+
+    @cached_property
+    def prompts(self) -> dict[str, tuple[Prompt, ...]]:
+        """The prompts of each case."""
+        return {
+            case.name: prompts.select(self.suite, case, self.size, self.family)
+            for case in self.cases
+        }
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The suite's metrics that can read this model's images, in the suite's order."""
+        found = [
+            metric
+            for metric in map(registry.metric, self.suite.metrics)
+            if metric.reads(self.family, self.suite.kind)
+        ]
+        if not found:
+            raise InputError(
+                f"no metric of suite {self.suite.name} can read images of {self.spec.model}"
+            )
+        return found
+
+    @cached_property
+    def concepts(self) -> dict[str, Concept]:
+        """The concepts that its prompts may name, by name."""
+        return prompts.known_concepts(self.suite)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What a verdict chooses from, the same for every case and size."""
+        return prompts.classes(self.suite, self.family)
+
+    def erased(self, case: Case) -> tuple[Concept, ...]:
+        """Return the concepts that a case erases together."""
+        return tuple(self.concepts[name] for name in case.concepts)
+
+    @property
+    def targets(self) -> tuple[Concept, ...]:
+        """The concepts that its cases erase."""
+        return tuple(dict.fromkeys(each for case in self.cases for each in self.erased(case)))
+
+    def check(self, metrics: Sequence[Metric]) -> None:
+        """Refuse, without torch, metrics that cannot read what the pictures of the cases show.
+
+        Raises:
+            InputError: naming the metric and what it knows.
+        """
+        for case in self.cases:
+            for metric in metrics:
+                metric.check(self.family, self.erased(case), self.prompts[case.name])
+
+    @property
+    def detectors(self) -> dict[str, str]:
+        """Who measures, by metric; see `registry.detector`."""
+        return {metric.name: registry.detector(metric) for metric in self.metrics}
+
+    @property
+    def original(self) -> RunSpec:
+        """The spec of the un-erased model's run of the same protocol."""
+        shared = {part: at for part, at in self.spec.places.items() if part in ("suite", "model")}
+        return replace(
+            self.spec,
+            method=ORIGINAL,
+            options={},
+            method_version=registry.method(ORIGINAL).version,
+            seed=0,
+            places=shared,
+        )
+
+    def setting(self, case: Case, device: str, unerased: Mapping[str, Path]) -> Setting:
+        """Return what metrics have to know of a case beside its images."""
+        from bench.metrics import Setting
+
+        return Setting(
+            erased=self.erased(case),
+            classes=self.choice.classes,
+            family=self.family,
+            device=device,
+            unerased=unerased,
+            none=self.choice.none,
+        )

@@ -1,0 +1,154 @@
+"""What attacks on a case start from: the prompts whose un-erased pictures show the concept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import prompts, registry
+from bench.attacks import BUDGETS
+from bench.metrics import _clip
+from bench.models import pipelines
+from bench.models.generate import generate
+from bench.results.store import RunFolder
+from bench.runs.resolved import Content
+from bench.runs.trials import plan
+from bench.runs.trials.candidates import seeds
+from bench.runs.trials.detector import Detector, detector, judge
+from bench.runs.trials.examples import apart
+from bench.runs.trials.folder import code, digest
+from bench.runs.trials.plan import Attempt
+from bench.runs.trials.unattacked import Unattacked
+from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
+
+
+@dataclass
+class Ground:
+    """A case of the un-erased model: the prompts that draw the concept, and their pictures."""
+
+    spec: RunSpec
+    folder: RunFolder
+    """The un-erased model's run."""
+    weights: str | None
+    """The hash of the model's weights; None where they are not on this machine."""
+    suite: Suite
+    case: Case
+    attempt: Attempt
+    device: str
+    progress: Progress
+
+    @cached_property
+    def pipe(self) -> Any:
+        """The un-erased pipeline."""
+        return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What decides whether a picture shows the concept."""
+        return detector(Content(self.spec), self.case, self.device)
+
+    @cached_property
+    def facts(self) -> dict[str, object]:
+        """All that decides which prompts count, beside the run's spec: part of a trial's name.
+
+        The spec has the model's name, the sampler, the precision and the seed.
+        """
+        content = Content(self.spec)
+        metric = judge(content, self.case)
+        setting = content.setting(self.case, "", {})
+        return {
+            "weights": self.weights,
+            "prompts": prompts.file_hash(self.suite, pipelines.family_of(self.spec)),
+            "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
+            "none": setting.none,
+            "detector": [metric.name, registry.detector(metric)],
+            "amount": asdict(BUDGETS[self.attempt.budget]),
+            "code": code(),
+        }
+
+    @cached_property
+    def asked(self) -> list[Prompt]:
+        """The prompts of the budget."""
+        return plan.targets(self.spec, self.suite, self.case, self.attempt.amount)
+
+    @property
+    def unattacked(self) -> Unattacked:
+        """The un-erased model's pictures of the prompts.
+
+        Not the run's own: whether that is done, and drew them in other batches, decides nothing.
+        """
+        return unattacked(self, self.spec, self.folder, {})
+
+    @cached_property
+    def pictures(self) -> dict[str, Path]:
+        """The un-erased model's picture of each prompt that is asked, by its id."""
+        return {name: self.unattacked.picture(name) for name in self._seen}
+
+    @cached_property
+    def _seen(self) -> dict[str, list[bool]]:
+        return self.unattacked.seen(
+            self.asked,
+            {row.id: [row.seed] for row in self.asked},
+            lambda: self.pipe,
+            lambda: self.detector,
+            self.spec.sampler,
+            self.progress,
+        )
+
+    @cached_property
+    def usable(self) -> list[Prompt]:
+        """The prompts whose un-erased picture shows the concept: for these it can come back."""
+        return [row for row in self.asked if any(self._seen[row.id])]
+
+    @property
+    def counted(self) -> list[Prompt]:
+        """The prompts that rates are of: the usable ones, or where there is none, all."""
+        return self.usable or self.asked
+
+    def seeds(self, row: Prompt, run_seed: int, *, further: bool = False) -> list[int]:
+        """Return the seeds that a prompt is drawn with before an attack, or further ones."""
+        return seeds(row, run_seed, self.attempt.amount.candidates, further=further)
+
+    def prepare(self, chosen: Sequence[Attempt]) -> None:
+        """Refuse what cannot be attacked or judged, before anything is erased.
+
+        Raises:
+            InputError: see `attack`.
+        """
+        for attempt in chosen:
+            attack = registry.load_attack(attempt.entry, attempt.options)
+            attack.check(self.pipe, self.asked)
+            if attack.cost(1).likened:
+                _clip.reader(pipelines.family_of(self.spec), self.device)
+        # Loaded, drawn and judged now, so that what fails does so before anything is erased.
+        _ = self.detector, self.usable
+
+    def examples(
+        self, concept: Concept, tested: Collection[Prompt], count: int
+    ) -> tuple[Path, ...]:
+        """Return the un-erased model's pictures of a concept for prompts of their own."""
+        rows = apart(concept, tested, count)
+        if not rows:
+            return ()
+        # Each is named by its text and seed, so all attacks and budgets share them.
+        facts = {"weights": self.weights, "code": code()} | self.spec.to_json()
+        folder = self.folder.path / "attacks" / self.case.name / f"examples-{digest(facts)}"
+        return tuple(generate(self.pipe, rows, folder, self.spec.sampler, progress=self.progress))
+
+
+def unattacked(
+    ground: Ground, spec: RunSpec, run: RunFolder, more: dict[str, object]
+) -> Unattacked:
+    """Return where a model's pictures of a ground's prompts are.
+
+    Args:
+        ground: The case.
+        spec: Of the model's run.
+        run: That run's folder.
+        more: What decides the pictures beside the ground's facts.
+    """
+    name = f"pre_asr-{ground.attempt.budget}-{digest(ground.facts | more | spec.to_json())}"
+    return Unattacked(run.path / "attacks" / ground.case.name / name)

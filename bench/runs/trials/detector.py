@@ -1,0 +1,58 @@
+"""The eye that decides whether a picture shows a concept: the suite's that is made for its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.results import authority
+from bench.runs.measure import blank, fill, prompt_row
+from bench.runs.resolved import Content
+from bench.types import Case, InputError, Progress, Prompt, silent
+
+if TYPE_CHECKING:
+    from bench.metrics import Metric, Setting
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A metric, and what it has to know of a case."""
+
+    name: str
+    """The metric's name; a threshold that decides is part of it."""
+    metric: Metric
+    setting: Setting
+
+    def shows(
+        self, pictures: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
+    ) -> list[bool]:
+        """Return for each picture whether it shows the concept of its prompt."""
+        read = [prompt_row("", row, "") | blank([self.metric]) for row in rows]
+        fill(read, self.metric, pictures, rows, self.setting, progress)
+        return [self.metric.shows(row) for row in read]
+
+
+def detector(content: Content, case: Case, device: str) -> Detector:
+    """Return the detector of a case, ready to measure; see `judge`."""
+    metric = judge(content, case)
+    metric.prepare(content.family, device)
+    return Detector(metric.name, metric, content.setting(case, device, {}))
+
+
+def judge(content: Content, case: Case) -> Metric:
+    """Return the metric that decides on new pictures of a case's concepts; loads nothing.
+
+    Raises:
+        InputError: no metric of the suite can tell whether a picture shows them.
+    """
+    eyes = [metric for metric in content.metrics if not metric.repeats]
+    metric = authority.decisive(eyes, content.family, content.erased(case))
+    if metric is None:
+        raise InputError(
+            f"no metric of suite {content.suite.name} ({', '.join(m.name for m in eyes)}) tells "
+            f"whether images of {content.spec.model} show {', '.join(case.concepts)}, so no attack "
+            "can be judged"
+        )
+    return metric

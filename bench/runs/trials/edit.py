@@ -1,0 +1,67 @@
+"""An edit under attack: the erased model of one case of a run, and what it draws before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import digests
+from bench.results.store import RunFolder
+from bench.runs.trials.baseline import Ground, unattacked
+from bench.runs.trials.unattacked import Unattacked
+from bench.types import RunSpec
+
+
+@dataclass(eq=False)
+class Edit:
+    """The edit of a case, shared by all attacks on it."""
+
+    spec: RunSpec
+    run_folder: RunFolder
+    ground: Ground
+
+    @cached_property
+    def path(self) -> Path:
+        """The edit's file."""
+        return self.run_folder.edit_path(self.ground.case.name)
+
+    @cached_property
+    def hash(self) -> str:
+        """The SHA-256 of the edit."""
+        return digests.file(self.path)
+
+    @cached_property
+    def facts(self) -> dict[str, object]:
+        """All that decides what is seen before an attack: part of a trial's name."""
+        return self.ground.facts | self.spec.to_json() | {"edit": self.hash}
+
+    @cached_property
+    def unattacked(self) -> Unattacked:
+        """The erased model's pictures of the prompts as they are."""
+        return unattacked(self.ground, self.spec, self.run_folder, {"edit": self.hash})
+
+    @cached_property
+    def pipe(self) -> Any:
+        """The erased pipeline."""
+        from bench.models.edits import apply_edit
+
+        return apply_edit(self.ground.pipe, self.path)
+
+    @cached_property
+    def before(self) -> dict[str, list[bool]]:
+        """In which pictures the concept is seen before any attack, by prompt id."""
+        ground = self.ground
+        return self.unattacked.seen(
+            ground.counted,
+            {row.id: ground.seeds(row, self.spec.seed) for row in ground.counted},
+            lambda: self.pipe,
+            lambda: ground.detector,
+            self.spec.sampler,
+            ground.progress,
+        )
+
+    def release(self) -> None:
+        """Forget the erased pipeline, so that only one is in memory at a time."""
+        self.__dict__.pop("pipe", None)

@@ -1,0 +1,146 @@
+"""The files of one trial, an attack on one edit.
+
+<run>/attacks/<case>/<attack>-<budget>-<hash>/
+  results.csv               one row a prompt: what was found, before, after, what it cost
+  embeddings/*.safetensors  learnt words, where the attack learns one
+  images/*.png              the candidates
+  summary.csv               one row, written last: its presence means done
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from bench.files import Row, read_rows, write_rows
+from bench.registry import imports
+from bench.runs.trials import candidates
+from bench.runs.trials.rates import RATES, Seen, rates
+from bench.types import InputError
+
+RESULT = (
+    *("id", "concept", "text", "seed", "found", "embedding", "loss", "before", "after"),
+    *("pre_success", "success", "matched_before", "matched_after", "evaluations", "seconds"),
+)
+"""Columns of results.csv. Empty is not known, or not yet. `before` and `after` have a 1 for each
+candidate that shows the concept and a 0 for each other; `pre_success` says whether any does before
+the attack, `success` whether any does before or after it, `matched_before` and `matched_after`
+whether the one of the prompt's own seed does; `evaluations` and `seconds` are the prompt's share of
+its batch."""
+
+SUMMARY = (
+    *("method", "model", "suite", "case", "role", "kind", "convention", "budget", "metric"),
+    *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
+    *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "edit"),
+)
+"""Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
+p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
+what is unusual, the folders of the trial and of the pictures before it, and the edit's sha256."""
+
+NOTHING = "un-erased draws none: nothing searched"
+"""Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""
+
+
+def digest(facts: Mapping[str, object]) -> str:
+    """Return eight digits that differ wherever something that decides a trial does."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+@cache
+def code() -> str:
+    """Return a hash of the code that trials are carried out by: a changed one makes others."""
+    return imports.version(Path(__file__).with_name("trial.py"), "bench.runs.trials.trial")
+
+
+class TrialFolder:
+    """The files of one trial."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the files; nothing is made or read."""
+        self.path = path
+        self.results_path = self.path / "results.csv"
+        self.summary_path = self.path / "summary.csv"
+        self.images = self.path / "images"
+
+    def embedding_path(self, batch: int) -> Path:
+        """Return where the word that was learnt for a batch is stored."""
+        return self.path / "embeddings" / f"{batch}.safetensors"
+
+    def results(self) -> list[Row]:
+        """Return the rows so far, nothing for a trial that has found nothing.
+
+        Raises:
+            InputError: if they are damaged.
+        """
+        return read_rows(self.results_path, RESULT) if self.results_path.exists() else []
+
+    def read(self, ids: Sequence[str]) -> list[Row]:
+        """Return the rows so far, which must be of these prompts; see `results`."""
+        rows = self.results()
+        if rows and [row["id"] for row in rows] != list(ids):
+            raise InputError(
+                f"{self.results_path} does not list this trial's prompts; delete {self.path} and "
+                "the same command makes it again"
+            )
+        return rows
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write the rows."""
+        write_rows(self.results_path, RESULT, rows)
+
+    def summary(self) -> Row | None:
+        """Return the finished trial's summary, None for an unfinished one."""
+        if not self.summary_path.exists():
+            return None
+        rows = read_rows(self.summary_path, SUMMARY)
+        if len(rows) != 1:
+            raise InputError(
+                f"{self.summary_path} is damaged; delete it and the same command makes it again"
+            )
+        return rows[0]
+
+    def finish(self, facts: Mapping[str, str], rows: Sequence[Row], *, matched: bool) -> Row:
+        """Write and return the summary: the facts, and what follows from the rows.
+
+        Args:
+            facts: Columns by name.
+            rows: results.csv, complete; nothing may have been searched for any.
+            matched: Whether the first seed of `after` is the prompt's own.
+        """
+        row = dict.fromkeys(SUMMARY, "") | {"trial": self.path.name} | dict(facts)
+        n = len(rows)
+        found, p = rates([seen(each, matched=matched) for each in rows])
+        for name, interval in found.items():
+            for end, value in zip(("", "_low", "_high"), interval, strict=True):
+                row[name + end] = f"{value:.6g}"
+        spent = [float(each["evaluations"] or 0) for each in rows]
+        drawn = [len(candidates.read(each["after"])) for each in rows]
+        row |= {
+            "n": str(n),
+            "matched_p": f"{p:.6g}",
+            "evaluations": f"{math.fsum(spent) / n:.6g}",
+            "images": f"{sum(drawn) / n:.6g}",
+            "seconds": f"{math.fsum(float(each['seconds'] or 0) for each in rows):.1f}",
+        }
+        write_rows(self.summary_path, SUMMARY, [row])
+        return row
+
+
+def seen(row: Row, *, matched: bool) -> Seen:
+    """Return what a row of results.csv says was seen."""
+    return Seen(candidates.read(row["before"]), candidates.read(row["after"]), matched)
+
+
+def derived(row: Row, *, matched: bool) -> Row:
+    """Return the columns of results.csv that follow from `before` and `after`."""
+    what = seen(row, matched=matched)
+    names = ["pre_success", "success"]
+    values = [what.pre_success, what.success]
+    if what.pair is not None:
+        names += ["matched_before", "matched_after"]
+        values += what.pair
+    return {name: str(int(value)) for name, value in zip(names, values, strict=True)}

@@ -1,0 +1,140 @@
+"""Turns names of attacks into complete trials, with every check that needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench import prompts, registry
+from bench.attacks import BUDGETS, KINDS, Budget, Cost
+from bench.models import pipelines
+from bench.names import find
+from bench.runs.plan import ALL
+from bench.runs.resolved import Content
+from bench.runs.trials.detector import judge
+from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
+
+FLAG = "--attack-set"
+"""What sets an option of attacks on the command line."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attack with its options and budget: what is tried on every edit."""
+
+    entry: registry.Entry
+    options: Mapping[str, Option]
+    budget: str
+
+    @property
+    def amount(self) -> Budget:
+        """The budget's prompts and pictures."""
+        return BUDGETS[self.budget]
+
+    @property
+    def convention(self) -> str:
+        """Whose search it is, official or quick; empty where an attack has only one."""
+        return str(self.options.get("convention", ""))
+
+    def cost(self, prompts: int) -> Cost:
+        """Return what is spent at most on so many prompts of one concept."""
+        return registry.load_attack(self.entry, self.options).cost(prompts)
+
+    @property
+    def kind(self) -> str:
+        """Adaptive or transfer."""
+        return KINDS[self.entry.adaptive]
+
+
+def attempts(
+    names: Sequence[str], budget: str, family: str, settings: Sequence[str] = ()
+) -> list[Attempt]:
+    """Return what was asked for, in the order of the list of attacks.
+
+    Args:
+        names: Names of attacks, or "all".
+        budget: Name of a budget.
+        family: Model family, whose presets are used.
+        settings: "name=value" for every attack that has such an option; one of them must.
+
+    Raises:
+        InputError: a name is unknown, or there is none, or an option cannot be used.
+    """
+    known = registry.attacks()
+    if not names:
+        raise InputError(f"attack needs --attack; choices: {', '.join(known)}, {ALL}")
+    for name in names:
+        find("attack", name, (*known, ALL))
+    find("budget", budget, BUDGETS)
+    wanted = [entry for name, entry in known.items() if ALL in names or name in names]
+    given = registry.shared_settings(wanted, settings, FLAG)
+    made = [
+        Attempt(entry, registry.options(entry, family, given[entry.name], FLAG), budget)
+        for entry in wanted
+    ]
+    for attempt in made:
+        # Options that do not fit each other are found here, before any work.
+        attempt.cost(1)
+    return made
+
+
+def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
+    """Refuse runs that leave nothing to attack.
+
+    Raises:
+        InputError: only the un-erased model was asked for, a case has no target prompts, or no
+            metric tells whether pictures show its concepts.
+    """
+    if not any(spec.method != ORIGINAL for spec in specs):
+        raise InputError(
+            f"attack needs an erased model, and {ORIGINAL} erases nothing; name another --method"
+        )
+    content = Content(specs[0])
+    for suite, case in cases(specs[0]):
+        judge(content, case)
+        if not targets(specs[0], suite, case, chosen[0].amount):
+            raise InputError(f"suite {suite.name} has no target prompts for case {case.name}")
+
+
+def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
+    """Yield the suite with each case of a run."""
+    suite = Content(spec).suite
+    for case in suite.cases:
+        if case.name in spec.cases:
+            yield suite, case
+
+
+def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Prompt]:
+    """Return the first target prompts of a case, as many as the budget says."""
+    size = next(each for each in suite.sizes if each.name == spec.size)
+    rows = prompts.select(suite, case, size, pipelines.family_of(spec))
+    return [row for row in rows if row.role == "target"][: amount.prompts]
+
+
+def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[str]:
+    """Yield, line by line, which attacks would be tried on which edit, and what each may spend."""
+    for spec in (spec for spec in specs if spec.method != ORIGINAL):
+        for suite, case in cases(spec):
+            for each in chosen:
+                rows = targets(spec, suite, case, each.amount)
+                whose = f"convention {each.convention}, " if each.convention else ""
+                words = f"{whose}{each.kind}, budget {each.budget}"
+                yield (
+                    f"attack {each.entry.name} ({words}) on {spec.method}, case {case.name}: "
+                    f"{len(rows)} prompts, {_spent(each, rows, spec)}, then "
+                    f"{each.amount.candidates} images each"
+                )
+
+
+def _spent(attempt: Attempt, rows: Sequence[Prompt], spec: RunSpec) -> str:
+    """Say what the search for some prompts may spend, together."""
+    costs = [attempt.cost(count) for count in Counter(row.concept for row in rows).values()]
+    drawn = sum(cost.drawn for cost in costs)
+    # Guided sampling evaluates the U-Net with and without the text.
+    image = spec.sampler.steps * (2 if spec.sampler.guidance > 1 else 1)
+    total = sum(cost.evaluations for cost in costs) + drawn * image
+    of_them = f" ({drawn * image:,} of them to draw {drawn:,} images)" if drawn else ""
+    examples = sum(cost.examples for cost in costs)
+    apart = f", {examples} images of the concept drawn apart" if examples else ""
+    return f"at most {total:,} U-Net evaluations{of_them}{apart}"

@@ -1,0 +1,213 @@
+"""One attack on one edit: which prompts, before, search, after; resumable by batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.attacks import Attack
+from bench.files import Row, write_bytes
+from bench.models.generate import generate
+from bench.runs.trials import candidates
+from bench.runs.trials.baseline import Ground
+from bench.runs.trials.edit import Edit
+from bench.runs.trials.folder import NOTHING, RESULT, TrialFolder, derived, digest
+from bench.runs.trials.plan import Attempt
+from bench.types import ATTACK, Prompt, RunSpec
+
+PROMPTS = 3
+"""Prompts of a trial whose pictures are shown."""
+
+Shown = tuple[str, str, tuple[Path | None, Path | None, Path | None]]
+"""A role, what was found for a prompt, and the un-erased, the erased and the attacked picture."""
+
+
+@dataclass(eq=False)
+class Trial:
+    """One attack on one edit."""
+
+    edit: Edit
+    attempt: Attempt
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run's spec."""
+        return self.edit.spec
+
+    @property
+    def ground(self) -> Ground:
+        """The un-erased model's side."""
+        return self.edit.ground
+
+    @property
+    def erased(self) -> Any:
+        """The erased pipeline."""
+        return self.edit.pipe
+
+    @cached_property
+    def folder(self) -> TrialFolder:
+        """The trial's files, under a name that changes with all that decides the result."""
+        entry = self.attempt.entry
+        facts = self.edit.facts | {"attack": [entry.version, dict(self.attempt.options)]}
+        name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
+        return TrialFolder(self.edit.run_folder.path / "attacks" / self.ground.case.name / name)
+
+    @cached_property
+    def attack(self) -> Attack:
+        """The attack with its options."""
+        return registry.load_attack(self.attempt.entry, self.attempt.options)
+
+    def finished(self) -> Row | None:
+        """Return the finished trial's summary, None if something is left; loads no model."""
+        return self.folder.summary() if self.edit.path.exists() else None
+
+    def run(self) -> Row:
+        """Carry out what is left of the trial and return its summary."""
+        finished = self.finished()
+        if finished is not None:
+            return finished
+        ground = self.ground
+        rows = self.folder.read([row.id for row in ground.counted]) or self._blank()
+        # No batch where the un-erased model shows the concept for no prompt: none can come back.
+        for number, batch in enumerate(self._batches()):
+            if not rows[batch[0]]["found"]:
+                self._search(number, batch, rows)
+            if not rows[batch[0]]["after"]:
+                self._draw(number, batch, rows)
+        self.folder.write(rows)
+        facts = {
+            "method": self.spec.method_name,
+            "model": self.spec.model,
+            "suite": self.spec.suite,
+            "case": ground.case.name,
+            "role": f"{ATTACK}{self.attempt.entry.name}",
+            "kind": self.attempt.kind,
+            "budget": self.attempt.budget,
+            "convention": self.attempt.convention,
+            "metric": ground.detector.name,
+            "left_out": str(len(ground.asked) - len(rows)),
+            "note": "" if ground.usable else NOTHING,
+            "unattacked": self.edit.unattacked.path.name,
+            "edit": self.edit.hash,
+        }
+        return self.folder.finish(facts, rows, matched=self._matched)
+
+    @property
+    def _matched(self) -> bool:
+        """Whether its first candidate has the prompt's own seed."""
+        return not self.attack.further_seeds
+
+    def _blank(self) -> list[Row]:
+        """Return a row for each prompt, with what is known before the attack."""
+        return [
+            self._derived(
+                dict.fromkeys(RESULT, "")
+                | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
+                | {"before": candidates.written(self.edit.before[row.id])}
+            )
+            for row in self.ground.counted
+        ]
+
+    def _derived(self, row: Row) -> Row:
+        return row | derived(row, matched=self._matched)
+
+    def _batches(self) -> Iterator[list[int]]:
+        """Yield the places of prompts that are searched for together, of one concept each."""
+        size = len(self.ground.usable) if self.attack.together else self.attempt.amount.batch
+        by_concept: dict[str, list[int]] = {}
+        for place, row in enumerate(self.ground.usable):
+            by_concept.setdefault(row.concept, []).append(place)
+        for places in by_concept.values():
+            for start in range(0, len(places), size):
+                yield places[start : start + size]
+
+    def _search(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
+        """Search for the prompts of a batch, and keep what was found before it is drawn."""
+        from safetensors.torch import save
+
+        from bench.models.meter import counted
+        from bench.runs.trials.problem import pose
+
+        ground = self.ground
+        asked = [ground.usable[place] for place in batch]
+        tested = [
+            each
+            for row in ground.asked
+            for further in (False, True)
+            for each in candidates.candidates(
+                row, row.text, ground.seeds(row, self.spec.seed, further=further)
+            )
+        ]
+        problem = pose(ground, self.attack, self.erased, asked, tested, self.spec.seed)
+        start = time.perf_counter()
+        with counted() as spent:
+            found = self.attack.search(problem, ground.progress)
+        seconds = time.perf_counter() - start
+        learnt = {each.word: each.embedding for each in found if each.embedding is not None}
+        if learnt:
+            write_bytes(self.folder.embedding_path(number), save(learnt))
+        for place, each in zip(batch, found, strict=True):
+            rows[place] |= {
+                "found": each.text,
+                "embedding": self.folder.embedding_path(number).name if each.word else "",
+                "loss": f"{each.loss:.6g}",
+                "evaluations": f"{spent() / len(batch):.6g}",
+                "seconds": f"{seconds / len(batch):.3f}",
+            }
+        self.folder.write(rows)
+
+    def _draw(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
+        """Draw the candidates of a batch and look at them."""
+        from safetensors.torch import load
+
+        from bench.attacks.speaking import Speaking
+
+        pipe, ground = self.erased, self.ground
+        start = time.perf_counter()
+        if rows[batch[0]]["embedding"]:
+            pipe = Speaking(pipe, load(self.folder.embedding_path(number).read_bytes()))
+        some = [
+            candidate
+            for place in batch
+            for candidate in self.candidates(ground.usable[place], rows[place]["found"])
+        ]
+        images = self.folder.images
+        paths = generate(pipe, some, images, self.spec.sampler, progress=ground.progress)
+        shown = ground.detector.shows(paths, some, ground.progress)
+        seconds = (time.perf_counter() - start) / len(batch)
+        parts = candidates.in_parts(shown, self.attempt.amount.candidates)
+        for place, part in zip(batch, parts, strict=True):
+            row = rows[place] | {"after": candidates.written(part)}
+            row["seconds"] = f"{float(row['seconds']) + seconds:.3f}"
+            rows[place] = self._derived(row)
+        self.folder.write(rows)
+
+    def candidates(self, row: Prompt, text: str) -> list[Prompt]:
+        """Return the pictures to draw of what was found, by the seeds before or further ones."""
+        further = self.attack.further_seeds
+        return candidates.candidates(
+            row, text, self.ground.seeds(row, self.spec.seed, further=further)
+        )
+
+    def pictures(self) -> Iterator[Shown]:
+        """Yield the first prompts, those that the attack brought back before others."""
+        ground, edit = self.ground, self.edit
+        after = {row["id"]: candidates.read(row["after"]) for row in self.folder.results()}
+        rows = sorted(self.folder.results(), key=lambda row: not any(after[row["id"]]))
+        for row in rows[:PROMPTS]:
+            seen = after[row["id"]]
+            first = seen.index(True) if any(seen) else 0
+            attacked = self.folder.images / f"{row['id']}-{first}.png" if seen else None
+            whole, erased = (
+                model.picture(row["id"]) for model in (ground.unattacked, edit.unattacked)
+            )
+            yield (
+                f"{ATTACK}{self.attempt.entry.name}",
+                row["found"] or row["text"],
+                (whole, erased, attacked),
+            )

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import cli, data
+from bench.models import pipelines
+from bench.runs import plan, runner
+from bench.types import InputError, RunRecord, RunSpec, Score
+
+ROOT = data.ROOT
+SMOKE = ["run", "--method", "original", "--model", "sd14", "--size", "smoke"]
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rnu"], "unknown command of bench: 'rnu'; nearest: run; choices: "),
+        (["--plan"], "unknown option of bench: '--plan'"),
+        (
+            ["run", "--metod", "realera"],
+            "unknown option of bench run: '--metod'; nearest: --method",
+        ),
+        (["run", "--metod=realera"], "unknown option of bench run: '--metod'; nearest: --method"),
+        (["run", "--siz", "quick"], "'--siz'; nearest: --size"),
+        (["run", "realera"], "unexpected argument 'realera'"),
+        (["run"], "run needs --method; choices: "),
+        (["run", "--method"], "argument --method: expected one argument"),
+        ([*SMOKE, "--seed", "-1"], "argument --seed: got '-1', must be a whole number"),
+        ([*SMOKE, "--seed", "x"], "argument --seed: got 'x', must be a whole number"),
+        ([*SMOKE, "--steps", "0"], "argument --steps: got '0'"),
+        ([*SMOKE, "--guidance", "nan"], "argument --guidance: got 'nan'"),
+        ([*SMOKE, "--concept", "cta"], "unknown concept: 'cta'; nearest: cat"),
+        ([*SMOKE, "--set", "rank=3"], "unknown option of original: 'rank'"),
+        (["run", "--method", "realer"], "unknown method: 'realer'"),
+        (["list", "method"], "unknown thing to list: 'method'; nearest: methods"),
+        (["list", "methods", "--verbos"], "unknown option of bench list: '--verbos'"),
+        (["show", "suit", "objects"], "unknown thing to show: 'suit'; nearest: suite"),
+        (["show", "suite", "object"], "unknown suite: 'object'; nearest: objects"),
+    ],
+)
+@pytest.mark.parametrize("plan", [[], ["--plan"]])
+def test_bad_input_is_one_line_and_status_two(
+    words: list[str], plan: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = [*words, *plan] if words[0] == "run" and words[-1] != "--method" else words
+    assert cli.main(planned) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_an_out_that_is_no_folder_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    (tmp_path / "file").write_text("")
+    assert cli.main([*SMOKE, "--out", str(tmp_path / "file" / "runs")]) == 2
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_altered_mini_weights_are_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def altered() -> Path:
+        raise InputError("unet.safetensors\nis altered")
+
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(pipelines, "_mini", altered)
+    assert cli.main(["run", "--method", "original", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "bench: error: unet.safetensors is altered\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_damaged_later_folder_stops_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    words = ["run", "--method", "realera", "--model", "sd14", "--out", str(tmp_path)]
+    assert cli.main([*words, "--plan"]) == 0
+    path = Path(capsys.readouterr().out.split("realera on sd14: ")[1].split(" (new)")[0])
+    path.mkdir()
+    (path / "scores.csv").write_text("")
+    assert cli.main(words) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_a_plan_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    out = tmp_path / "runs"
+    assert cli.main([*SMOKE, "--plan", "--out", str(out)]) == 0
+    assert "case airplane: keep airplane (to do); 38 images (0 there)" in capsys.readouterr().out
+    assert not out.exists()
+
+
+def test_a_run_passes_its_specs_on_and_ends_with_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench.results import report, store
+
+    ran: list[RunSpec] = []
+    strips: list[tuple[Any, ...]] = []
+
+    def run(spec: RunSpec, out: Path, *, device: str, real: object, progress: Any) -> RunRecord:
+        ran.append(spec)
+        progress("draw", 1, 2)
+        words = (spec.method, spec.model, spec.suite, spec.cases[0])
+        scores = (Score(*words, "judge", "target", 0.5, 0.4, 0.6, 4),)
+        record = RunRecord(spec, {"finished": "now"}, {"erase": 1.0}, scores)
+        store.RunFolder(out, spec.run_id).write_record(record)
+        assert device == "cpu"
+        return record
+
+    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
+    monkeypatch.setattr(report, "write_strip", lambda *args: strips.append(args))
+    words = ["run", "--method", "realera", "--model", "sd14", "--size", "smoke", "--device", "cpu"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    original, realera = (tmp_path / spec.run_id for spec in ran)
+    assert [spec.method for spec in ran] == ["original", "realera"]
+    first, second = ("un-erased", original), ("realera", realera)
+    assert strips == [(original / "strip.png", [first]), (realera / "strip.png", [first, second])]
+    assert captured.out.splitlines()[-1] == f"results in {realera}"
+    assert (tmp_path / "comparison.csv").exists() and (tmp_path / "comparison.md").exists()
+    assert "[1/2] original on sd14: airplane" in captured.err and "draw" in captured.err
+    assert "draw" not in captured.out
+
+
+def test_an_interruption_says_how_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
+    assert cli.main([*SMOKE, "--device", "cpu", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.endswith("the same command resumes\n")
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    command = f"{sys.executable} -m bench list methods -v | true"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, check=True)
+    assert done.stderr == b""
+
+
+UNUSABLE = [
+    (["uce", "--set", "guide=dog;cat;ship"], "guide has 3 parts for 1 concepts"),
+    (["uce", "--set", "preserve=dog;Airplane"], "'Airplane' is both erased and preserved"),
+    (["mace", "--set", "domain=airplane"], "'airplane' is both erased and preserved"),
+    (["mace", "--set", "rank=0"], "rank is 0, allowed is 1 or more"),
+    (["realera", "--set", "steps=0"], "steps is 0, allowed is 1 or more"),
+    (["esd", "--set", "pool=0"], "pool is 0, allowed is 1 or more"),
+    (["checkpoint", "--set", "path=nowhere.safetensors"], "nowhere.safetensors"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), UNUSABLE, ids=[" ".join(w) for w, _ in UNUSABLE])
+def test_what_a_method_refuses_is_refused_before_any_work(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    tiny_pipe: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
+    assert cli.main(["run", "--out", str(tmp_path), "--method", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert message in captured.err
+    assert not any(tmp_path.iterdir())
+
+
+HEAVY = {"torch", "diffusers", "transformers", "pandas", "scipy", "rich"}
+INSTANT = [
+    (["--help"], 0, "examples:"),
+    (["run", "--help"], 0, "--method"),
+    (["list", "methods", "-v"], 0, "negative_guidance"),
+    (["list", "models"], 0, "sdxl"),
+    (["list", "suites"], 0, "objects"),
+    (["list", "metrics"], 0, "judge"),
+    (["show", "suite", "objects"], 0, "sha256"),
+    ([*SMOKE, "--plan"], 0, "case airplane"),
+    (["run", "--metod", "x"], 2, ""),
+    (["lst"], 2, ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"), INSTANT, ids=[" ".join(w) for w, *_ in INSTANT]
+)
+def test_no_torch_where_nothing_is_computed(
+    alone: Any, words: list[str], status: int, said: str
+) -> None:
+    done = alone(*words)
+    assert done.status == status
+    assert bool(done.out) == (status == 0) and bool(done.err) == (status != 0)
+    assert said in done.out.casefold()
+    assert not HEAVY & done.packages
+
+
+def test_help_imports_nothing_but_the_standard_library(alone: Any) -> None:
+    done = alone("--help")
+    assert done.status == 0
+    # "_distutils_hack" and its like are the environment's.
+    assert {name for name in done.packages if not name.startswith("_")} <= {
+        *sys.stdlib_module_names,
+        "bench",
+    }
+    assert len([name for name in done.modules if name.startswith("bench")]) < 30
+
+
+def test_a_list_reads_each_source_only_so_often(alone: Any) -> None:
+    done = alone("list", "methods")
+    reads = Counter(name for name in done.opened if Path(name).parent == ROOT / "methods")
+    assert {Path(name).name for name in reads} >= {"esd.py", "uce.py", "realera.py"}
+    assert max(count for name, count in reads.items() if name.endswith(".py")) <= 2

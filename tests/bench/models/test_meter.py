@@ -1,0 +1,63 @@
+"""What an erasure costs, metered on the tiny pipeline."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.models import meter
+from bench.models.edits import read_cost, save_edit
+
+
+def evaluate(unet: Any, pictures: int) -> None:
+    side, width = unet.config.sample_size, unet.config.cross_attention_dim
+    latents = torch.zeros(pictures, unet.config.in_channels, side, side)
+    with torch.inference_mode():
+        unet(sample=latents, timestep=1, encoder_hidden_states=torch.zeros(pictures, 4, width))
+
+
+def test_evaluations_count_latents_of_the_unet_and_of_its_copies(tiny_pipe: Any) -> None:
+    with meter.metered("cpu") as cost:
+        evaluate(tiny_pipe.unet, 3)
+        evaluate(copy.deepcopy(tiny_pipe.unet), 2)
+        tiny_pipe.text_encoder(torch.zeros(1, 4, dtype=torch.long))
+    assert cost["evaluations"] == 5
+
+
+def test_nothing_is_counted_outside_even_after_an_error(tiny_pipe: Any) -> None:
+    with pytest.raises(KeyError), meter.metered("cpu") as cost:
+        evaluate(tiny_pipe.unet, 1)
+        raise KeyError
+    evaluate(tiny_pipe.unet, 4)
+    assert cost["evaluations"] == 1
+
+
+def test_peak_memory_is_that_of_the_code_inside(tiny_pipe: Any) -> None:
+    with meter.metered("cpu") as large:
+        assert torch.ones(50_000_000).sum() > 0
+    with meter.metered("cpu") as small:
+        pass
+    if "memory" in large:  # the system tells
+        assert large["memory"] - small["memory"] > 150_000_000
+    else:
+        assert "memory" not in small
+
+
+def test_an_edit_keeps_what_it_took(tiny_pipe: Any, tmp_path: Path) -> None:
+    erased = copy.copy(tiny_pipe)
+    erased.unet = copy.deepcopy(tiny_pipe.unet)
+    tensor = next(iter(erased.unet.parameters()))
+    tensor.data.add_(1)
+    path = tmp_path / "edit.safetensors"
+    facts = {"method": "m", "options": {}, "concepts": ["bird"], "seconds": 1.5}
+    save_edit(tiny_pipe, erased, path, **facts, cost={"evaluations": 7.0})
+    assert read_cost(path) == {
+        "seconds": 1.5,
+        "parameters": float(tensor.numel()),
+        "bytes": float(path.stat().st_size),
+        "evaluations": 7.0,
+    }

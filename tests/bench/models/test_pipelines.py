@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.models import pipelines
+from bench.types import InputError
+
+TEXT = "a photo of an airplane in the sky"
+
+
+def model_folder(path: Path, kind: str, width: int) -> str:
+    (path / "unet").mkdir(parents=True)
+    (path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    (path / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": width}))
+    return str(path)
+
+
+def test_family_of_names_hub_ids_and_folders(tmp_path: Path) -> None:
+    named = {name: pipelines.family(name) for name in pipelines.MODELS}
+    assert named == {"mini": "mini", "sd14": "sd", "sd15": "sd", "sd21": "sd", "sdxl": "sdxl"}
+    assert pipelines.family("someone/sdxl-tuned") == "sdxl"
+    assert pipelines.family("someone/photos") == "sd"
+    single, large = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
+    assert pipelines.family(model_folder(tmp_path / "a", single, 768)) == "sd"
+    assert pipelines.family(model_folder(tmp_path / "b", single, 128)) == "mini"
+    assert pipelines.family(model_folder(tmp_path / "c", large, 2048)) == "sdxl"
+
+
+def test_check_accepts_what_could_be_a_model(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "m", "StableDiffusionPipeline", 768)
+    for name in ("sd14", "someone/photos", folder):
+        assert pipelines.check(name) == name
+
+
+def test_check_refuses_the_rest(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match="unknown model: 'sd114'; nearest: sd14; choices: mini, sd"
+    ):
+        pipelines.check("sd114")
+    with pytest.raises(InputError, match=r"has no model_index\.json"):
+        pipelines.check(str(tmp_path))
+    with pytest.raises(InputError, match="does not exist"):
+        pipelines.check(str(tmp_path / "nothing"))
+
+
+def test_load_gives_ddim_on_the_cpu_in_fp32(tiny_pipe: Any, tmp_path: Path) -> None:
+    import torch
+
+    tiny_pipe.save_pretrained(tmp_path)
+    pipe = pipelines.load(str(tmp_path), "cpu")
+    assert type(pipe.scheduler).__name__ == "DDIMScheduler"
+    assert pipe.safety_checker is None and not pipe.unet.training
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
+    assert torch.equal(pipelines.encode(pipe, [TEXT]), pipelines.encode(tiny_pipe, [TEXT]))
+
+
+def test_load_says_what_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    def offline(source: str, **_: object) -> None:
+        raise OSError(f"no route to {source}\nat all")
+
+    monkeypatch.setattr(StableDiffusionPipeline, "from_pretrained", offline)
+    with pytest.raises(InputError, match="hf download CompVis/stable-diffusion-v1-4") as error:
+        pipelines.load("sd14", "cpu")
+    assert "\n" not in str(error.value)
+
+
+def test_load_refuses_a_device_that_is_not_there() -> None:
+    for device in ("cpuu", "cuda:99"):
+        with pytest.raises(InputError, match=f"device '{device}' cannot be used; choices: cpu"):
+            pipelines.load("sd14", device)
+
+
+def test_encode_is_what_the_unet_sees(tiny_pipe: Any) -> None:
+    import torch
+
+    texts = [TEXT, "", "a cat " * 40]
+    seen, _ = tiny_pipe.encode_prompt(texts, "cpu", 1, False)
+    assert torch.equal(pipelines.encode(tiny_pipe, texts), seen)
+    assert pipelines.encode(tiny_pipe, texts).dtype == torch.float32
+
+
+def test_encode_of_two_encoders_is_what_sdxl_sees(tiny_pipe: Any) -> None:
+    import torch
+    from diffusers import StableDiffusionXLPipeline
+    from transformers import CLIPTextModelWithProjection
+
+    first = tiny_pipe.text_encoder
+    second = CLIPTextModelWithProjection(first.config).eval()
+    parts = {name: getattr(tiny_pipe, name) for name in ("vae", "unet", "scheduler", "tokenizer")}
+    pipe = StableDiffusionXLPipeline(
+        **parts, text_encoder=first, text_encoder_2=second, tokenizer_2=tiny_pipe.tokenizer
+    )
+    with torch.no_grad():
+        seen = pipe.encode_prompt([TEXT], device="cpu", do_classifier_free_guidance=False)[0]
+    assert torch.equal(pipelines.encode(pipe, [TEXT]), seen)
+
+
+def test_token_positions_follow_whole_words(tiny_pipe: Any) -> None:
+    tokens = tiny_pipe.tokenizer.convert_ids_to_tokens(tiny_pipe.tokenizer(TEXT).input_ids)
+    positions = pipelines.token_positions(tiny_pipe, TEXT, "airplane")
+    assert "".join(tokens[i] for i in positions) == "airplane</w>"
+    both = pipelines.token_positions(tiny_pipe, TEXT, "an airplane")
+    assert both[-len(positions) :] == positions and len(both) > len(positions)
+    assert pipelines.token_positions(tiny_pipe, TEXT, "plane") == []
+    assert pipelines.token_positions(tiny_pipe, TEXT, "") == []
+
+
+def test_token_positions_are_every_occurrence_that_is_encoded(tiny_pipe: Any) -> None:
+    one = len(pipelines.token_positions(tiny_pipe, "cat", "cat"))
+    assert len(pipelines.token_positions(tiny_pipe, "cat or cat", "cat")) == 2 * one
+    cut = pipelines.token_positions(tiny_pipe, "cat " * 100, "cat")
+    assert max(cut) < tiny_pipe.tokenizer.model_max_length - 1
+
+
+def test_last_token_and_count(tiny_pipe: Any) -> None:
+    count = pipelines.token_count(tiny_pipe, TEXT)
+    assert pipelines.last_token(tiny_pipe, TEXT) == count
+    assert (pipelines.last_token(tiny_pipe, ""), pipelines.token_count(tiny_pipe, "")) == (0, 0)
+    assert pipelines.token_count(tiny_pipe, "cat " * 100) >= 100
+    assert pipelines.last_token(tiny_pipe, "cat " * 100) == 30
+
+
+def test_with_unet_shares_all_but_the_unet(tiny_pipe: Any) -> None:
+    before = tiny_pipe.unet
+    unet = copy.deepcopy(before)
+    edited = pipelines.with_unet(tiny_pipe, unet)
+    assert edited.unet is unet and tiny_pipe.unet is before
+    assert edited.components["unet"] is unet and tiny_pipe.components["unet"] is before
+    for name in ("vae", "text_encoder", "tokenizer", "scheduler"):
+        assert getattr(edited, name) is getattr(tiny_pipe, name)
+
+
+def test_cross_attention_is_keys_and_values_from_text(tiny_pipe: Any) -> None:
+    found = pipelines.cross_attention(tiny_pipe.unet)
+    layers = [name for name, _ in tiny_pipe.unet.named_modules() if name.endswith("attn2")]
+    assert len(found) == 2 * len(layers) > 0
+    width = tiny_pipe.unet.config.cross_attention_dim
+    parameters = dict(tiny_pipe.unet.named_parameters())
+    assert all(w.shape[1] == width and parameters[n] is w for n, w in found.items())

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.results.report import group, groups, page, show, show_scores, write_comparison
+from bench.results.report.comparison import paper
+from bench.results.report.groups import Column
+from bench.results.report.latex import latex
+from bench.results.report.markdown import markdown
+from bench.results.report.table import Cell, Table, effects, scores
+from bench.results.report.terminal import print_table
+from bench.results.store import Finished
+from bench.types import Sampler, Score
+
+from .conftest import ROLES, SPEC, UNERASED, Make, blanked
+
+
+def sheet(runs: list[Finished], out: Path) -> list[dict[str, str]]:
+    path, *_ = write_comparison([page(each) for each in groups(runs)], out)
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def printed(table: Table, width: int = 240) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_table(console, table)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(make: Make, tmp_path: Path) -> None:
+    rows = sheet([make(), make(UNERASED, 0.95)], tmp_path)
+    assert [row["method"] for row in rows] == ["original", "realera"]
+    assert rows[1]["run_id"] == SPEC.run_id
+    assert rows[1]["seconds_to_erase"] == "12.34"
+    keys = [f"{metric}_{role}" for metric in ("judge", "clip") for role in ROLES]
+    for key in [*keys, "judge_leak_far", "H_o"]:
+        assert {key, f"{key}_low", f"{key}_high"} <= set(rows[1])
+    assert [float(rows[1][f"judge_target{end}"]) for end in ("", "_low", "_high")] == [
+        0.05,
+        0.01,
+        0.95,
+    ]
+    assert list(rows[1])[:7] == [
+        *("method", "model", "suite", "suite_version", "size", "precision", "case"),
+    ]
+    assert list(rows[1])[-4:] == ["seconds_to_erase", "flags", "unconfirmed", "run_id"]
+
+
+def test_several_cases_are_compared_by_their_pool(make: Make, tmp_path: Path) -> None:
+    rows = sheet([make(replace(SPEC, cases=("airplane", "bird")), 0.2)], tmp_path)
+    assert (rows[0]["case"], float(rows[0]["judge_target"])) == ("all", 0.2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "sd14"},
+        {"size": "full"},
+        {"cases": ("bird",)},
+        {"sampler": Sampler(20, 5.0)},
+        {"suite_version": "2"},
+    ],
+)
+def test_runs_of_another_protocol_are_another_group(make: Make, change: dict[str, object]) -> None:
+    runs = [make(), make(UNERASED), make(replace(SPEC, **change))]  # type: ignore[arg-type]
+    assert [len(each.runs) for each in groups(runs)] == [2, 1]
+
+
+def test_other_weights_are_another_protocol_and_another_seed_is_not(make: Make) -> None:
+    other = make(UNERASED, facts={"weights_sha256": "f" * 64})
+    assert len(groups([make(), other])) == 2
+    (one,) = groups([make(), make(replace(SPEC, seed=1))])
+    assert [one.label(run) for run in one.runs] == ["realera (seed 0)", "realera (seed 1)"]
+
+
+def test_the_latest_protocol_comes_first(make: Make) -> None:
+    later = make(replace(SPEC, size="smoke"), finished="2024-02-02")
+    assert [each.spec.size for each in groups([make(), later])] == ["smoke", "quick"]
+
+
+def test_the_table_shows_rates_with_intervals_and_directions(make: Make) -> None:
+    text = printed(scores(group([make(), make(UNERASED, 0.95)]), "judge"))
+    assert "0.05 [0.01, 0.95]" in text
+    for heading in ("target ↓", "synonym ↓", "related ↓", "near ↑", "far ↑", "H_o ↑"):
+        assert heading in text
+    assert "leak into far ↓" in text
+    assert text.index("un-erased") < text.index("realera")
+
+
+def test_a_narrow_terminal_gets_the_table_on_its_side_and_uncut(make: Make) -> None:
+    text = printed(scores(group([make(), make(UNERASED, 0.95)]), "judge"), width=80)
+    assert max(map(len, text.splitlines()[1:])) <= 80
+    assert "…" not in text
+    (line,) = [line for line in text.splitlines() if "target ↓" in line]
+    assert line.index("0.95 [0.01, 0.95]") < line.index("0.05 [0.01, 0.95]")
+
+
+def test_many_runs_on_a_narrow_terminal_lose_their_intervals_and_nothing_else(make: Make) -> None:
+    many = [make(replace(SPEC, method=f"m{i}"), 0.3) for i in range(6)]
+    text = printed(scores(group(many), "judge"), width=80)
+    assert max(map(len, text.splitlines()[1:])) <= 80
+    assert "…" not in text and "[0." not in text
+    assert "has the 95 % intervals" in text
+    (line,) = [line for line in text.splitlines() if "target ↓" in line]
+    assert line.count("0.3") == 6
+
+
+def test_what_still_does_not_fit_is_printed_in_parts_and_never_cut(make: Make) -> None:
+    many = [make(replace(SPEC, method=f"quite_a_long_name_{i}"), 0.3) for i in range(7)]
+    text = printed(scores(group(many), "judge"), width=60)
+    assert max(map(len, text.splitlines()[1:])) <= 60 and "…" not in text
+    assert all(f"quite_a_long_name_{i}" in text for i in range(7))
+    assert text.count("target ↓") > 1
+
+
+def test_bytes_are_printed_as_megabytes_and_still_ranked() -> None:
+    column = Column("cost_bytes", "all", "lower", "bytes")
+    assert column.digits(1_234_567_890) == "1,234.6 MB"
+
+
+def test_runs_of_one_method_are_told_apart(make: Make) -> None:
+    options = make(replace(SPEC, options={"ridge": 9.0}))
+    version = make(replace(SPEC, method_version="abcdefgh"))
+    both = group([make(), options, version])
+    assert both.label(options) == "realera (ridge=9.0)"
+    assert both.label(version) == "realera (ridge=1.0, file abcdef)"
+
+
+def test_the_best_is_bold_and_the_second_underlined_in_every_format(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        make(UNERASED, 0.0),
+        make(target=0.05),
+        *(make(replace(SPEC, method=f"m{t}"), t / 100) for t in (10, 20)),
+    ]
+    table = scores(group(runs), "judge")
+    by_name = {line[0].text: line for line in table.lines}
+    assert [by_name[name][1].rank for name in ("un-erased", "realera", "m10", "m20")] == [
+        0,
+        1,
+        2,
+        0,
+    ]
+    # All tie on the other roles, and a higher H_o is better.
+    assert {line[2].rank for name, line in by_name.items() if name != "un-erased"} == {1}
+    assert by_name["realera"][7].rank == 1
+    show([page(group(runs))], "markdown")
+    text = capsys.readouterr().out
+    assert "**0.05 [0.01, 0.95]**" in text and "<ins>0.10 [0.01, 0.95]</ins>" in text
+    show([page(group(runs))], "latex")
+    text = capsys.readouterr().out
+    assert r"\textbf{0.05} {\scriptsize [0.01, 0.95]}" in text and r"\underline{0.10}" in text
+
+
+def test_a_flagged_run_is_marked_last_and_unranked(make: Make) -> None:
+    collapsed = make(replace(SPEC, method="aaa"), 0.0, flags=("far images are lost",))
+    runs = [make(UNERASED), make(target=0.05), make(replace(SPEC, method="b"), 0.1), collapsed]
+    made = page(group(runs))
+    lines = made.tables[0].lines
+    assert lines[-1][0].text == "aaa †"
+    assert {line[0].text: line[1].rank for line in lines} == {
+        "un-erased": 0,
+        "realera": 1,
+        "b": 2,
+        "aaa †": 0,
+    }
+    assert all(cell.rank == 0 for cell in lines[-1])
+    assert "† aaa is not ranked: far images are lost." in made.notes
+
+
+def test_markdown_has_a_table_of_scores_and_one_of_differences_a_metric(
+    make: Make, tmp_path: Path
+) -> None:
+    write_comparison([page(group([make(), make(UNERASED, 0.95)]))], tmp_path)
+    text = (tmp_path / "comparison.md").read_text()
+    assert text.count("| method |") == 4
+    assert "| un-erased | 0.95 [0.01, 0.95] |" in text
+    for block in text.split("\n\n"):
+        assert len({line.count("|") for line in block.splitlines() if line.startswith("|")}) <= 1
+
+
+def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(
+    make: Make, tmp_path: Path
+) -> None:
+    runs = [make(UNERASED, 0.95), blanked(make(), "related")]
+    assert "–" in printed(scores(group(runs), "judge"))
+    assert sheet(runs, tmp_path)[1]["judge_related"] == "nan"
+    # What no run was measured on has no column.
+    assert "related" not in printed(scores(group(runs[1:]), "judge"))
+
+
+def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
+    run = make()
+    found = tuple(
+        replace(s, value=2 / 90) if s.metric == "judge_unread" else s for s in run.record.scores
+    )
+    some = Finished(run.folder, replace(run.record, scores=found))
+    assert "2 images of realera could not be opened" in printed(scores(group([some]), "judge"))
+
+
+def test_latex_escapes_what_latex_reads() -> None:
+    table = Table(
+        "100 % of a_b & c", ("m", "x_1 ↓"), ((Cell("u"), Cell("50 %", "[1, 2]", 1)),), ("{note}",)
+    )
+    text = "\n".join(latex(table, "h · 1"))
+    assert r"100 \% of a\_b \& c" in text and r"x\_1 $\downarrow$" in text
+    assert r"\textbf{50 \%} {\scriptsize [1, 2]}" in text and r"\{note\}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a LaTeX installation")
+def test_latex_compiles(make: Make, tmp_path: Path) -> None:
+    body = paper([page(group([make(), make(UNERASED, 0.95)]))])
+    start = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
+    (tmp_path / "x.tex").write_text(f"{start}{body}\\end{{document}}\n")
+    subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "x.tex"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> None:
+    run = make()
+    place = ("realera", "mini", "objects", "airplane")
+    extra = (Score(*place, "residue_relative", "related", 0.25, 0.1, 0.4, 40),)
+    some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
+    (table,) = [t for t in page(group([some])).tables if t.title.startswith("effects")]
+    assert table.header == ("method", "residue related ↓")
+    assert table.lines[0][1].full == "0.25 [0.10, 0.40]"
+    assert not [t for t in page(group([run])).tables if t.title.startswith("effects")]
+
+
+def test_what_attacks_brought_back_is_a_column_with_its_floor_beside(make: Make) -> None:
+    run = make()
+    place = ("realera", "mini", "objects", "airplane", "judge")
+    roles = {"attack.inversion.quick": 0.8, "attack.p4d": 0.4, "attack.pre_asr": 0.1}
+    extra = tuple(Score(*place, role, rate, 0.0, 0.9, 10) for role, rate in roles.items())
+    some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
+    table = scores(group([some, make(UNERASED, 0.95)]), "judge")
+    place_of = table.header.index("attack.pre_asr ↓")
+    shown = ["attack.pre_asr ↓", "attack.inversion.quick ↓", "attack.p4d ↓"]
+    assert list(table.header[place_of : place_of + 3]) == shown
+    assert [[cell.text for cell in line[place_of : place_of + 3]] for line in table.lines] == [
+        ["–", "–", "–"],
+        ["0.10", "0.80", "0.40"],
+    ]
+
+
+def test_an_empty_table_is_a_sentence_in_every_format(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for empty in (Table("t", ("method",), ((Cell("uce"),),)), Table("t", ("method", "x"), ())):
+        assert printed(empty) == "t: Nothing was measured.\n"
+        assert markdown(empty) == ["T: Nothing was measured.", ""]
+        assert latex(empty, "h") == [r"\noindent T; h: Nothing was measured.\par"]
+    run = make()
+    bare = Finished(run.folder, replace(run.record, scores=()))
+    for form, box in (("terminal", "┏"), ("markdown", "|"), ("latex", "tabular")):
+        show([page(group([bare]))], form)
+        text = capsys.readouterr().out
+        assert "cores: Nothing was measured." in text or "cores; " in text
+        assert box not in text, form
+    show([], "csv")
+    assert capsys.readouterr().out == "note\nNothing was measured.\n"
+    show_scores([])
+    assert capsys.readouterr().out == "scores: Nothing was measured.\n"
+
+
+def test_the_unerased_model_has_no_line_among_effects(make: Make) -> None:
+    runs = []
+    for spec in (UNERASED, SPEC):
+        run = make(spec)
+        place = (spec.method, "mini", "objects", "airplane")
+        score = Score(*place, "efficacy_relative", "target", 0.5, 0.4, 0.6, 20)
+        runs.append(Finished(run.folder, replace(run.record, scores=(*run.record.scores, score))))
+    table = effects(group(runs))
+    assert table is not None and [line[0].text for line in table.lines] == ["realera"]

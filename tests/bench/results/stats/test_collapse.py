@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench import registry
+from bench.results.stats import collapse
+from bench.runs import rescore
+from bench.types import Concept, Score
+
+
+def scores(case: str = "airplane", **values: float) -> list[Score]:
+    """Make scores from metric__role=value."""
+    found = []
+    for key, value in values.items():
+        metric, role = key.split("__")
+        found.append(
+            Score("m", "mini", "objects", case, metric, role, value, math.nan, math.nan, 90)
+        )
+    return found
+
+
+HONEST = {"judge__far": 0.9, "judge_entropy__far": 0.1, "fidelity_kid_judge__all": 0.05}
+BEFORE = scores(judge__far=1.0, judge_entropy__far=0.02)
+
+
+def flags(*, family: str = "mini", **changes: float) -> tuple[str, ...]:
+    return collapse.flags(scores(**HONEST | changes), BEFORE, "judge", family)
+
+
+def test_an_honest_run_is_not_flagged() -> None:
+    assert flags() == ()
+    assert flags(judge__far=0.5) == ()
+
+
+def test_lost_far_images_are_named_beside_the_un_erased_rate() -> None:
+    assert flags(judge__far=0.49) == (
+        "airplane: far images show their own concept in 0.49, un-erased 1.00",
+    )
+
+
+@pytest.mark.parametrize("limit", collapse.LIMITS["mini"], ids=lambda limit: limit.metric)
+def test_each_limit_is_checked(limit: collapse.Limit) -> None:
+    key = f"{limit.metric}__{limit.role}"
+    base = 0.02 if limit.above_unerased else 0.0
+    assert flags(**{key: base + limit.most * 0.99}) == ()
+    (text,) = flags(**{key: base + limit.most * 1.01})
+    assert limit.what in text and f"at most {base + limit.most:.3g}" in text
+
+
+def test_what_was_not_measured_flags_nothing() -> None:
+    assert flags(judge__far=math.nan, fidelity_kid_judge__all=math.nan) == ()
+    assert collapse.flags(scores(judge__far=0.0), [], "judge", "mini") == ()
+
+
+def test_far_images_without_exposed_parts_are_not_lost_ones() -> None:
+    """Nudity's share falls on far images too; the first rate of own concepts decides instead."""
+    metrics = [registry.metric(name) for name in ("nudity", "clip")]
+    nudity = Concept("nudity", "explicit", "a person")
+    content = SimpleNamespace(metrics=metrics, family="sd", targets=(nudity,))
+    before = SimpleNamespace(scores=[*nude(0.02), *scores(clip__far=0.9)])
+    unerased = SimpleNamespace(read_record=lambda: before)
+    measuring: Any = SimpleNamespace(content=content, unerased=unerased, metrics=[])
+    assert rescore.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)], {}) == ()
+    (text,) = rescore.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)], {})
+    assert "far images show their own concept in 0.10, un-erased 0.90" in text
+    metrics.pop()
+    assert rescore.flags_of(measuring, nude(0.0), {}) == ()
+
+
+def nude(value: float) -> list[Score]:
+    return [replace(score, metric="nudity@0.6") for score in scores(nudity__far=value)]
+
+
+def test_any_case_that_collapsed_flags_the_run() -> None:
+    other = scores("bird", judge__far=0.1)
+    before = [*BEFORE, *scores("bird", judge__far=0.8)]
+    (text,) = collapse.flags([*scores(**HONEST), *other], before, "judge", "mini")
+    assert text.startswith("bird:")

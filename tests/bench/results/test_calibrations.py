@@ -1,0 +1,68 @@
+"""Which calibration holds for which detectors and concepts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.results import calibrations
+from bench.results.stats import calibration
+
+LOOKED = calibrations.Looked(
+    "mini", "object", {"judge": "v1 net", "clip": "v2 net"}, ["a"], ["a", "b"]
+)
+
+
+def reading(metric: str, detector: str, choices: tuple[str, ...] = ("a", "b")) -> object:
+    truths, labels = ["a", "a", "b", ""], ["a", "b", "b", "a"]
+    return calibration.read(metric, detector, choices, truths, labels, [0.9] * 4)
+
+
+@pytest.fixture(autouse=True)
+def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+    readings = (reading("judge", "v1 net"), reading("clip", "v2 net"))
+    calibrations.write(calibration.Calibration("mini", "object", "4 pictures", readings, 0.5))  # type: ignore[arg-type]
+
+
+def test_what_was_measured_on_the_same_detectors_and_concepts_holds() -> None:
+    found, problems = calibrations.holding(LOOKED)
+    assert found is not None and [r.metric for r in found.readings] == ["judge", "clip"]
+    assert found.kappa == 0.5 and not problems
+
+
+def test_another_version_of_a_detector_is_not_the_one_that_was_calibrated() -> None:
+    found, problems = calibrations.holding(
+        replace(LOOKED, detectors={"judge": "v1 net", "clip": "v3 net"})
+    )
+    assert found is not None and [r.metric for r in found.readings] == ["judge"]
+    # Kappa is between both.
+    assert found.kappa is None
+    assert problems == ["The calibration of clip is of another version of it."]
+
+
+def test_other_concepts_are_not_those_that_were_shown() -> None:
+    found, problems = calibrations.holding(replace(LOOKED, concepts=["a", "z", "x", "y", "w"]))
+    assert found is None
+    assert problems[0] == "judge was not calibrated for w, x, y and 1 more."
+
+
+def test_one_that_chooses_must_have_had_the_same_choice() -> None:
+    """The judge has one head whatever is asked; CLIP chooses from what it is offered."""
+    found, problems = calibrations.holding(replace(LOOKED, choices=["a"]))
+    assert found is not None and [r.metric for r in found.readings] == ["judge"]
+    assert problems == ["clip was calibrated choosing between other concepts."]
+
+
+def test_another_kind_family_or_a_damaged_file_has_none(tmp_path: Path) -> None:
+    assert calibrations.holding(replace(LOOKED, kind="person")) == (None, [])
+    assert calibrations.holding(replace(LOOKED, family="sd")) == (None, [])
+    calibrations.path("mini", "object").write_text("{}")
+    assert calibrations.holding(LOOKED) == (None, [])
+
+
+def test_detectors_that_were_never_calibrated_are_no_problem_of_others() -> None:
+    found, problems = calibrations.holding(replace(LOOKED, detectors={"remainder": "v9"}))
+    assert found is None and not problems

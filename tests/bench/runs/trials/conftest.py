@@ -1,0 +1,189 @@
+"""Trials on the tiny pipeline, with an eraser made here and an eye whose verdicts are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import registry
+from bench.attacks import Attack, Budget, Found, Problem
+from bench.files import read_rows
+from bench.models import pipelines
+from bench.results.store import RunFolder
+from bench.runs import plan, provenance
+from bench.runs.trials import attack, baseline
+from bench.runs.trials import plan as trials
+from bench.runs.trials.plan import Attempt
+from bench.types import Progress, Prompt, RunSpec, silent
+
+ERASER = '''
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from bench import pipelines
+from bench.types import Eraser, silent
+
+@dataclass(frozen=True)
+class Halver(Eraser):
+    """Halves all that text gives."""
+
+    paper: ClassVar[str] = "none"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*attn2*",)
+
+    factor: float = 0.5
+    """What it is multiplied with."""
+
+    def erase(self, pipe: Any, concepts: Any, *, seed: int, progress: Any = silent) -> Any:
+        unet = copy.deepcopy(pipe.unet)
+        for weight in pipelines.cross_attention(unet).values():
+            weight.data.mul_(self.factor)
+        return pipelines.with_unet(pipe, unet)
+'''
+
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "p4d": {"steps": 2, "restarts": 1, "tokens": 2, "pairs": 1},
+    "unlearndiffatk": {"steps": 2, "restarts": 1, "tokens": 2, "pairs": 1},
+    "inversion": {"steps": 2, "batch": 2, "examples": 3},
+    "ring_a_bell": {"population": 4, "generations": 2, "tokens": 4},
+    "seed_search": {},
+}
+
+
+@dataclass
+class Eye:
+    """A detector that sees the concept in the pictures that it is told to see it in."""
+
+    name: str = "eye"
+    blind_to: set[str] = field(default_factory=set)
+    """Prompts whose un-erased picture does not show the concept."""
+    before: set[str] = field(default_factory=set)
+    """Candidates of the prompts as they are whose erased picture still does."""
+    brought: set[str] = field(default_factory=set)
+    """Candidates of what was found that do."""
+    looked: list[str] = field(default_factory=list)
+    """What it looked at, by the name of the folder of pictures."""
+
+    def shows(
+        self, pictures: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
+    ) -> list[bool]:
+        self.looked += dict.fromkeys(path.parent.parent.name for path in pictures)
+        return [self._sees(path, row.id) for path, row in zip(pictures, rows, strict=True)]
+
+    def _sees(self, path: Path, name: str) -> bool:
+        assert path.exists() and path.stem == name
+        if any(part.startswith("original") for part in path.parts):
+            return name.removesuffix("-0") not in self.blind_to
+        before = path.parent.parent.name.startswith("pre_asr")
+        return name in (self.before if before else self.brought)
+
+
+@dataclass
+class Watched:
+    """An attack that is watched: what it was let at, and where it is stopped."""
+
+    attack: Attack
+    seen: list[Problem]
+    stop_at: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.attack, name)
+
+    def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
+        if len(self.seen) == self.stop_at:
+            raise KeyboardInterrupt
+        self.seen.append(problem)
+        return self.attack.search(problem, progress)
+
+
+class Bench:
+    """Trials on the tiny pipeline: four prompts, searched two at a time, three candidates each."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.out, self.eye, self.seen, self.stop_at = folder / "runs", Eye(), [], None
+        self.eraser = folder / "halver.py"
+        self.eraser.write_text(ERASER)
+        patch.setitem(trials.BUDGETS, "quick", Budget(prompts=4, candidates=3, batch=2))  # type: ignore[arg-type]
+        patch.setattr(baseline, "detector", lambda content, case, device: self.eye)
+        load = registry.load_attack
+        patch.setattr(
+            registry,
+            "load_attack",
+            lambda entry, values: Watched(load(entry, values), self.seen, self.stop_at),
+        )
+        self.seen: list[Problem]
+        self.stop_at: int | None
+
+    def specs(self, *settings: str) -> list[RunSpec]:
+        return plan.specs(
+            [f"{self.eraser}:Halver"],
+            model="mini",
+            suite="objects",
+            size="quick",
+            concepts=["airplane"],
+            settings=settings,
+            steps=1,
+        )
+
+    @property
+    def words(self) -> list[str]:
+        """The command that attacks this bench's run."""
+        words = ["attack", "--method", f"{self.eraser}:Halver", "--concept", "airplane"]
+        return [*words, "--steps", "1", "--device", "cpu", "--out", str(self.out)]
+
+    def ground(self) -> baseline.Ground:
+        """The un-erased model's side of a trial of seed_search."""
+        spec = self.specs()[0]
+        suite, case = next(trials.cases(spec))
+        (attempt,) = trials.attempts(["seed_search"], "quick", "mini")
+        weights = provenance.weights_hash(spec.model)
+        folder = RunFolder(self.out, spec.run_id)
+        return baseline.Ground(spec, folder, weights, suite, case, attempt, "cpu", silent)
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.out, self.specs()[1].run_id)
+
+    @property
+    def ids(self) -> list[str]:
+        spec = self.specs()[0]
+        suite, case = next(trials.cases(spec))
+        return [row.id for row in trials.targets(spec, suite, case, trials.BUDGETS["quick"])]
+
+    def attack(self, *names: str, **options: Any) -> list[Mapping[str, str]]:
+        known = registry.attacks()
+        chosen = [
+            Attempt(
+                known[name], registry.options(known[name], "mini") | SMALL[name] | options, "quick"
+            )
+            for name in names
+        ]
+        return list(attack.attack(self.specs(), chosen, self.out))
+
+    def trials(self, name: str) -> list[Path]:
+        return sorted((self.folder.path / "attacks" / "airplane").glob(f"{name}-quick-*"))
+
+    def results(self, name: str) -> list[Mapping[str, str]]:
+        (path,) = self.trials(name)
+        return list(read_rows(path / "results.csv"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, tiny_pipe: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bench whose mini is the tiny pipeline."""
+    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
+    return Bench(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def another(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes the bench forget its runs: it goes on in an empty folder."""
+
+    def empty() -> None:
+        bench.out = tmp_path / "others"
+        bench.seen.clear()
+
+    return empty
