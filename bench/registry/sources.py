@@ -65,21 +65,28 @@ class Entry:
 
 
 def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
-    """Read every file of a folder that declares a subclass of `base`, by file name.
+    """Read every module of a folder that declares a subclass of `base`, by the module's name.
+
+    A module is a file `name.py` or a folder `name` with its `__init__.py`.
 
     Raises:
-        InputError: a file declares two, or what it declares cannot be read.
+        InputError: a module declares two, or what it declares cannot be read.
     """
     found: dict[str, Entry] = {}
-    for path in sorted(folder.glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
+    for name, path in _modules(folder).items():
         classes = _classes(path, base)
         if len(classes) > 1:
             raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
         for node in classes.values():
-            found[path.stem] = _entry(path, kind, path.stem, f"{package}.{path.stem}", node)
+            found[name] = _entry(path, kind, name, f"{package}.{name}", node)
     return found
+
+
+def _modules(folder: Path) -> dict[str, Path]:
+    """Return the public modules of a folder, by name in order."""
+    files = {path.stem: path for path in folder.glob("*.py")}
+    files |= {path.parent.name: path for path in folder.glob("*/__init__.py")}
+    return {name: files[name] for name in sorted(files) if not name.startswith("_")}
 
 
 def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -> Entry:

@@ -13,8 +13,8 @@ import torch
 from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import _noise, _training, esd
-from methods._conventions import Published
 from methods.esd import Esd
+from methods.esd._conventions import Published
 
 CASE = np.load(Path(__file__).parents[1] / "data" / "esd_case.npz")
 QUICK: dict[str, Any] = {"steps": 2, "pool": 2, "trajectory_steps": 3, "learning_rate": 1e-4}

@@ -11,9 +11,9 @@ import torch
 
 from bench.models import pipelines
 from bench.types import Concept, InputError, Kind
-from methods import _attention, _lora, _masks, _noise, _prompts, _tokens, mace
-from methods._published import COCO, OFFICIAL, Published, configured
-from methods.mace import Mace
+from methods import _lora, _noise, _prompts, _tokens, mace
+from methods.mace import Mace, _attention, _masks
+from methods.mace._published import COCO, OFFICIAL, Published, configured
 
 DATA = Path(__file__).parents[1] / "data"
 REFINE, FUSE = np.load(DATA / "mace_cfr_case.npz"), np.load(DATA / "mace_fuse_case.npz")

@@ -7,8 +7,8 @@ import torch
 from scipy.stats import ks_2samp
 
 from bench.types import InputError
-from methods._neighbors import around
 from methods.realera import sample_beyond, sample_neighbors
+from methods.realera._neighbors import around
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -57,7 +57,7 @@ def test_same_law_as_rejection_sampling(dim: int, low: float, high: float, reach
 def test_ignoring_the_weight_of_the_interval_would_be_noticed() -> None:
     """Positive control: v as it comes, t uniform in its interval, is another law in 3
     dimensions."""
-    from methods import _neighbors
+    from methods.realera import _neighbors
 
     e = torch.randn(3, generator=generator(9)) * 1.2
     wanted = rejected(e, 60000, 0.5, 0.9, 4.0, 1)[:4000]

@@ -62,10 +62,10 @@ def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
     ("file", "those"),
     [
         ("methods/uce.py", {"method uce"}),
-        ("methods/_neighbors.py", {"method realera"}),
+        ("methods/realera/_neighbors.py", {"method realera"}),
         ("methods/_closed_form.py", {"method esd", "method mace", "method realera", "method uce"}),
         ("methods/_lora.py", {"method mace", "method realera"}),
-        ("methods/_states.py", {"method checkpoint"}),
+        ("methods/checkpoint/_states.py", {"method checkpoint"}),
         ("bench/results/store.py", set()),
     ],
 )
@@ -183,8 +183,8 @@ def test_what_is_no_python_has_a_version(tmp_path: Path) -> None:
 def test_a_file_is_parsed_once(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     versions(copied)
     monkeypatch.setattr(imports.ast, "parse", lambda *_: pytest.fail("parsed again"))
-    for name in ("uce", "mace"):
-        assert imports.version(copied / "methods" / f"{name}.py", f"methods.{name}")
+    assert imports.version(copied / "methods" / "uce.py", "methods.uce")
+    assert imports.version(copied / "methods" / "mace" / "__init__.py", "methods.mace")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list", "methods"], ["list", "metrics"]])

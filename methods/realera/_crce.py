@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.types import Progress
 from methods import _noise, _training, _unet
-from methods._alignment import Points
+from methods.realera._alignment import Points
 
 Source = Callable[[_noise.Pool, int, torch.Generator], _noise.Draw]
 

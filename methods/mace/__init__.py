@@ -14,19 +14,10 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
-from methods import (
-    _attention,
-    _closed_form,
-    _lora,
-    _masks,
-    _noise,
-    _prompts,
-    _tokens,
-    _training,
-    _unet,
-)
-from methods._mace import fuse, refine
-from methods._published import COCO, Published, configured
+from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
+from methods.mace import _attention, _masks
+from methods.mace._closed_forms import fuse, refine
+from methods.mace._published import COCO, Published, configured
 
 __all__ = ["Mace", "fuse", "refine"]
 

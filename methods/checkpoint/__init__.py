@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.types import Concept, Eraser, InputError, Progress, silent
-from methods import _states
+from methods.checkpoint import _states
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.types import InputError
-from methods import _attention, _noise
+from methods import _noise
+from methods.mace import _attention
 
 DETECTOR = "IDEA-Research/grounding-dino-base"
 SEGMENTER = "facebook/sam-vit-huge"

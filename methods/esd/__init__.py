@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
 from methods import _noise, _tokens, _training, _unet
-from methods._conventions import (
+from methods.esd._conventions import (
     PUBLISHED,
     TRAINED,
     Convention,

@@ -17,20 +17,10 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.types import Concept, Eraser, InputError, Option, Progress, silent
-from methods import (
-    _alignment,
-    _closed_form,
-    _crce,
-    _lora,
-    _neighbors,
-    _noise,
-    _prompts,
-    _tokens,
-    _training,
-    _unet,
-)
-from methods._neighbors import sample_beyond, sample_neighbors
-from methods._realera import closed_form
+from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
+from methods.realera import _alignment, _crce, _neighbors
+from methods.realera._first_stage import closed_form
+from methods.realera._neighbors import sample_beyond, sample_neighbors
 
 __all__ = ["RealEra", "closed_form", "sample_beyond", "sample_neighbors"]
 
