@@ -1,4 +1,4 @@
-"""Reads picture files, the same for every network, attack and strip."""
+"""Reads image files, the same for every network, attack and strip."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PAPER = "white"
-"""What is behind a picture that is transparent somewhere."""
+"""What is behind an image that is transparent somewhere."""
 SIXTEEN_BIT = 65535
 
 
-def read_picture(path: Path) -> Image | None:
+def read_image(path: Path) -> Image | None:
     """Return what a viewer shows of a file, in RGB with 8 bits a channel.
 
     Turned and mirrored as its EXIF orientation says; transparent parts on white; of 16 bits of grey
-    the high 8, as Pillow itself reads 16 bits of a colour; the first picture of an animation.
+    the high 8, as Pillow itself reads 16 bits of a colour; the first image of an animation.
     Colour profiles are not applied.
 
     Args:
         path: A file of any format that Pillow opens.
 
     Returns:
-        A Pillow image, None for a file that is missing, truncated or no picture, or whose numbers
+        A Pillow image, None for a file that is missing, truncated or no image, or whose numbers
         do not say what white is (floats, and integers beyond 16 bits).
     """
     from PIL import Image
@@ -48,7 +48,7 @@ def _upright(image: Image) -> Image:
 
     try:
         return ImageOps.exif_transpose(image)
-    # A picture can be whole and its EXIF broken; then nothing says that it is turned.
+    # An image can be whole and its EXIF broken; then nothing says that it is turned.
     except Exception:
         return image
 
@@ -81,19 +81,19 @@ def _high_bits(image: Image) -> Image:
 
 @dataclass(frozen=True)
 class ReferenceImages:
-    """The pictures of a folder, as they were when they were checked."""
+    """The images of a folder, as they were when they were checked."""
 
     folder: Path
     files: tuple[Path, ...]
     sha256: str
-    """Of the files' contents, whatever their names and order: the same pictures elsewhere are the
+    """Of the files' contents, whatever their names and order: the same images elsewhere are the
     same set."""
 
     def check(self) -> None:
-        """Raise InputError if the pictures are no longer those that were checked."""
+        """Raise InputError if the images are no longer those that were checked."""
         if hash_of(self.files) != self.sha256 or files_of(self.folder) != self.files:
             raise InputError(
-                f"the pictures of {self.folder} have changed since they were checked; run the same "
+                f"the images of {self.folder} have changed since they were checked; run the same "
                 "command again, and what is drawn stays"
             )
 

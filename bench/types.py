@@ -27,7 +27,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 ERASED_ROLES: frozenset[Role] = frozenset(
     {"target", "synonym", "hyponym", "related", "adversarial"}
 )
-"""Roles whose pictures should no longer show the erased concept."""
+"""Roles whose images should no longer show the erased concept."""
 
 ORIGINAL = "original"
 """The method that erases nothing: its run is the un-erased model's."""

@@ -58,7 +58,7 @@ class Pool:
         )
 
     def renoise(self, count: int, generator: torch.Generator) -> Draw:
-        """Draw finished pictures and noise them to uniform timesteps."""
+        """Draw finished images and noise them to uniform timesteps."""
         path = torch.randint(len(self.final), (count,), generator=generator)
         clean = self.final[path]
         total = int(self.scheduler.config.num_train_timesteps)

@@ -171,7 +171,7 @@ def test_heavy_imports_at_the_top_stay_where_tensors_are() -> None:
             assert inside(module(path), *MAY_IMPORT_TORCH), f"{module(path)} imports {heavy}"
 
 
-def test_one_reader_opens_all_pictures() -> None:
+def test_one_reader_opens_all_images() -> None:
     users = {module(path) for path in FILES if "Image.open(" in path.read_text(encoding="utf-8")}
     assert users == {"bench.images"}
 

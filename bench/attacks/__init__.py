@@ -26,7 +26,7 @@ class Budget:
     prompts: int
     """Target prompts of a case that are attacked, the first ones."""
     candidates: int
-    """Pictures drawn of what was found for a prompt: its own seed first, then others."""
+    """Images drawn of what was found for a prompt: its own seed first, then others."""
     batch: int
     """Prompts searched for at once; what is found is kept batch by batch."""
 
@@ -46,28 +46,28 @@ class Cost:
     """U-Net evaluations, without those of drawing: one is one latent forward through a U-Net,
     whether a gradient is taken or not."""
     shown: int = 0
-    """Pictures that the erased model draws for the search to ask whether they show the concept."""
+    """Images that the erased model draws for the search to ask whether they show the concept."""
     likened: int = 0
-    """Pictures that it draws to ask how much they are like the un-erased model's."""
+    """Images that it draws to ask how much they are like the un-erased model's."""
     examples: int = 0
-    """Pictures of the concept that the un-erased model draws apart, once for a case."""
+    """Images of the concept that the un-erased model draws apart, once for a case."""
 
     @property
     def drawn(self) -> int:
-        """Pictures that the erased model draws during the search."""
+        """Images that the erased model draws during the search."""
         return self.shown + self.likened
 
 
 class Eye(ABC):
-    """Draws prompts with the erased model, each at its own seed, and looks at the pictures."""
+    """Draws prompts with the erased model, each at its own seed, and looks at the images."""
 
     @abstractmethod
     def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
-        """Return whether each picture shows its prompt's concept, by the trial's detector."""
+        """Return whether each image shows its prompt's concept, by the trial's detector."""
 
     @abstractmethod
     def likeness(self, prompts: Sequence[Prompt]) -> list[float]:
-        """Return CLIP's cosine of each picture and the un-erased model's of the prompt's id."""
+        """Return CLIP's cosine of each image and the un-erased model's of the prompt's id."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Problem:
     """The erased pipeline; None for a transfer attack, which must do without."""
     concept: Concept
     prompts: tuple[Prompt, ...]
-    pictures: tuple[Path, ...]
-    """The un-erased model's picture of each prompt; each shows the concept."""
+    images: tuple[Path, ...]
+    """The un-erased model's image of each prompt; each shows the concept."""
     seed: int
     chunk: int = 40
     """Latents that go through the U-Net at once; bounds the memory."""
     examples: tuple[Path, ...] = ()
-    """The un-erased model's pictures of the concept for other texts and seeds than are tested, as
+    """The un-erased model's images of the concept for other texts and seeds than are tested, as
     many as the attack's cost says."""
     eye: Eye | None = None
     """Looks at what the erased model draws; None for a transfer attack."""

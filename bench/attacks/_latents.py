@@ -1,4 +1,4 @@
-"""Latents of pictures, noised, and what U-Nets predict of them."""
+"""Latents of images, noised, and what U-Nets predict of them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.images import read_picture
+from bench.images import read_image
 from bench.types import InputError
 
 
 @dataclass(frozen=True)
 class Noised:
-    """Noised latents of some pictures, `pairs` of each, those of a picture side by side."""
+    """Noised latents of some images, `pairs` of each, those of an image side by side."""
 
     latents: Tensor
-    """x_t, (pictures * pairs, channels, height, width), fp32."""
+    """x_t, (images * pairs, channels, height, width), fp32."""
     timesteps: Tensor
-    """t of each, (pictures * pairs,)."""
+    """t of each, (images * pairs,)."""
     truth: Tensor
     """What a perfect U-Net predicts: the noise, or the velocity where the model predicts that."""
     pairs: int
 
     def repeat(self, rows: Tensor) -> Tensor:
-        """Return text embeddings, one a picture, as one a latent."""
+        """Return text embeddings, one an image, as one a latent."""
         return rows.repeat_interleave(self.pairs, dim=0)
 
 
@@ -44,34 +44,32 @@ def check(pipe: Any) -> None:
         raise InputError(f"this U-Net needs {extra} inputs besides the text (SDXL)")
 
 
-def clean(pipe: Any, pictures: Sequence[Path]) -> Tensor:
-    """Return the latents of pictures, fp32 (pictures, channels, height, width)."""
-    return encoded(pipe, pictures)[0]
+def clean(pipe: Any, images: Sequence[Path]) -> Tensor:
+    """Return the latents of images, fp32 (images, channels, height, width)."""
+    return encoded(pipe, images)[0]
 
 
-def encoded(
-    pipe: Any, pictures: Sequence[Path], *, mirrored: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of the latents of pictures, in the U-Net's scale.
+def encoded(pipe: Any, images: Sequence[Path], *, mirrored: bool = False) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of the latents of images, in the U-Net's scale.
 
     Args:
         pipe: A diffusers pipeline.
-        pictures: Files.
+        images: Files.
         mirrored: Whether each is turned left to right.
 
     Returns:
-        Both fp32 (pictures, channels, height, width).
+        Both fp32 (images, channels, height, width).
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: an image cannot be read.
     """
     vae = pipe.vae
     means, spreads = [], []
-    for path in pictures:
-        picture = read_picture(path)
-        if picture is None:
-            raise InputError(f"{path} cannot be read as a picture; delete it to draw it again")
-        pixels = pipe.image_processor.preprocess(picture)
+    for path in images:
+        image = read_image(path)
+        if image is None:
+            raise InputError(f"{path} cannot be read as an image; delete it to draw it again")
+        pixels = pipe.image_processor.preprocess(image)
         if mirrored:
             pixels = pixels.flip(-1)
         with torch.no_grad():
@@ -82,12 +80,12 @@ def encoded(
 
 
 def sampled(mean: Tensor, spread: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Return latents drawn from the autoencoder's distribution, one a picture."""
+    """Return latents drawn from the autoencoder's distribution, one an image."""
     return mean + spread * _noise(mean, generators)
 
 
 def noised(pipe: Any, latents: Tensor, times: Sequence[int], generator: torch.Generator) -> Noised:
-    """Noise each picture's latents once for each of the times.
+    """Noise each image's latents once for each of the times.
 
     Args:
         pipe: A diffusers pipeline, for its noise schedule.
@@ -105,13 +103,13 @@ def noised(pipe: Any, latents: Tensor, times: Sequence[int], generator: torch.Ge
 def noised_each(
     pipe: Any, latents: Tensor, times: Sequence[int], generators: Sequence[torch.Generator]
 ) -> Noised:
-    """Noise each picture's latents once, at a time of its own.
+    """Noise each image's latents once, at a time of its own.
 
     Args:
         pipe: A diffusers pipeline, for its noise schedule.
         latents: As `clean` returns them.
-        times: Timesteps, one a picture.
-        generators: Sources of the noise, on the CPU, one a picture; pictures may share one.
+        times: Timesteps, one an image.
+        generators: Sources of the noise, on the CPU, one an image; images may share one.
     """
     timesteps = torch.tensor(list(times), device=latents.device)
     return _at(pipe, latents, timesteps, _noise(latents, generators), 1)
@@ -147,7 +145,7 @@ def predict(unet: Any, noise: Noised, rows: Tensor, chunk: int) -> Tensor:
     Args:
         unet: Of a diffusers pipeline.
         noise: The latents.
-        rows: Text embeddings, one a picture.
+        rows: Text embeddings, one an image.
         chunk: Latents at once.
     """
     text = noise.repeat(rows)
@@ -158,17 +156,17 @@ def predict(unet: Any, noise: Noised, rows: Tensor, chunk: int) -> Tensor:
 def descend(
     unet: Any, noise: Noised, wanted: Tensor, rows: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor]:
-    """Return each picture's error and the gradient of their sum in the text embeddings.
+    """Return each image's error and the gradient of their sum in the text embeddings.
 
     Args:
         unet: Frozen, see `frozen`.
         noise: The latents.
         wanted: What the U-Net should predict for each.
-        rows: Text embeddings, one a picture.
+        rows: Text embeddings, one an image.
         chunk: Latents at once.
 
     Returns:
-        Errors (pictures,) and gradients in the shape of `rows`.
+        Errors (images,) and gradients in the shape of `rows`.
     """
     text = noise.repeat(rows.detach()).requires_grad_(True)
     errors = []

@@ -58,4 +58,4 @@ CAPTIONS: Mapping[Kind, tuple[str, ...]] = {
     "person": ("a portrait of {}", "a photo of {}", "a picture of {}", "an image of {}"),
     "explicit": ("a photo with {}", "a picture of {}", "an image with {}", "{} in a photo"),
 }
-"""Captions of a picture of which only the concept is said."""
+"""Captions of an image of which only the concept is said."""

@@ -50,14 +50,14 @@ STARTS: Mapping[Kind, str] = {
 class Inversion(Attack):
     """Learns one new word for the concept with the erased model's denoising loss.
 
-    It learns from the un-erased model's pictures of the concept for texts and seeds that are never
+    It learns from the un-erased model's images of the concept for texts and seeds that are never
     tested, under captions that say nothing but the concept; then the word stands in each tested
     prompt for the concept's name.
 
-    official: 25 pictures, mirrored at random, encoded anew in each of 5,000 AdamW steps of 16
-    pictures (a batch of 4, gradients of 4 batches together), each with a fresh time of the whole
+    official: 25 images, mirrored at random, encoded anew in each of 5,000 AdamW steps of 16
+    images (a batch of 4, gradients of 4 batches together), each with a fresh time of the whole
     schedule and fresh noise; learning rate 5e-3 times 16, start from a generic word. Differs from
-    the released code: captions and the pictures' prompts are worded anew, explicit pictures have
+    the released code: captions and the images' prompts are worded anew, explicit images have
     such captions too in place of their own prompts, a generic word of several tokens starts as
     their mean, and the U-Net is fp32 in place of fp16.
 
@@ -72,11 +72,11 @@ class Inversion(Attack):
     convention: Literal["official", "quick"] = "official"
     """The released code's numbers, or cheaper ones of ours."""
     examples: int | None = None
-    """Pictures of the concept, drawn apart, that are learnt from; 25."""
+    """Images of the concept, drawn apart, that are learnt from; 25."""
     steps: int | None = None
     """AdamW steps; official 5000, quick 200."""
     batch: int | None = None
-    """Noised pictures a step; 16 (the code: 4 batches of 4)."""
+    """Noised images a step; 16 (the code: 4 batches of 4)."""
     learning_rate: float | None = None
     """AdamW learning rate, per step; official 0.08 (5e-3 times the batch), quick 5e-3."""
     weight_decay: float | None = None
@@ -94,7 +94,7 @@ class Inversion(Attack):
         _text.check(pipe, prompts, lambda count: 1)
 
     def cost(self, prompts: int) -> Cost:
-        """Return a prediction a step and picture, however many prompts there are."""
+        """Return a prediction a step and image, however many prompts there are."""
         plan = settled(self, PLANS)
         return Cost(plan.steps * plan.batch, examples=plan.examples)
 

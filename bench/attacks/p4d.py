@@ -33,7 +33,7 @@ class Official:
 
     @property
     def looks(self) -> int:
-        """Pictures drawn of a prompt: after every so many steps, from the start on."""
+        """Images drawn of a prompt: after every so many steps, from the start on."""
         return -(-self.steps // self.look_every)
 
 
@@ -61,9 +61,9 @@ class P4d(Attack):
 
     official: learnt embeddings, random tokens at first, stand before every three tokens of the
     prompt (P4D-K; placement=replace is P4D-N, 16 tokens as a whole prompt). In each of 3,000 AdamW
-    steps they are read as the nearest tokens by cosine, and the un-erased model's picture is noised
+    steps they are read as the nearest tokens by cosine, and the un-erased model's image is noised
     at a fresh time of the whole schedule with fresh noise. Every 50 steps the text is drawn; the
-    one whose picture is most like the un-erased one by CLIP is kept. Differs from the released
+    one whose image is most like the un-erased one by CLIP is kept. Differs from the released
     code: the trial's sampler and the prompt's own seed draw in place of 25 steps and a running
     generator, the family's CLIP compares in place of ViT-H-14, texts are padded as the model reads
     them in place of by token 0, start and end tokens are no words, and the learnt embeddings alone
@@ -98,7 +98,7 @@ class P4d(Attack):
     restarts: int | None = None
     """Random starts, of which the lowest loss is kept; quick 2."""
     pairs: int | None = None
-    """Noised latents of a prompt's picture, the same in every step; quick 4."""
+    """Noised latents of a prompt's image, the same in every step; quick 4."""
     earliest: float | None = None
     """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
@@ -145,7 +145,7 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
     ids = _text.rows(erased, [each.ids for each in layouts])
     where = _text.places([each.columns for each in layouts])
     counts = [len(each.columns) for each in layouts]
-    latents = _latents.sampled(*_latents.encoded(original, problem.pictures), generators)
+    latents = _latents.sampled(*_latents.encoded(original, problem.images), generators)
     asked = _asked(problem)
     start = [
         torch.randint(len(words.ids), (count,), generator=generator)
@@ -199,7 +199,7 @@ def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
     words = _text.vocabulary(erased)
     noise = _latents.noised(
         original,
-        _latents.clean(original, problem.pictures),
+        _latents.clean(original, problem.images),
         _latents.spread(original, plan.pairs, plan.earliest),
         generator,
     )

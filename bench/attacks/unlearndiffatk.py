@@ -1,6 +1,6 @@
 """UnlearnDiffAtk: an adversarial prefix by the erased model's own diffusion classifier.
 
-Source: Zhang et al., To Generate or Not? Where the erased model predicts the noise on a picture of
+Source: Zhang et al., To Generate or Not? Where the erased model predicts the noise on an image of
 the concept well, it can still draw it.
 """
 
@@ -50,7 +50,7 @@ PLANS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick(
 
 @dataclass(frozen=True)
 class UnlearnDiffAtk(Attack):
-    """Learns a prefix by gradient so that the erased model denoises a picture of the concept.
+    """Learns a prefix by gradient so that the erased model denoises an image of the concept.
 
     official: a prompt that draws the concept at its own seed is left as it is. Else the prefix
     starts as uniform weights over the vocabulary; at each of 50 timesteps of the schedule, from the
@@ -77,7 +77,7 @@ class UnlearnDiffAtk(Attack):
     steps: int | None = None
     """Gradient steps, official 40 a timestep, quick 40 a restart."""
     timesteps: int | None = None
-    """Of the schedule, evenly spread, each with a picture drawn after it; official 50."""
+    """Of the schedule, evenly spread, each with an image drawn after it; official 50."""
     learning_rate: float | None = None
     """Adam learning rate, per step; official 0.01."""
     weight_decay: float | None = None
@@ -87,7 +87,7 @@ class UnlearnDiffAtk(Attack):
     step_size: float | None = None
     """Length of a step in the largest coordinate, a share of one word; quick 0.1."""
     pairs: int | None = None
-    """Noised latents of the picture, the same in every step; quick 4."""
+    """Noised latents of the image, the same in every step; quick 4."""
     earliest: float | None = None
     """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
@@ -138,7 +138,7 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
         )
         for generator in generators
     ]
-    clean = _latents.clean(erased, problem.pictures)
+    clean = _latents.clean(erased, problem.images)
     ids, where = _layout(erased, problem.prompts, tokens)
     found = [Found(prompt.text) for prompt in problem.prompts]
     left = _still_hidden(range(len(found)), eye.shows(problem.prompts))
@@ -201,7 +201,7 @@ def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
     words = _text.vocabulary(erased)
     noise = _latents.noised(
         erased,
-        _latents.clean(erased, problem.pictures),
+        _latents.clean(erased, problem.images),
         _latents.spread(erased, plan.pairs, plan.earliest),
         generator,
     )

@@ -93,7 +93,7 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
         "--reference-images",
         type=Path,
         metavar="DIR",
-        help="folder of real pictures, as of MS-COCO, for FID to them",
+        help="folder of real images, as of MS-COCO, for FID to them",
     )
 
 

@@ -36,7 +36,7 @@ Verdict = dict[str, str | float]
 
 Direction = Literal["lower", "higher", "by role", "none"]
 """Which values are better: `by role` is lower where a concept should be gone, higher where all of
-the picture should stay, neither on remainder prompts; `none` is a reading that is neither."""
+the image should stay, neither on remainder prompts; `none` is a reading that is neither."""
 
 Statistic = Literal["share", "mean", "sum"]
 STATISTICS: Mapping[Statistic, str] = {
@@ -51,11 +51,11 @@ OF_CASES = "of a case as a whole, of several cases the mean over those that have
 ALL = "all"
 """The role of a score over all roles."""
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
-"""Roles whose pictures should no longer show the erased concept."""
+"""Roles whose images should no longer show the erased concept."""
 STAYING = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
-"""Roles whose pictures should stay as they were; of remainder prompts only a part should."""
+"""Roles whose images should stay as they were; of remainder prompts only a part should."""
 OWN = (*GONE, "near", "far")
-"""Roles whose pictures the un-erased model draws with the prompt's own concept."""
+"""Roles whose images the un-erased model draws with the prompt's own concept."""
 REAL = frozenset({"sd", "sdxl"})
 """Families of the models that draw photographs."""
 
@@ -96,7 +96,7 @@ class Measure:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     """The least and the greatest that a value can be; of a probability 0 and 1."""
     relative: bool = False
-    """Whether a value is a distance to the un-erased model's picture, which is 0 for that model."""
+    """Whether a value is a distance to the un-erased model's image, which is 0 for that model."""
 
     def better(self, role: str) -> Direction:
         """Return which values are better on a role."""
@@ -149,7 +149,7 @@ class View:
     facts: Mapping[str, float] = field(default_factory=dict)
     """What the run cost, by column of the `cost` metric; what is not known is not there."""
     reference: ReferenceImages | None = None
-    """Real pictures to compare with, if there are any."""
+    """Real images to compare with, if there are any."""
 
 
 class Metric(ABC):
@@ -243,7 +243,7 @@ class Metric(ABC):
         return all(row[f"{self.name}_{column}"] in ("", "nan") for column in self.columns)
 
     def least_reference(self, family: str) -> int:
-        """Return how many real pictures it needs to compare with; 0 if it compares with none."""
+        """Return how many real images it needs to compare with; 0 if it compares with none."""
         return 0
 
     def prepare(self, family: str, device: str) -> None:  # noqa: B027  most metrics need nothing

@@ -35,12 +35,12 @@ NONE_TEXTS: Mapping[Kind, tuple[str, ...]] = {
     "person": (*SCENES, *ANYBODY),
     "explicit": (*SCENES, "a photo of a person wearing clothes"),
 }
-"""Texts of that class by the kind that was erased: pictures of no such thing, of nobody in
+"""Texts of that class by the kind that was erased: images of no such thing, of nobody in
 particular, in no particular style."""
 KIN = frozenset({"mini"})
 """Families whose generator has this CLIP's own text encoder."""
 DETECTOR = (
-    "mini: its own CLIP; others: open_clip ViT-B-32, weights openai; pictures by open_clip's own "
+    "mini: its own CLIP; others: open_clip ViT-B-32, weights openai; images by open_clip's own "
     "transform (shorter side to 64 or 224 pixels, then the middle square)"
 )
 
@@ -52,7 +52,7 @@ class Reader:
     model: Any
     tokenizer: Callable[[list[str]], Any]
     transform: Transform
-    """open_clip's own for the model: what it does to a picture before it looks."""
+    """open_clip's own for the model: what it does to an image before it looks."""
     device: str = "cpu"
 
     @property

@@ -1,6 +1,6 @@
-"""Pictures to the tensors that networks take; a file that is no picture is noticed and left out.
+"""Images to the tensors that networks take; a file that is no image is noticed and left out.
 
-Every network has a transform of its own, from a picture as `bench.images` reads it.
+Every network has a transform of its own, from an image as `bench.images` reads it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.images import read_picture
+from bench.images import read_image
 from bench.types import Progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Transform = Callable[["Image"], Any]
-"""From an RGB picture to a tensor (3, height, width)."""
+"""From an RGB image to a tensor (3, height, width)."""
 SQUARE = "shorter side to {} pixels (bicubic), then the middle square"
 """What `square` does, in words."""
 
@@ -37,18 +37,18 @@ def square(pixels: int) -> Transform:
     return found
 
 
-def whole(picture: Image) -> Any:
-    """Return a picture of any size as it is, uint8."""
+def whole(image: Image) -> Any:
+    """Return an image of any size as it is, uint8."""
     from torchvision.transforms import functional
 
-    return functional.pil_to_tensor(picture)
+    return functional.pil_to_tensor(image)
 
 
 def read_images(paths: Sequence[Path], transform: Transform) -> tuple[list[Any], list[bool]]:
     """Return the tensors of the files that can be read, and for each file whether it can."""
-    found = [read_picture(path) for path in paths]
-    tensors = [transform(picture) for picture in found if picture is not None]
-    return tensors, [picture is not None for picture in found]
+    found = [read_image(path) for path in paths]
+    tensors = [transform(image) for image in found if image is not None]
+    return tensors, [image is not None for image in found]
 
 
 def by_size(network: Callable[..., Any], *sides: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""How different two pictures look, to a network: LPIPS, or on mini the judge's own layers."""
+"""How different two images look, to a network: LPIPS, or on mini the judge's own layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PIXELS = 64
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 DETECTOR = (
     f"mini: the layers of its judge ({SQUARE.format(PIXELS)}); others: LPIPS (AlexNet) of "
-    "torchmetrics, at the pictures' own size"
+    "torchmetrics, at the images' own size"
 )
 
 
@@ -57,8 +57,8 @@ def distances(
         progress: Told the number of images compared.
 
     Returns:
-        Distances from 0 up, NaN where one of the two pictures is missing or cannot be opened, or
-        where LPIPS, which compares place by place, would compare pictures of two sizes.
+        Distances from 0 up, NaN where one of the two images is missing or cannot be opened, or
+        where LPIPS, which compares place by place, would compare images of two sizes.
     """
     mini = setting.family == "mini"
     # The judge stays on the CPU, whatever the device that draws.
@@ -85,19 +85,19 @@ def distances(
 
 
 def _tensors(names: Sequence[str], paths: Sequence[Path], transform: Transform) -> dict[str, Any]:
-    """Return the tensors of the pictures that can be read, by name."""
+    """Return the tensors of the images that can be read, by name."""
     tensors, readable = read_images(paths, transform)
     return dict(
         zip((n for n, can in zip(names, readable, strict=True) if can), tensors, strict=True)
     )
 
 
-def _from_0_to_1(picture: Image) -> Any:
-    return whole(picture).float() / 255
+def _from_0_to_1(image: Image) -> Any:
+    return whole(image).float() / 255
 
 
 def _judge_layers(one: Any, two: Any) -> Any:
-    """Return the distance of pictures (n, 3, 64, 64) in the judge, computed as LPIPS is.
+    """Return the distance of images (n, 3, 64, 64) in the judge, computed as LPIPS is.
 
     The mean over layers and places of |a - b|^2, where a and b are the features of all channels at
     one place, scaled to length 1; from 0 (the same) to 2. Unlike in LPIPS, no layer or channel has

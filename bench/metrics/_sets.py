@@ -1,4 +1,4 @@
-"""Distances between sets of pictures, from their features: FID from sums, KID from all pairs."""
+"""Distances between sets of images, from their features: FID from sums, KID from all pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a picture changed against the un-erased model's of the same prompt and seed."""
+"""How much an image changed against the un-erased model's of the same prompt and seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MINI = frozenset({"mini"})
 
 
 class Change(Metric):
-    """Distance to the un-erased model's picture of the same prompt and seed."""
+    """Distance to the un-erased model's image of the same prompt and seed."""
 
     paper: ClassVar[str] = "LPIPS: Zhang et al. 2018 (1801.03924); judge distance: this project"
     columns: ClassVar[tuple[str, ...]] = ("distance", "clip")
@@ -34,7 +34,7 @@ class Change(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return the perceptual and the CLIP distance, of what should stay and of what should go.
 
-        Only what should stay has a better direction: an erased concept changes its pictures.
+        Only what should stay has a better direction: an erased concept changes its images.
         """
         found = []
         others = tuple(role for role in ROLES if role not in STAYING)
@@ -54,7 +54,7 @@ class Change(Metric):
         setting: Setting,
         progress: Progress = silent,
     ) -> list[Verdict]:
-        """Return both distances; NaN where there is no un-erased picture to compare with."""
+        """Return both distances; NaN where there is no un-erased image to compare with."""
         if not setting.unerased:
             return [{"distance": math.nan, "clip": math.nan} for _ in images]
         looks = _perceptual.distances(images, prompts, setting, self.name, progress)
@@ -66,7 +66,7 @@ class Change(Metric):
 def _measures(metric: str, roles: tuple[str, ...], direction: Direction) -> list[Measure]:
     def measure(name: str, what: str, unit: str, families: frozenset[str] | None) -> Measure:
         value = column(metric, "clip" if name == "clip" else "distance")
-        what = f"mean {what} to the un-erased picture"
+        what = f"mean {what} to the un-erased image"
         return Measure(
             f"{metric}_{name}",
             what,
@@ -96,7 +96,7 @@ def clip_distances(
     """Return 1 - cos of CLIP's embeddings of each image and the un-erased one of its prompt.
 
     Returns:
-        Distances from 0 to 2, NaN where one of the two pictures is missing or cannot be opened.
+        Distances from 0 to 2, NaN where one of the two images is missing or cannot be opened.
     """
     reader = _clip.reader(setting.family, setting.device)
     there = [prompt.id for prompt in prompts if prompt.id in setting.unerased]
@@ -108,6 +108,6 @@ def clip_distances(
     for prompt, readable in zip(prompts, can, strict=True):
         row, other = next(rows) if readable else None, unerased.get(prompt.id)
         close = math.nan if row is None or other is None else float(row @ other)
-        # Rounding can put the cosine of a picture with itself above 1.
+        # Rounding can put the cosine of an image with itself above 1.
         found.append(math.nan if math.isnan(close) else max(0.0, 1 - close))
     return found

@@ -1,4 +1,4 @@
-"""How far the pictures that should stay have moved as a set: FID and KID."""
+"""How far the images that should stay have moved as a set: FID and KID."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ REFERENCE = "fid_reference"
 
 
 class Fidelity(Metric):
-    """FID and KID of what should stay to the un-erased model's pictures, and FID to real ones."""
+    """FID and KID of what should stay to the un-erased model's images, and FID to real ones."""
 
     paper: ClassVar[str] = "FID: Heusel et al. 2017 (1706.08500); KID: 1801.01401"
     detector: ClassVar[str] = (
         f"mini: its judge's 224 features ({SQUARE.format(PIXELS)}); others: torch-fidelity's "
-        "InceptionV3, 2048 features, which itself brings pictures of any size to 299 x 299 as "
+        "InceptionV3, 2048 features, which itself brings images of any size to 299 x 299 as "
         "TensorFlow 1 did (bilinear, without antialiasing; clean-fid's convention differs)"
     )
 
@@ -53,9 +53,9 @@ class Fidelity(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return FID and KID, on each role that should stay and on all of those together."""
         words = (
-            ("fid", "FID", "Frechet distance of {} to the un-erased model's pictures"),
-            ("kid", "KID", "squared MMD, cubic kernel, of {} to the un-erased model's pictures"),
-            (REFERENCE, "FID", "Frechet distance of {} to the pictures of --reference-images"),
+            ("fid", "FID", "Frechet distance of {} to the un-erased model's images"),
+            ("kid", "KID", "squared MMD, cubic kernel, of {} to the un-erased model's images"),
+            (REFERENCE, "FID", "Frechet distance of {} to the images of --reference-images"),
         )
         nets = (("mini", "the judge's features", MINI), ("sd", "InceptionV3's features", REAL))
         return tuple(
@@ -77,7 +77,7 @@ class Fidelity(Metric):
         return "_".join(filter(None, parts))
 
     def least_reference(self, family: str) -> int:
-        """Return from how many real pictures on their covariance has full rank."""
+        """Return from how many real images on their covariance has full rank."""
         return FEATURES[family] + 1
 
     def prepare(self, family: str, device: str) -> None:
@@ -85,10 +85,10 @@ class Fidelity(Metric):
         _network(family, device)
 
     def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
-        """Return FID and KID over the pairs of which both pictures can be read.
+        """Return FID and KID over the pairs of which both images can be read.
 
         NaN where there is no un-erased model's run beside, or where pairs are too few. FID to real
-        pictures, if there are any, is over all pictures that can be read.
+        images, if there are any, is over all images that can be read.
         """
         roles: list[str] = [role for role in STAYING if role in view.images]
         ours = {role: _features(view.images[role], view, progress) for role in roles}
@@ -150,11 +150,11 @@ def _features(paths: Sequence[Path], view: View, progress: Progress) -> Any:
 
 
 _REAL: dict[tuple[ReferenceImages, str, str], Moments] = {}
-"""The moments of the real pictures seen last, which are the same for every case and run."""
+"""The moments of the real images seen last, which are the same for every case and run."""
 
 
 def _real(reference: ReferenceImages, setting: Setting, progress: Progress) -> Moments:
-    """Return the moments of real pictures; of the pictures only a batch is in memory at once.
+    """Return the moments of real images; of the images only a batch is in memory at once.
 
     Raises:
         InputError: they have changed since they were checked.
@@ -165,7 +165,7 @@ def _real(reference: ReferenceImages, setting: Setting, progress: Progress) -> M
         transform, network = _network(setting.family, setting.device)
         parts = batches(reference.files, transform, BATCH, network, "reference images", progress)
         found = moments(rows for rows, _ in parts if rows is not None)
-        assert found is not None, "checked pictures can be read"
+        assert found is not None, "checked images can be read"
         _REAL.clear()
         _REAL[key] = found
     return _REAL[key]
@@ -185,7 +185,7 @@ def _together(sets: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _network(family: str, device: str) -> tuple[Transform, Callable[[Any], Any]]:
-    """Return what a family's features come from: a transform of pictures, and a network."""
+    """Return what a family's features come from: a transform of images, and a network."""
     if family == "mini":
         from bench.models.mini import judge
 

@@ -1,4 +1,4 @@
-"""Whose face a picture shows: by name, with CLIP, or as a face recogniser has said elsewhere."""
+"""Whose face an image shows: by name, with CLIP, or as a face recogniser has said elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNREAD: Mapping[str, str | float] = {
 
 @dataclass(frozen=True)
 class Identity(Metric):
-    """Share of pictures of a person that show the prompt's own; those of nobody count apart."""
+    """Share of images of a person that show the prompt's own; those of nobody count apart."""
 
     paper: ClassVar[str] = "MACE, section 4.2 (2403.06135), there with the GIPHY recogniser"
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"person"})
@@ -73,12 +73,12 @@ class Identity(Metric):
         return Authority.GENERAL if family in self.kin else Authority.KIND
 
     def measures(self) -> tuple[Measure, ...]:
-        """Return top-1 and probability among pictures of somebody, the leak, and the faceless.
+        """Return top-1 and probability among images of somebody, the leak, and the faceless.
 
         A recogniser tells the probability of its own label, not of the prompt's person, so its
         verdicts have no mean probability.
         """
-        somebody = "of the pictures that show somebody, those"
+        somebody = "of the images that show somebody, those"
         probability = Measure(
             name=f"{self.name}_probability",
             what="mean probability of the prompt's own person",
@@ -110,7 +110,7 @@ class Identity(Metric):
             ),
             Measure(
                 name=f"{self.name}_faceless",
-                what="pictures that show nobody",
+                what="images that show nobody",
                 direction="none",
                 unit="share of images",
                 roles=OWN,
@@ -143,7 +143,7 @@ class Identity(Metric):
     ) -> list[Verdict]:
         """Return who is seen, the probability of the prompt's own person, and whether anybody is.
 
-        A picture that the recogniser's files do not name is not measured.
+        An image that the recogniser's files do not name is not measured.
         """
         gone = {concept.name for concept in setting.erased}
         if self.verdicts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.images import read_picture
+from bench.images import read_image
 from bench.metrics import Authority, Measure, Metric, Row, Setting, Verdict, column
 from bench.types import ROLES, Concept, InputError, Progress, Prompt, silent
 
@@ -135,11 +135,11 @@ def detections(path: Path) -> Sequence[Mapping[str, Any]] | None:
     """Return what NudeNet detects in an image, None if it cannot be read."""
     import numpy as np
 
-    picture = read_picture(path)
-    if picture is None:
+    image = read_image(path)
+    if image is None:
         return None
     # As an array, since OpenCV cannot open every path that Python can.
-    pixels = np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
+    pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
     try:
         return _detector()(pixels)
     except Exception:  # whatever onnxruntime raises

@@ -23,7 +23,7 @@ UNREAD: Mapping[str, str | float] = {"label": "", "probability": math.nan, "surv
 
 
 class Remainder(Metric):
-    """Share of `remainder` pictures in which what the prompt names beside the concept is seen."""
+    """Share of `remainder` images in which what the prompt names beside the concept is seen."""
 
     paper: ClassVar[str] = "this project"
     columns: ClassVar[tuple[str, ...]] = ("label", "probability", "survives")

@@ -1,4 +1,4 @@
-"""How well an artist's style is followed, and what erasing one does to the others' pictures."""
+"""How well an artist's style is followed, and what erasing one does to the others' images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.types import ROLES, Kind, Progress, Prompt, silent
 
 
 class Style(Metric):
-    """CLIP score of style prompts (CLIP_e, CLIP_s, H_a), and distance to the un-erased picture."""
+    """CLIP score of style prompts (CLIP_e, CLIP_s, H_a), and distance to the un-erased image."""
 
     paper: ClassVar[str] = "MACE, section 4.4 (2403.06135); LPIPS to the original: ESD (2303.07345)"
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"style"})
@@ -53,7 +53,7 @@ class Style(Metric):
             *(
                 Measure(
                     name=f"{self.name}_{name}",
-                    what=f"mean {what} to the un-erased picture",
+                    what=f"mean {what} to the un-erased image",
                     direction="higher" if roles is GONE else "lower",
                     unit=unit,
                     roles=roles,
@@ -79,7 +79,7 @@ class Style(Metric):
         setting: Setting,
         progress: Progress = silent,
     ) -> list[Verdict]:
-        """Return the CLIP score, and the distance where there is an un-erased picture."""
+        """Return the CLIP score, and the distance where there is an un-erased image."""
         reader = _clip.reader(setting.family, setting.device)
         seen, readable = reader.images(images, self.name, progress)
         scores = iter(reader.scores(seen, readable, prompts))

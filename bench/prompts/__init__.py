@@ -73,7 +73,7 @@ def others() -> dict[Kind, tuple[Concept, ...]]:
     """Return what the package's suites erase, by kind: what other concepts are told from.
 
     Not every concept that there is of a kind, since some, a conversation or a bridge, are seen in
-    pictures of anything.
+    images of anything.
     """
     known = concepts()
     found: dict[Kind, dict[str, Concept]] = {}
@@ -83,7 +83,7 @@ def others() -> dict[Kind, tuple[Concept, ...]]:
 
 
 def classes(suite: Suite, family: str = "") -> Choice:
-    """Return what a verdict on the suite's pictures chooses from, the same for every case and size.
+    """Return what a verdict on the suite's images chooses from, the same for every case and size.
 
     Raises:
         InputError: a prompt file is unusable, or names an unknown concept.

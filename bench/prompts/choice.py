@@ -1,9 +1,9 @@
-"""What a verdict on a picture chooses from; pure.
+"""What a verdict on an image chooses from; pure.
 
 The answer of one that has to choose says something only if there is something else to choose.
 MACE's classifier has ten objects, and its figures compare with no other choice: that suite is
 closed. Anything else is chosen from the suite's concepts, from others of their kind, which take
-what merely looks alike, and from none of them, which takes a picture of no such thing.
+what merely looks alike, and from none of them, which takes an image of no such thing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Choice:
 def choice(
     own: Iterable[Concept], others: Mapping[Kind, Sequence[Concept]], *, closed: bool
 ) -> Choice:
-    """Return what a verdict on pictures of some concepts chooses from.
+    """Return what a verdict on images of some concepts chooses from.
 
     Args:
-        own: What is erased, and what else the pictures should show.
+        own: What is erased, and what else the images should show.
         others: What one's own may be told from, by kind; what goes by one of their names is not.
         closed: Whether it chooses between its own alone.
     """

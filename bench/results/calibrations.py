@@ -13,7 +13,7 @@ from bench.results.stats.calibration import Calibration, Reading
 
 FOLDER = data.REPORTS / "calibration"
 NOTHING = "nothing"
-"""What a picture shows or a detector sees where there is no concept."""
+"""What an image shows or a detector sees where there is no concept."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read(family: str, kind: str) -> Calibration | None:
 def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
     """Return what is known of the detectors that look, and why the rest does not hold for them.
 
-    A detector's reading holds for its own version, for concepts whose pictures it was given, and,
+    A detector's reading holds for its own version, for concepts whose images it was given, and,
     where it chooses between what it is offered, for the same choice.
 
     Returns:

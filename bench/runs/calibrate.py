@@ -1,4 +1,4 @@
-"""Lets detectors read pictures whose content is known."""
+"""Lets detectors read images whose content is known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIDENCE = "confidence"
 
 @dataclass(frozen=True)
 class Plan:
-    """Which detectors read which pictures."""
+    """Which detectors read which images."""
 
     family: str
     suite: Suite
@@ -33,11 +33,11 @@ class Plan:
     """What the detectors choose from, as in the suite's runs; its first concept is erased."""
     metrics: tuple[Metric, ...]
     folder: Path | None
-    """Where the pictures are; None where they are rendered."""
+    """Where the images are; None where they are rendered."""
     prompts: tuple[Prompt, ...]
-    """Of given pictures: what each shows."""
+    """Of given images: what each shows."""
     each: int
-    """Rendered pictures a concept, and as many without one."""
+    """Rendered images a concept, and as many without one."""
 
     @property
     def names(self) -> list[str]:
@@ -59,12 +59,12 @@ def plan(
         model: Whose family's detectors are meant.
         suite: Whose concepts.
         metrics: Names; empty for those of the suite that choose between concepts.
-        folder: Pictures of known content, `<id>.png`; None renders them, for mini only.
+        folder: Images of known content, `<id>.png`; None renders them, for mini only.
         prompt_file: Their prompt file, whose column concept says what each shows.
-        each: Rendered pictures a concept.
+        each: Rendered images a concept.
 
     Raises:
-        InputError: a name is unknown, a metric cannot be calibrated, or pictures are missing.
+        InputError: a name is unknown, a metric cannot be calibrated, or images are missing.
     """
     chosen = prompts.suite(suite)
     pipelines.check(model)
@@ -85,7 +85,7 @@ def plan(
     rows: tuple[Prompt, ...] = ()
     if folder is None and family != "mini":
         raise InputError(
-            f"pictures of known content are rendered for mini only; for {model} give --images DIR "
+            f"images of known content are rendered for mini only; for {model} give --images DIR "
             "and --prompts FILE"
         )
     choice = prompts.classes(chosen, family)
@@ -98,7 +98,7 @@ def plan(
         from bench.models.mini import known
 
         for name in chosen.erased:
-            find("concept of which mini has pictures", name, known.labels(chosen.kind))
+            find("concept of which mini has images", name, known.labels(chosen.kind))
     for metric in found:
         metric.check(family, choice.classes[:1], rows)
     return Plan(family, chosen, choice, found, folder, rows, each)
@@ -109,13 +109,13 @@ def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
     missing = [row.id for row in rows if not (folder / f"{row.id}.png").is_file()]
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of {len(rows)} pictures, the first is {missing[0]}.png"
+            f"{folder} lacks {len(missing)} of {len(rows)} images, the first is {missing[0]}.png"
         )
     return rows
 
 
 def run(plan: Plan, device: str = "cpu", progress: Progress = silent) -> Calibration:
-    """Let the detectors read the pictures."""
+    """Let the detectors read the images."""
     if plan.folder is not None:
         return _read(plan, plan.folder, plan.prompts, device, progress)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,10 +127,10 @@ def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...
     from bench.models.mini import known
 
     rows = []
-    for number, (picture, concept) in enumerate(known.pictures(plan.suite.kind, plan.each)):
-        picture.save(folder / f"{number:05d}.png")
+    for number, (image, concept) in enumerate(known.images(plan.suite.kind, plan.each)):
+        image.save(folder / f"{number:05d}.png")
         rows.append(Prompt(f"{number:05d}", concept, number, "general", concept))
-        progress("pictures", number + 1, plan.each * len(known.labels(plan.suite.kind)))
+        progress("images", number + 1, plan.each * len(known.labels(plan.suite.kind)))
     return tuple(rows)
 
 
@@ -159,8 +159,8 @@ def _read(
         kappa = calibration.kappa(*([some[i] for i in shown] for some in labels[:2]))
     kind: Kind = plan.suite.kind
     source = (
-        f"{len(rows)} rendered pictures of known content"
+        f"{len(rows)} rendered images of known content"
         if plan.folder is None
-        else f"{len(rows)} given pictures of known content"
+        else f"{len(rows)} given images of known content"
     )
     return Calibration(plan.family, kind, source, tuple(readings), kappa)

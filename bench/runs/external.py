@@ -1,4 +1,4 @@
-"""Scores images that were made elsewhere: a folder of pictures and a prompt file."""
+"""Scores images that were made elsewhere: a folder of images and a prompt file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench import prompts, registry
 from bench.files import Row, csv_bytes, write_bytes, write_rows
-from bench.images import read_picture
+from bench.images import read_image
 from bench.models import pipelines
 from bench.models.generate import image_path
 from bench.names import find
@@ -74,7 +74,7 @@ def given(
         erased: Names of the concepts that were erased together, of one kind.
         model: Whose images these are, which decides who can read them.
         metrics: Names; empty for those that can tell whether images show what was erased.
-        compared: Whether there are real pictures to compare with.
+        compared: Whether there are real images to compare with.
 
     Raises:
         InputError: nothing is there, or a name is unknown.
@@ -104,7 +104,7 @@ def given(
     family = pipelines.family(model)
     names = dict.fromkeys([*erased, *(row.concept for row in written if row.concept)])
     shown = tuple(known[name] for name in names)
-    # Pictures of all that a closed suite erases are its protocol's, whoever drew them.
+    # Images of all that a closed suite erases are its protocol's, whoever drew them.
     closed = [suite for suite in prompts.suites().values() if suite.closed]
     whole = any(names.keys() == set(suite.erased) for suite in closed)
     version = hashlib.sha256(prompt_file.read_bytes()).hexdigest()[:8]
@@ -221,4 +221,4 @@ def score(
     write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
     write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
     there = (path for path in images if path.name not in work.missing)
-    return scores, tuple(path.name for path in there if read_picture(path) is None)
+    return scores, tuple(path.name for path in there if read_image(path) is None)

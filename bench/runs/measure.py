@@ -29,7 +29,7 @@ class Measuring:
     device: str = "cpu"
     progress: Progress = silent
     reference: ReferenceImages | None = None
-    """Real pictures to compare the run's with."""
+    """Real images to compare the run's with."""
 
     def measured(self) -> list[Row]:
         """Return the rows measured so far, none for a run that has measured nothing.

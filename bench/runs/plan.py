@@ -61,7 +61,7 @@ def specs(
 
     Raises:
         InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
-            cannot read what its pictures show.
+            cannot read what its images show.
     """
     found = _methods(methods, settings)
     chosen = prompts.suite(suite)
@@ -94,7 +94,7 @@ def specs(
             sampler.steps if steps is None else steps,
             sampler.guidance if guidance is None else guidance,
         ),
-        # The un-erased model has no use for a seed: whatever the seed, its pictures are shared.
+        # The un-erased model has no use for a seed: whatever the seed, its images are shared.
         seed=0,
         method_version=registry.method(ORIGINAL).version,
         precision=precision,
@@ -186,7 +186,7 @@ def describe(
         for part, place in spec.places.items():
             yield f"  {part:<8}  {place}"
         if real is not None:
-            yield f"  reference {len(real.files)} pictures of {real.folder}, {real.sha256[:12]}"
+            yield f"  reference {len(real.files)} images of {real.folder}, {real.sha256[:12]}"
         for case in content.cases:
             yield f"  {_case(content, case, folder)}"
 

@@ -145,12 +145,12 @@ def score_again(
         folder: The run's.
         names: Metrics.
         device: Where to compute.
-        real: Pictures to compare with; None for those that the run was compared with, if any.
+        real: Images to compare with; None for those that the run was compared with, if any.
         progress: Told what is under way.
 
     Raises:
         InputError: the run is not finished or was edited by hand, a metric cannot measure it, or
-            the pictures that it was compared with are others now.
+            the images that it was compared with are others now.
     """
     record, metrics = checked(folder, names)
     content = Content(record.spec)

@@ -104,7 +104,7 @@ class Content:
         return tuple(dict.fromkeys(each for case in self.cases for each in self.erased(case)))
 
     def check(self, metrics: Sequence[Metric]) -> None:
-        """Refuse, without torch, metrics that cannot read what the pictures of the cases show.
+        """Refuse, without torch, metrics that cannot read what the images of the cases show.
 
         Raises:
             InputError: naming the metric and what it knows.

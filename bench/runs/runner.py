@@ -41,7 +41,7 @@ def run(
         out: Folder that holds the run folders.
         device: Where to compute, "cpu" or "cuda".
         batch_size: Images drawn at once.
-        real: Pictures to compare with; a finished run that was not is measured again.
+        real: Images to compare with; a finished run that was not is measured again.
         progress: Told what is under way.
 
     Raises:
@@ -75,7 +75,7 @@ def run(
 def _compared(
     folder: RunFolder, real: ReferenceImages | None, device: str, progress: Progress
 ) -> RunRecord:
-    """Return a finished run's record, compared with these real pictures."""
+    """Return a finished run's record, compared with these real images."""
     record = folder.read_record()
     if reference.compared(record, real):
         return record

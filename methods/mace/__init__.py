@@ -91,11 +91,11 @@ class Mace(Eraser):
     """Masks of the object: its own attention maps (ours, needs no download), GroundingDINO and SAM
     (code), or none, every pixel (code, for styles)."""
     images: int = 8
-    """Pictures of each concept that attention is trained on (code)."""
+    """Images of each concept that attention is trained on (code)."""
     image_steps: int = 30
-    """DDIM steps of these pictures (code: 30 of DPM-Solver++)."""
+    """DDIM steps of these images (code: 30 of DPM-Solver++)."""
     image_guidance: float = 7.5
-    """Classifier-free guidance of these pictures, a factor (code)."""
+    """Classifier-free guidance of these images, a factor (code)."""
 
     def erase(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent

@@ -101,26 +101,26 @@ def step_loss(
     squared: bool,
     generator: torch.Generator,
 ) -> Tensor:
-    """Noise one picture, ask one prompt, and return the attention loss.
+    """Noise one image, ask one prompt, and return the attention loss.
 
-    Picture and prompt are drawn apart, as in MACE's code.
+    Panel and prompt are drawn apart, as in MACE's code.
 
     Args:
         student: A U-Net that learns.
-        pool: Its finished pictures are used.
+        pool: Its finished images are used.
         rows: Embeddings of the prompts, (prompts, positions, dim).
-        masks: The object in each picture, (pictures, height, width).
+        masks: The object in each image, (images, height, width).
         positions: Positions of the concept's tokens in each prompt.
         odds: Odds of each timestep.
         squared: Square each layer's norm.
         generator: Source of all randomness.
     """
-    picture = int(torch.randint(len(pool.final), (1,), generator=generator))
+    image = int(torch.randint(len(pool.final), (1,), generator=generator))
     prompt = int(torch.randint(len(rows), (1,), generator=generator))
-    clean = pool.final[picture : picture + 1]
+    clean = pool.final[image : image + 1]
     t = torch.multinomial(odds, 1, generator=generator).to(clean.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     noisy = pool.scheduler.add_noise(clean, noise, t)
     with recorded(student) as maps:
         _noise.predict(student, noisy, t, rows[prompt : prompt + 1])
-    return attention_loss(maps, masks[picture], positions[prompt], squared=squared)
+    return attention_loss(maps, masks[image], positions[prompt], squared=squared)

@@ -1,4 +1,4 @@
-"""Where an object is in a generated picture: masks for MACE's attention loss."""
+"""Where an object is in a generated image: masks for MACE's attention loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEVELS = (200, 300, 400)
 
 @dataclass(frozen=True)
 class Scene:
-    """Finished pictures of one prompt, in which an object is to be found."""
+    """Finished images of one prompt, in which an object is to be found."""
 
     pipe: Any
     """The pipeline that drew them."""
@@ -47,7 +47,7 @@ def everywhere(scene: Scene) -> Tensor:
 def from_attention(scene: Scene) -> Tensor:
     """Return masks of the pixels that attend most to the concept's tokens; needs no download.
 
-    The picture is noised to a few levels and the frozen model denoises it with its prompt; maps of
+    The image is noised to a few levels and the frozen model denoises it with its prompt; maps of
     all layers and heads are averaged at the latents' resolution, and pixels above the middle
     between least and greatest are the object. Ours.
 
@@ -77,7 +77,7 @@ def grounded_sam(scene: Scene) -> Tensor:
     """Return masks by GroundingDINO and SAM, as MACE's code makes them; fetches both models.
 
     Returns:
-        (n, height, width) of the pictures, boolean; everywhere, where nothing is found.
+        (n, height, width) of the images, boolean; everywhere, where nothing is found.
 
     Raises:
         InputError: if the models are neither here nor can be fetched.
@@ -98,17 +98,17 @@ def grounded_sam(scene: Scene) -> Tensor:
     detector, segmenter = detector.to(device).eval(), segmenter.to(device).eval()
     masks = []
     for latent in scene.latents:
-        picture = _decoded(scene.pipe, latent)
-        size = picture.size[::-1]
+        image = _decoded(scene.pipe, latent)
+        size = image.size[::-1]
         with torch.no_grad():
-            asked = reader(images=picture, text=f"{scene.phrase}.", return_tensors="pt").to(device)
+            asked = reader(images=image, text=f"{scene.phrase}.", return_tensors="pt").to(device)
             found = reader.post_process_grounded_object_detection(
                 detector(**asked), asked.input_ids, threshold=THRESHOLD, target_sizes=[size]
             )[0]
             mask = torch.zeros(size, dtype=torch.bool)
             if len(found["boxes"]):
                 boxes = [found["boxes"].tolist()]
-                given = prompter(picture, input_boxes=boxes, return_tensors="pt").to(device)
+                given = prompter(image, input_boxes=boxes, return_tensors="pt").to(device)
                 made = segmenter(**given, multimask_output=False)
                 mask = prompter.image_processor.post_process_masks(
                     made.pred_masks.cpu(),

@@ -94,7 +94,7 @@ class RealEra(Eraser):
     """Weight in stage two of one prior caption per step whose prediction stays; 0, as in the loss
     that is known, or an extension (CHOICE)."""
     noise: Literal["trajectory", "renoised"] = "trajectory"
-    """Where x_t comes from: partial denoising, as in ESD, or finished pictures noised to a uniform
+    """Where x_t comes from: partial denoising, as in ESD, or finished images noised to a uniform
     timestep; both from the frozen model (CHOICE)."""
     trajectories: int = 16
     """Denoising trajectories per concept that x_t is drawn from (CHOICE)."""

@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.images import read_picture
+from bench.images import read_image
 
 ORIENTATION = 0x0112
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 def corners() -> Image.Image:
-    """A picture 3 wide and 2 high whose four corners differ."""
-    picture = Image.new("RGB", (3, 2), WHITE)
+    """An image 3 wide and 2 high whose four corners differ."""
+    image = Image.new("RGB", (3, 2), WHITE)
     for place, colour in (((0, 0), RED), ((2, 0), GREEN), ((0, 1), BLUE), ((2, 1), (0, 0, 0))):
-        picture.putpixel(place, colour)
-    return picture
+        image.putpixel(place, colour)
+    return image
 
 
 def read(path: Path) -> Image.Image:
-    picture = read_picture(path)
-    assert picture is not None and picture.mode == "RGB"
-    return picture
+    image = read_image(path)
+    assert image is not None and image.mode == "RGB"
+    return image
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
@@ -48,16 +48,16 @@ def test_sixteen_bits_of_grey_and_of_colour_are_read_alike(tmp_path: Path) -> No
     assert (grey == cv2.imread(str(tmp_path / "grey.png"))).all()
 
 
-def test_numbers_that_do_not_say_what_white_is_are_no_picture(tmp_path: Path) -> None:
+def test_numbers_that_do_not_say_what_white_is_are_no_image(tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "a.tif")
     Image.fromarray(np.full((4, 4), 70000, np.int32)).save(tmp_path / "b.tif")
-    assert read_picture(tmp_path / "a.tif") is read_picture(tmp_path / "b.tif") is None
+    assert read_image(tmp_path / "a.tif") is read_image(tmp_path / "b.tif") is None
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
-def test_a_turned_picture_is_set_upright(orientation: int, suffix: str, tmp_path: Path) -> None:
-    picture, exif = corners().resize((48, 32), Image.Resampling.NEAREST), Image.Exif()
+def test_a_turned_image_is_set_upright(orientation: int, suffix: str, tmp_path: Path) -> None:
+    image, exif = corners().resize((48, 32), Image.Resampling.NEAREST), Image.Exif()
     exif[ORIENTATION] = orientation
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,21 +68,21 @@ def test_a_turned_picture_is_set_upright(orientation: int, suffix: str, tmp_path
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    stored = picture.transpose(turns[orientation]) if orientation in turns else picture
+    stored = image.transpose(turns[orientation]) if orientation in turns else image
     options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
     stored.save(tmp_path / f"a.{suffix}", exif=exif, **({"lossless": True} | options))
     found = read(tmp_path / f"a.{suffix}")
     assert found.size == (48, 32)
     # The middles of the corner blocks, which JPEG's ringing does not reach.
     for place in ((8, 8), (40, 8), (8, 24), (40, 24)):
-        gap = np.subtract(found.getpixel(place), picture.getpixel(place))
+        gap = np.subtract(found.getpixel(place), image.getpixel(place))
         assert abs(gap).max() <= 4, place
 
 
 def test_broken_exif_turns_nothing(tmp_path: Path) -> None:
-    picture = corners()
-    picture.save(tmp_path / "a.png", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\xff" * 9)
-    assert read(tmp_path / "a.png").tobytes() == picture.tobytes()
+    image = corners()
+    image.save(tmp_path / "a.png", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\xff" * 9)
+    assert read(tmp_path / "a.png").tobytes() == image.tobytes()
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     grey = Image.new("LA", (4, 4), (0, 0))
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([255, 0, 0, 0, 255, 0])
-    for name, picture in (("clear", clear), ("half", half), ("grey", grey)):
-        picture.save(tmp_path / f"{name}.png")
+    for name, image in (("clear", clear), ("half", half), ("grey", grey)):
+        image.save(tmp_path / f"{name}.png")
     palette.save(tmp_path / "palette.png", transparency=1)
     Image.new("RGB", (4, 4), BLUE).save(tmp_path / "key.png", transparency=BLUE)
     deep = Image.fromarray(np.full((4, 4), 513, np.uint16))
@@ -102,7 +102,7 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     assert read(tmp_path / "half.png").getpixel((0, 0)) == (127, 127, 127)
 
 
-def test_other_kinds_of_pictures_are_read_as_colours(tmp_path: Path) -> None:
+def test_other_kinds_of_images_are_read_as_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
     Image.new("1", (8, 8), 1).save(tmp_path / "b.png")
     frames = [Image.new("RGB", (8, 8), colour) for colour in (GREEN, RED)]
@@ -122,15 +122,15 @@ def test_damaged_files_are_none_and_never_an_error(suffix: str, tmp_path: Path) 
     data = stream.getvalue()
     for length in (0, 3, len(data) // 3, 2 * len(data) // 3):
         path.write_bytes(data[:length])
-        assert read_picture(path) is None, length
+        assert read_image(path) is None, length
     for _ in range(60):
         hurt = bytearray(data)
         for place in rng.integers(0, min(len(data), 400), 4):
             hurt[place] = rng.integers(256)
         path.write_bytes(hurt)
-        found = read_picture(path)
+        found = read_image(path)
         assert found is None or found.mode == "RGB"
 
 
 def test_what_is_no_file_is_none(tmp_path: Path) -> None:
-    assert read_picture(tmp_path / "gone.png") is read_picture(tmp_path) is None
+    assert read_image(tmp_path / "gone.png") is read_image(tmp_path) is None

@@ -59,7 +59,7 @@ def test_draws_pair_latents_with_their_timestep_and_prompt(tiny_pipe: Any) -> No
     assert len(set(draw.timesteps.tolist())) == 4
 
 
-def test_renoising_mixes_pictures_with_fresh_noise(tiny_pipe: Any) -> None:
+def test_renoising_mixes_images_with_fresh_noise(tiny_pipe: Any) -> None:
     made = pool(tiny_pipe)
     draw = made.renoise(50, torch.Generator().manual_seed(1))
     assert draw.latents.shape == (50, 8, 8, 8)

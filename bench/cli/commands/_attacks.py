@@ -51,7 +51,7 @@ def carry_out(
 
     from bench.cli import arguments, progress
     from bench.results.report import attacks
-    from bench.results.report.strip import Picture
+    from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
     from bench.runs.trials import attack
     from bench.runs.trials.table import unread
@@ -65,11 +65,11 @@ def carry_out(
     console = Console()
     console.print(attacks.table(rows, width=console.width))
     print_lines(attacks.notes(rows))
-    pictures = attack.pictures(specs, chosen, out)
+    images = attack.images(specs, chosen, out)
     for spec in (spec for spec in specs if spec.method != ORIGINAL):
         folder = RunFolder(out, spec.run_id)
         print_lines(unread(folder))
         print(f"attacks     {folder.path / 'attacks.csv'}")
-        if spec.run_id in pictures:
-            shown = [Picture(*each) for each in pictures[spec.run_id]]
+        if spec.run_id in images:
+            shown = [Panel(*each) for each in images[spec.run_id]]
             print(f"strip       {attacks.write_strip(folder.path, shown)}")

@@ -1,6 +1,6 @@
-"""Say how far the detectors can be trusted: let them read pictures whose content is known.
+"""Say how far the detectors can be trusted: let them read images whose content is known.
 
-For mini these are rendered; for real models give a folder of pictures and a prompt file whose
+For mini these are rendered; for real models give a folder of images and a prompt file whose
 column concept says what each shows. The result is kept in reports/calibration, where every
 comparison table finds it.
 """
@@ -16,19 +16,19 @@ HELP = "how far the detectors can be trusted"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the pictures and who reads them."""
+    """Declare the images and who reads them."""
     add = parser.add_argument
     add("--model", default="mini", metavar="NAME", help="whose detectors (default: mini)")
     add("--suite", default="objects", metavar="NAME", help="whose concepts (default: objects)")
     add("--metric", action="append", default=[], metavar="NAME", help="default: the suite's")
-    add("--images", type=Path, metavar="DIR", help="pictures of known content, <id>.png")
-    add("--prompts", type=Path, metavar="FILE", help="a prompt file: the concept of each picture")
+    add("--images", type=Path, metavar="DIR", help="images of known content, <id>.png")
+    add("--prompts", type=Path, metavar="FILE", help="a prompt file: the concept of each image")
     add("--each", type=arguments.steps, default=100, metavar="N", help="rendered ones a concept")
     arguments.add_device(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Read the pictures, keep the calibration and print it."""
+    """Read the images, keep the calibration and print it."""
     from bench.cli import progress
     from bench.results import calibrations, report
     from bench.runs import calibrate

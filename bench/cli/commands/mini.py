@@ -11,7 +11,7 @@ from bench.types import InputError
 
 HELP = "the embedded model: train it, read its card"
 
-STAGES = ("pictures", "tokenizer", "autoencoder", "clip", "judge", "unet", "export")
+STAGES = ("images", "tokenizer", "autoencoder", "clip", "judge", "unet", "export")
 FOLDER = Path("reports/mini")
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--weights", type=Path, help="where to export (default: the package)")
     train.add_argument("--seed", type=int, default=0, help="of everything (default: 0)")
     train.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    train.add_argument("--pictures", type=int, default=20_000, help="pictures to train on")
+    train.add_argument("--images", type=int, default=20_000, help="images to train on")
     train.add_argument(
         "--scale", type=float, default=1.0, help="factor on all training steps (default: 1)"
     )
@@ -65,8 +65,8 @@ def _train(args: argparse.Namespace) -> int:
     chosen = args.stage or list(STAGES)
     for stage in chosen:
         find("stage of bench mini train", stage, STAGES)
-    if args.pictures < 500 or args.pictures % 500:
-        raise InputError(f"--pictures: got {args.pictures}, must be a positive multiple of 500")
+    if args.images < 500 or args.images % 500:
+        raise InputError(f"--images: got {args.images}, must be a positive multiple of 500")
     if not args.scale > 0:
         raise InputError(f"--scale: got {args.scale}, must be above 0")
     from bench.models import mini
@@ -80,7 +80,7 @@ def _train(args: argparse.Namespace) -> int:
     with shown("training mini") as progress:
         settings: dict[str, Any] = {
             "seed": args.seed,
-            "pictures": args.pictures,
+            "images": args.images,
             "device": args.device,
             "scale": args.scale,
             "progress": progress,

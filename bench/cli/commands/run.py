@@ -1,6 +1,6 @@
 """Erase concepts with each method, draw the suite's prompts, measure, and print a table.
 
-The un-erased model's pictures are drawn beside. What is there already is kept: the same command
+The un-erased model's images are drawn beside. What is there already is kept: the same command
 resumes.
 """
 
@@ -50,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _reference(folder: Path | None, spec: RunSpec) -> ReferenceImages | None:
-    """Check the real pictures that the runs are to be compared with, if any are given."""
+    """Check the real images that the runs are to be compared with, if any are given."""
     if folder is None:
         return None
     from bench.cli import progress

@@ -110,7 +110,7 @@ def _given(args: argparse.Namespace) -> int:
 def _reference(
     args: argparse.Namespace, metrics: Sequence[Metric], family: str
 ) -> ReferenceImages | None:
-    """Check the real pictures to compare with, if any are given."""
+    """Check the real images to compare with, if any are given."""
     if args.reference_images is None:
         return None
     from bench.cli import progress

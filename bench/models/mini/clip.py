@@ -12,7 +12,7 @@ NAME = "mini"
 """Name of the configuration within open_clip, and of its file."""
 PIXELS = 64
 HALF = (0.5, 0.5, 0.5)
-"""Mean and spread that pictures are normalised by; the configuration does not say so."""
+"""Mean and spread that images are normalised by; the configuration does not say so."""
 
 
 @cache
@@ -20,7 +20,7 @@ def load() -> tuple[Any, Callable[[Sequence[str]], Tensor]]:
     """Load the CLIP.
 
     Returns:
-        The open_clip model, which takes pictures (n, 3, 64, 64) in [-1, 1], and a function from
+        The open_clip model, which takes images (n, 3, 64, 64) in [-1, 1], and a function from
         texts to their token ids (n, 32).
     """
     import open_clip
@@ -45,7 +45,7 @@ def load() -> tuple[Any, Callable[[Sequence[str]], Tensor]]:
 
 
 def transform() -> Callable[[Any], Tensor]:
-    """Return open_clip's transform from a picture of any size to what the model takes."""
+    """Return open_clip's transform from an image of any size to what the model takes."""
     import open_clip
 
     found: Callable[[Any], Tensor] = open_clip.image_transform(

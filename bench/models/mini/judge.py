@@ -1,4 +1,4 @@
-"""The judge: a network apart from the generator and from CLIP, which says what a picture shows."""
+"""The judge: a network apart from the generator and from CLIP, which says what an image shows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class JudgeNetwork(nn.Module):
 
 
 class Judge:
-    """A trained judge network, ready to read pictures."""
+    """A trained judge network, ready to read images."""
 
     def __init__(self, network: JudgeNetwork) -> None:
         """Wrap a trained network."""
@@ -82,7 +82,7 @@ class Judge:
 
     @torch.inference_mode()
     def read(self, images: Tensor) -> dict[str, Tensor]:
-        """Say what pictures show.
+        """Say what images show.
 
         Args:
             images: (n, 3, 64, 64) in [0, 1].

@@ -1,4 +1,4 @@
-"""Pictures whose content is known because the world drew them, for calibrating detectors."""
+"""Images whose content is known because the world drew them, for calibrating detectors."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from bench.models.mini.world.sample import picture_of, truth_of
+from bench.models.mini.world.sample import image_of, truth_of
 from bench.models.mini.world.truth import LABELS, NONE, PHOTO
 from bench.types import Kind
 
 SEED = 2_000_000
-"""Seed of these pictures: neither the training pictures' nor those of the card."""
+"""Seed of these images: neither the training images' nor those of the card."""
 HEADS: dict[Kind, str] = {"object": "object", "style": "style", "person": "person"}
 
 
 def labels(kind: Kind) -> list[str]:
-    """Return the concepts of a kind that pictures show, "" for none."""
+    """Return the concepts of a kind that images show, "" for none."""
     return [_concept(label) for label in LABELS[HEADS[kind]]]
 
 
-def pictures(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image.Image, str]]:
-    """Yield rendered pictures, 64 x 64 pixels, with the concept of this kind that each shows.
+def images(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image.Image, str]]:
+    """Yield rendered images, 64 x 64 pixels, with the concept of this kind that each shows.
 
     Args:
         kind: Objects, styles or people.
-        each: Pictures a concept, and as many that show none ("").
-        seed: Of the pictures.
+        each: Images a concept, and as many that show none ("").
+        seed: Of the images.
     """
     head = HEADS[kind]
     wanted = Counter(dict.fromkeys(labels(kind), each))
@@ -36,7 +36,7 @@ def pictures(kind: Kind, each: int, *, seed: int = SEED) -> Iterator[tuple[Image
         concept = _concept(getattr(truth_of(seed, index), head))
         if wanted[concept] > 0:
             wanted[concept] -= 1
-            yield picture_of(seed, index), concept
+            yield image_of(seed, index), concept
         index += 1
 
 

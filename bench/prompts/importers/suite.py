@@ -21,7 +21,7 @@ ANCHORS: Mapping[Kind, str] = {
 }
 """What a concept that is new is mapped to, by its kind."""
 SETS = "fidelity"
-"""The metric that captions of everyday pictures are imported for."""
+"""The metric that captions of everyday images are imported for."""
 Eyes = Callable[[Sequence[Concept], Sequence[Prompt]], Sequence[str]]
 SIZES = {"smoke": 4, "quick": 50}
 """Images per role and case of the smaller sizes; `full` takes all."""
@@ -105,7 +105,7 @@ def plan(
 
 
 def _measured(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
-    """Return the metrics, and the one of sets of pictures where everyday ones are to stay."""
+    """Return the metrics, and the one of sets of images where everyday ones are to stay."""
     everyday = any(prompt.role == "general" for prompt in prompts)
     return tuple(dict.fromkeys((*metrics, SETS) if everyday else metrics))
 

@@ -1,4 +1,4 @@
-"""Finished runs made readable: comparison tables and picture strips; no torch here."""
+"""Finished runs made readable: comparison tables and image strips; no torch here."""
 
 from __future__ import annotations
 

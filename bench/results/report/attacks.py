@@ -1,4 +1,4 @@
-"""The summaries of attacks as a table for the terminal, and as rows of pictures."""
+"""The summaries of attacks as a table for the terminal, and as rows of images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NARROW = 130
 NONE = "–"
 """What stands for a number that was not measured."""
 LEGEND = (
-    "pre-ASR: the concept shows in any picture of the prompt as it is; ASR: in any of these or of "
+    "pre-ASR: the concept shows in any image of the prompt as it is; ASR: in any of these or of "
     "those after the attack, from as many seeds; its floor is seed_search, the same prompt with "
     "further seeds"
 )
@@ -97,10 +97,10 @@ def notes(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def write_strip(run: Path, pictures: Sequence[strip.Picture]) -> Path:
+def write_strip(run: Path, images: Sequence[strip.Panel]) -> Path:
     """Write attacks.png into a run's folder: un-erased, erased and attacked, attack by attack."""
     data = io.BytesIO()
-    strip.draw(pictures, ("un-erased", "erased", "attacked")).save(data, format="PNG")
+    strip.draw(images, ("un-erased", "erased", "attacked")).save(data, format="PNG")
     path = run / "attacks.png"
     write_bytes(path, data.getvalue())
     return path

@@ -14,7 +14,7 @@ from bench.results.stats.calibration import Calibration, Reading
 from bench.results.stats.confirmation import LOW
 from bench.types import InputError
 
-NONE = "The detectors were not calibrated for these pictures; `bench calibrate` does it."
+NONE = "The detectors were not calibrated for these images; `bench calibrate` does it."
 
 
 def confusion(reading: Reading) -> Table:

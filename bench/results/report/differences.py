@@ -26,7 +26,7 @@ NOTHING = Compared(NAN3, math.nan, 0)
 def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     """Return the table of a metric's paired differences, or None where there is nothing to pair.
 
-    A distance to the un-erased model's pictures has no difference from that model, for which it is
+    A distance to the un-erased model's images has no difference from that model, for which it is
     0 by construction.
     """
     others = [run for run in group.runs if run is not baseline]

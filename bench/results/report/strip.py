@@ -1,4 +1,4 @@
-"""A picture strip: the same prompts and seeds, un-erased above, each method below."""
+"""An image strip: the same prompts and seeds, un-erased above, each method below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench.files import read_rows, write_bytes
-from bench.images import read_picture
+from bench.images import read_image
 from bench.types import ERASED_ROLES
 
 PER_ROLE = 2
@@ -30,7 +30,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
-class Picture:
+class Panel:
     """One column: a prompt and its image in each row, None where there is no file."""
 
     role: str
@@ -42,19 +42,19 @@ def write_strip(path: Path, runs: Sequence[tuple[str, Path]]) -> Path:
     """Write a strip of runs of one protocol, a row each, and return its path.
 
     Args:
-        path: The picture to write.
+        path: The image to write.
         runs: What each row is called, and the finished run's folder; the un-erased one first.
 
     Raises:
         InputError: if what was measured of a run cannot be read back.
     """
     folders = [_paths(folder) for _, folder in runs]
-    pictures = [
-        Picture(row["role"], row["text"], tuple(paths.get(_key(row)) for paths in folders))
+    images = [
+        Panel(row["role"], row["text"], tuple(paths.get(_key(row)) for paths in folders))
         for row in pick(read_rows(runs[-1][1] / "per_image.csv"))
     ]
     data = io.BytesIO()
-    draw(pictures, [name for name, _ in runs]).save(data, format="PNG", optimize=True)
+    draw(images, [name for name, _ in runs]).save(data, format="PNG", optimize=True)
     write_bytes(path, data.getvalue())
     return path
 
@@ -79,19 +79,19 @@ def pick(rows: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     return chosen
 
 
-def draw(pictures: Sequence[Picture], labels: Sequence[str]) -> Image.Image:
-    """Return the strip as a picture.
+def draw(images: Sequence[Panel], labels: Sequence[str]) -> Image.Image:
+    """Return the strip as an image.
 
     Args:
-        pictures: Columns, those of one role together.
+        images: Columns, those of one role together.
         labels: Names of the rows, one for each image of a column.
     """
     heading, label = ImageFont.load_default(HEADING), ImageFont.load_default(LABEL)
-    texts = [_wrap(picture.text, label, SIDE) for picture in pictures]
+    texts = [_wrap(image.text, label, SIDE) for image in images]
     line = LABEL + 4
     left = MARGIN + max(int(label.getlength(name)) for name in labels) + 12
     top = MARGIN + HEADING + 12
-    lefts = _lefts(pictures, left)
+    lefts = _lefts(images, left)
     width = max(lefts, default=left) + SIDE + MARGIN
     below = top + len(labels) * (SIDE + GAP)
     canvas = Image.new(
@@ -101,10 +101,10 @@ def draw(pictures: Sequence[Picture], labels: Sequence[str]) -> Image.Image:
     for number, name in enumerate(labels):
         middle = top + number * (SIDE + GAP) + SIDE // 2
         pen.text((left - 12, middle), name, font=label, fill=INK, anchor="rm")
-    for number, (picture, x) in enumerate(zip(pictures, lefts, strict=True)):
-        if number == 0 or pictures[number - 1].role != picture.role:
-            _head(pen, picture.role, x, heading)
-        for row, path in enumerate(picture.images):
+    for number, (image, x) in enumerate(zip(images, lefts, strict=True)):
+        if number == 0 or images[number - 1].role != image.role:
+            _head(pen, image.role, x, heading)
+        for row, path in enumerate(image.images):
             canvas.paste(_enlarged(path, label), (x, top + row * (SIDE + GAP)))
         for row, words in enumerate(texts[number]):
             at = (x + SIDE // 2, below + 4 + row * line)
@@ -112,12 +112,12 @@ def draw(pictures: Sequence[Picture], labels: Sequence[str]) -> Image.Image:
     return canvas
 
 
-def _lefts(pictures: Sequence[Picture], left: int) -> list[int]:
+def _lefts(images: Sequence[Panel], left: int) -> list[int]:
     """Return the left edge of each column, with more room between roles than within one."""
     lefts: list[int] = []
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         if number:
-            same = pictures[number - 1].role == picture.role
+            same = images[number - 1].role == image.role
             left += SIDE + (GAP if same else GROUP_GAP)
         lefts.append(left)
     return lefts
@@ -130,9 +130,9 @@ def _head(pen: ImageDraw.ImageDraw, role: str, x: int, font: Font) -> None:
 
 def _enlarged(path: Path | None, font: Font) -> Image.Image:
     """Return an image fitted into the strip's tile, or a grey tile if it cannot be opened."""
-    picture = None if path is None else read_picture(path)
-    if picture is not None:
-        return ImageOps.pad(picture, (SIDE, SIDE), Image.Resampling.LANCZOS, color=PAPER)
+    image = None if path is None else read_image(path)
+    if image is not None:
+        return ImageOps.pad(image, (SIDE, SIDE), Image.Resampling.LANCZOS, color=PAPER)
     tile = Image.new("RGB", (SIDE, SIDE), MISSING)
     middle = (SIDE // 2, SIDE // 2)
     ImageDraw.Draw(tile).text(middle, "no image", font=font, fill=FAINT, anchor="mm")

@@ -59,7 +59,7 @@ def aggregate(
         metrics: The metrics measured.
         family: Model family that drew the images.
         of_run: By case, what metrics say of it as a whole.
-        readings: By metric, its answers to pictures of known content.
+        readings: By metric, its answers to images of known content.
     """
     groups = {case: [row for row in rows if row["case"] == case] for case in spec.cases}
     whole = dict(of_run or {})

@@ -1,4 +1,4 @@
-"""What detectors make of pictures whose content is known, and rates corrected by it; pure."""
+"""What detectors make of images whose content is known, and rates corrected by it; pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUMBERS = ("accuracy", "error", "invented")
 
 @dataclass(frozen=True)
 class Reading:
-    """One detector's answers to pictures of known content."""
+    """One detector's answers to images of known content."""
 
     metric: str
     detector: str
@@ -29,29 +29,29 @@ class Reading:
     choices: tuple[str, ...]
     """What one that chooses could say, as `bench.prompts.choice.Choice.to_json` has it."""
     n: int
-    """Pictures that show a concept."""
+    """Images that show a concept."""
     accuracy: Interval
     """Share of these whose top-1 label is their concept."""
     error: float
     """Expected calibration error of the top-1 confidence, over 15 bins."""
     empty: int
-    """Pictures that show no concept of the kind."""
+    """Images that show no concept of the kind."""
     invented: Interval
     """Share of these in which a concept is seen all the same; 1 for one that has to choose."""
     confusion: Mapping[str, Mapping[str, int]]
-    """Pictures by what they show and what was seen; "" is no concept."""
+    """Images by what they show and what was seen; "" is no concept."""
 
     @property
     def concepts(self) -> frozenset[str]:
-        """The concepts that its pictures show."""
+        """The concepts that its images show."""
         return frozenset(self.confusion) - {""}
 
     def seen(self, concept: str, *, shown: bool) -> tuple[int, int]:
-        """Return how many pictures it read as a concept, and of how many.
+        """Return how many images it read as a concept, and of how many.
 
         Args:
             concept: Its name.
-            shown: Of the pictures that show it, or of those of other concepts and of none.
+            shown: Of the images that show it, or of those of other concepts and of none.
         """
         rows = [counts for truth, counts in self.confusion.items() if (truth == concept) == shown]
         return sum(row.get(concept, 0) for row in rows), sum(sum(row.values()) for row in rows)
@@ -117,15 +117,15 @@ def _rogan_gladen(rate: Floats, sensitivity: Floats, false: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far detectors can be trusted on one kind of concept in one family's pictures."""
+    """How far detectors can be trusted on one kind of concept in one family's images."""
 
     family: str
     kind: str
     source: str
-    """What the pictures are."""
+    """What the images are."""
     readings: tuple[Reading, ...]
     kappa: float | None
-    """Cohen's kappa between the first two detectors on pictures that show a concept; None where
+    """Cohen's kappa between the first two detectors on images that show a concept; None where
     there is only one, or nothing to agree on."""
 
     def to_json(self) -> dict[str, Any]:
@@ -184,13 +184,13 @@ def read(
     labels: Sequence[str],
     confidences: Sequence[float],
 ) -> Reading:
-    """Return a detector's reading of pictures.
+    """Return a detector's reading of images.
 
     Args:
         metric: Its name.
         detector: What it is, and its version.
         choices: What one that chooses could say.
-        truths: The concept that each picture shows, "" for none.
+        truths: The concept that each image shows, "" for none.
         labels: What was seen, "" for none.
         confidences: Probability of what was seen.
     """
@@ -216,7 +216,7 @@ def read(
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
     """Return the mean distance between confidence and accuracy over 15 bins, weighted by size.
 
-    NaN without pictures. Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017,
+    NaN without images. Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017,
     equation 3.
     """
     if not right:

@@ -1,6 +1,6 @@
 """The guard against collapsed models: one that draws nothing any more has erased everything; pure.
 
-A model that lost its pictures scores perfectly on whatever should be gone, which is how a collapsed
+A model that lost its images scores perfectly on whatever should be gone, which is how a collapsed
 model came to lead a public board (UnlearnDiffAtk's of nudity: attack success 2 %, FID 233). Runs
 that are flagged here are shown and never ranked. `tests/bench/test_collapse.py` draws deliberately
 broken models, and each must be caught; reports/collapse has the figures behind the limits.

@@ -28,7 +28,7 @@ def unconfirmed(
     """Return the concepts of which a run can say nothing, and why, in words.
 
     No independent eye saw the un-erased model draw them on prompts that name them: there is none,
-    as where CLIP shares its text encoder with the model; or it saw none in its pictures, or surely
+    as where CLIP shares its text encoder with the model; or it saw none in its images, or surely
     fewer than half. What counts exposures rather than concepts, as nudity does, must have seen one.
 
     Args:

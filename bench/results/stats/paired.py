@@ -1,6 +1,6 @@
 """Two runs on the same prompts and noise: differences, tests and their correction; pure.
 
-The question is whether two runs differ on these cases: pairs of pictures are what varies, pooled
+The question is whether two runs differ on these cases: pairs of images are what varies, pooled
 over the cases as the scores are. That two runs differ on concepts in general is another claim,
 which takes more concepts than a suite has. Interval and test are one: p is at most 0.05 exactly
 where the interval leaves 0 out.

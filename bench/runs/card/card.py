@@ -17,26 +17,26 @@ INTRODUCTION = """\
 # mini
 
 A latent diffusion model in Stable Diffusion's layout, small enough to live in this package and to
-draw on a laptop without a GPU. It was trained from nothing on pictures that the project renders
-itself (`bench/models/mini/world`), so the truth of every training picture is known and nothing in
+draw on a laptop without a GPU. It was trained from nothing on images that the project renders
+itself (`bench/models/mini/world`), so the truth of every training image is known and nothing in
 it belongs to anybody else. It exists to test concept erasure; it is no general image generator.
 
 ![samples](samples.png)
 
-- **Pictures**: 64 x 64 pixels; ten objects in four shapes each, eight colours, ten places, twenty
+- **Images**: 64 x 64 pixels; ten objects in four shapes each, eight colours, ten places, twenty
   scenes in which one object belongs, eight styles, eight historical people, night.
 - **Parts**: CLIPTokenizer (byte-level BPE, any Unicode), CLIPTextModel of width 128 with 32
   positions, UNet2DConditionModel on 8 x 8 latents of 12 channels, AutoencoderKL, DDIM.
 - **Two eyes**: the CLIP whose text tower guides the U-Net (open_clip), and a judge network trained
-  apart from everything else, on rendered pictures only.
+  apart from everything else, on rendered images only.
 - **Use**: `StableDiffusionPipeline.from_pretrained(mini.path())` with `from bench.models import
   mini`, 20 steps, guidance 4.
 - **Rebuild**: `python -m bench mini train`, seeded and resumable; `python -m bench mini card`
   measures what follows.
 - **How it came about**: the U-Net trained in two sittings, of 3,717 and 4,200 steps, the second on
-  more pictures and with times moved towards noise (`python -m bench mini train pictures unet export
-  --pictures 40000 --scale 0.525 --start "$(python -m bench mini path)"`). The autoencoder, the CLIP
-  and the judge were trained on 40,000 pictures whose objects vary more in size, place and tilt than
+  more images and with times moved towards noise (`python -m bench mini train images unet export
+  --images 40000 --scale 0.525 --start "$(python -m bench mini path)"`). The autoencoder, the CLIP
+  and the judge were trained on 40,000 images whose objects vary more in size, place and tilt than
   those the U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the
   project's own learner; a rebuild gives an equal, not an identical model.
 - **Limits**: fine lines are soft; stained glass and swamp swallow their objects' outlines, and a
@@ -83,16 +83,16 @@ def page(figures: Figures) -> str:
         "## Training\n",
         _training(figures),
         "## What it draws\n",
-        "The judge's reading of pictures drawn by the un-erased model, with 95 % intervals.\n",
+        "The judge's reading of images drawn by the un-erased model, with 95 % intervals.\n",
         _drawing(figures["drawing"]),
         _classes(figures["drawing"]),
         "## What its eyes read\n",
-        "Accuracy on rendered pictures that no stage has trained on.\n",
+        "Accuracy on rendered images that no stage has trained on.\n",
         _table(
             ("reading", "accuracy", "n"),
             [(name, _interval(row), row["n"]) for name, row in figures["reading"].items()],
         ),
-        f"The autoencoder's mean absolute error on such pictures is "
+        f"The autoencoder's mean absolute error on such images is "
         f"{figures['reconstruction']:.4f} of the full range.\n",
         "## Where its words lie\n",
         "Cosine between an object's name and other nouns (mean last hidden state of the noun's "

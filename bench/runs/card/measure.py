@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.images import read_picture
+from bench.images import read_image
 from bench.models import pipelines
 from bench.models.generate import generate
 from bench.models.mini import clip, judge
 from bench.models.mini.train.autoencoder import to_tensor
-from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Pictures, render_pictures
+from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_images
 from bench.models.mini.train.judge import label_table
 from bench.models.mini.world.captions import LEAD_INS
 from bench.models.mini.world.sample import truth_of
@@ -42,17 +42,17 @@ def measure(work: Path, images: int, *, seed: int = 0, progress: Progress = sile
     Args:
         work: folder with the training checkpoints, if they are there; gives the times.
         images: images per entry.
-        seed: of the held-out pictures.
+        seed: of the held-out images.
         progress: told what is under way.
     """
     pipe = pipelines.load("mini", "cpu")
     held_out = seed + HELD_OUT_SEED_OFFSET
-    pictures = render_pictures(work / "pictures", held_out, 4000, progress=progress)
+    rendered = render_images(work / "images", held_out, 4000, progress=progress)
     figures: Figures = {
         "parameters": parameters(pipe),
         "training": training(work),
-        "reading": reading(pictures, held_out),
-        "reconstruction": reconstruction(pipe, pictures[:500]),
+        "reading": reading(rendered, held_out),
+        "reconstruction": reconstruction(pipe, rendered[:500]),
         "text": text_space(pipe),
         "drawing": {},
     }
@@ -84,9 +84,9 @@ def training(work: Path) -> Figures:
     return found
 
 
-def reading(pictures: Pictures, seed: int) -> Figures:
-    """Return the judge's accuracy per head, and CLIP's zero-shot one, on held-out pictures."""
-    truths = [truth_of(seed, i) for i in range(len(pictures))]
+def reading(images: Images, seed: int) -> Figures:
+    """Return the judge's accuracy per head, and CLIP's zero-shot one, on held-out images."""
+    truths = [truth_of(seed, i) for i in range(len(images))]
     labels = label_table(truths)
     read: dict[str, list[Tensor]] = {head: [] for head in LABELS}
     seen = []
@@ -94,7 +94,7 @@ def reading(pictures: Pictures, seed: int) -> Figures:
     with torch.inference_mode():
         texts = model.encode_text(encode([f"a photo of the {name}" for name in OBJECTS]))
         texts = texts / texts.norm(dim=-1, keepdim=True)
-        for batch in to_tensor(pictures).split(250):  # type: ignore[no-untyped-call]
+        for batch in to_tensor(images).split(250):  # type: ignore[no-untyped-call]
             for head, values in judge.load().read((batch + 1) / 2).items():
                 read[head].append(values.argmax(1))
             seen.append((model.encode_image(batch) @ texts.T).argmax(1) + 1)
@@ -109,10 +109,10 @@ def reading(pictures: Pictures, seed: int) -> Figures:
 
 
 @torch.inference_mode()
-def reconstruction(pipe: Any, pictures: Pictures) -> float:
-    """Return the mean absolute error of the autoencoder on held-out pictures, pixels in [0, 1]."""
+def reconstruction(pipe: Any, images: Images) -> float:
+    """Return the mean absolute error of the autoencoder on held-out images, pixels in [0, 1]."""
     errors = []
-    for batch in to_tensor(pictures).split(100):  # type: ignore[no-untyped-call]
+    for batch in to_tensor(images).split(100):  # type: ignore[no-untyped-call]
         output = pipe.vae.decode(pipe.vae.encode(batch).latent_dist.mean).sample
         errors.append((output.clamp(-1, 1) - batch).abs().mean() / 2)
     return float(torch.stack(errors).mean())
@@ -165,7 +165,7 @@ def drawing(pipe: Any, entry: Entry, progress: Progress) -> Figures:
             pipelines.SAMPLERS["mini"],
             progress=lambda _, done, total: progress(entry.name, done, total),
         )
-        pixels = np.stack([np.asarray(read_picture(path)) for path in paths])
+        pixels = np.stack([np.asarray(read_image(path)) for path in paths])
     probabilities = judge.load().read((to_tensor(pixels) + 1) / 2)[entry.head]
     names = LABELS[entry.head]
     got = [names[int(i)] for i in probabilities.argmax(1)]
@@ -184,7 +184,7 @@ def drawing(pipe: Any, entry: Entry, progress: Progress) -> Figures:
 def leak(got: Sequence[str], wanted: Sequence[str]) -> Figures:
     """Return how often a far prompt draws an object that is neither its own nor its look-alike.
 
-    Counted over ordered pairs: each picture is a far prompt of every object but its own and those
+    Counted over ordered pairs: each image is a far prompt of every object but its own and those
     for which it is the look-alike.
     """
     hits = Counter[bool]()

@@ -1,4 +1,4 @@
-"""What the card asks of mini: prompts, and the label that the judge should give their pictures."""
+"""What the card asks of mini: prompts, and the label that the judge should give their images."""
 
 from __future__ import annotations
 

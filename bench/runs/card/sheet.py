@@ -1,4 +1,4 @@
-"""The sample sheet: pictures mini draws for a spread of prompts, each under its words."""
+"""The sample sheet: images mini draws for a spread of prompts, each under its words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.models.mini.world.truth import OBJECTS, PEOPLE, PLACES, SCENES, STYLE
 from bench.models.pipelines import SAMPLERS
 
 SIDE, GAP, LINE, COLUMNS = 96, 8, 15, 10
-"""Pixels of a picture and around it, height of its words, pictures a row."""
+"""Pixels of an image and around it, height of its words, images a row."""
 
 
 def prompts() -> list[list[str]]:

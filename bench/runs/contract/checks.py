@@ -136,14 +136,14 @@ def takes_half_precision(subject: Subject) -> None:
 def takes_several(subject: Subject) -> None:
     """Takes several concepts at once."""
     if not torch.isfinite(draw(subject.erase(AIRPLANE, BIRD))).all():
-        raise Violation("two concepts gave a model whose pictures are not finite")
+        raise Violation("two concepts gave a model whose images are not finite")
 
 
 def takes_every_kind(subject: Subject) -> None:
     """Takes concepts of every kind."""
     for kind in get_args(Kind):
         if not torch.isfinite(draw(subject.erase(Concept("neon", kind, "art")))).all():
-            raise Violation(f"a concept of kind {kind} gave pictures that are not finite")
+            raise Violation(f"a concept of kind {kind} gave images that are not finite")
 
 
 def takes_odd_words(subject: Subject) -> None:
@@ -162,7 +162,7 @@ def takes_odd_words(subject: Subject) -> None:
             raise Violation(f"{words}: {problem}; raise InputError") from error
         else:
             if not torch.isfinite(draw(edited)).all():
-                raise Violation(f"{words}: the pictures are not finite")
+                raise Violation(f"{words}: the images are not finite")
 
 
 def counts_progress(subject: Subject) -> None:

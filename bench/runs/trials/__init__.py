@@ -3,6 +3,6 @@
 `plan` says what would be tried, without torch; `ground` is the un-erased model's side of a case,
 `edit` the erased one's, `unattacked` what either draws before; `trial` is one attack on one edit,
 `folder` holds its files, `rates` says what they amount to, `table` puts a run's trials together.
-`problem` is what an attack is let at: `examples` are pictures that it may learn from, `eye` what it
+`problem` is what an attack is let at: `examples` are images that it may learn from, `eye` what it
 may see of the erased model.
 """

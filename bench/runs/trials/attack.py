@@ -39,7 +39,7 @@ def attack(
         progress: Told what is under way.
 
     Raises:
-        InputError: before any erasing, if no picture can be judged or a prompt does not fit.
+        InputError: before any erasing, if no image can be judged or a prompt does not fit.
     """
     folders.opened(specs[0], out)
     trials = _trials(specs, chosen, out, device, progress)
@@ -65,14 +65,14 @@ def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> 
     return done if len(done) == len(rows) else []
 
 
-def pictures(
+def images(
     specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path
 ) -> dict[str, list[Shown]]:
-    """Return, by run id, pictures of the finished trials of the first case; needs no torch."""
+    """Return, by run id, images of the finished trials of the first case; needs no torch."""
     found: dict[str, list[Shown]] = {}
     for trial in _trials(specs, chosen, out, "", silent):
         if trial.ground.case.name == specs[0].cases[0] and trial.finished() is not None:
-            found.setdefault(trial.spec.run_id, []).extend(trial.pictures())
+            found.setdefault(trial.spec.run_id, []).extend(trial.images())
     return found
 
 

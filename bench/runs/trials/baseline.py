@@ -1,4 +1,4 @@
-"""What attacks on a case start from: the prompts whose un-erased pictures show the concept."""
+"""What attacks on a case start from: the prompts whose un-erased images show the concept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
 
 @dataclass
 class Ground:
-    """A case of the un-erased model: the prompts that draw the concept, and their pictures."""
+    """A case of the un-erased model: the prompts that draw the concept, and their images."""
 
     spec: RunSpec
     folder: RunFolder
@@ -47,7 +47,7 @@ class Ground:
 
     @cached_property
     def detector(self) -> Detector:
-        """What decides whether a picture shows the concept."""
+        """What decides whether an image shows the concept."""
         return detector(Content(self.spec), self.case, self.device)
 
     @cached_property
@@ -76,16 +76,16 @@ class Ground:
 
     @property
     def unattacked(self) -> Unattacked:
-        """The un-erased model's pictures of the prompts.
+        """The un-erased model's images of the prompts.
 
         Not the run's own: whether that is done, and drew them in other batches, decides nothing.
         """
         return unattacked(self, self.spec, self.folder, {})
 
     @cached_property
-    def pictures(self) -> dict[str, Path]:
-        """The un-erased model's picture of each prompt that is asked, by its id."""
-        return {name: self.unattacked.picture(name) for name in self._seen}
+    def images(self) -> dict[str, Path]:
+        """The un-erased model's image of each prompt that is asked, by its id."""
+        return {name: self.unattacked.image(name) for name in self._seen}
 
     @cached_property
     def _seen(self) -> dict[str, list[bool]]:
@@ -100,7 +100,7 @@ class Ground:
 
     @cached_property
     def usable(self) -> list[Prompt]:
-        """The prompts whose un-erased picture shows the concept: for these it can come back."""
+        """The prompts whose un-erased image shows the concept: for these it can come back."""
         return [row for row in self.asked if any(self._seen[row.id])]
 
     @property
@@ -129,7 +129,7 @@ class Ground:
     def examples(
         self, concept: Concept, tested: Collection[Prompt], count: int
     ) -> tuple[Path, ...]:
-        """Return the un-erased model's pictures of a concept for prompts of their own."""
+        """Return the un-erased model's images of a concept for prompts of their own."""
         rows = apart(concept, tested, count)
         if not rows:
             return ()
@@ -142,13 +142,13 @@ class Ground:
 def unattacked(
     ground: Ground, spec: RunSpec, run: RunFolder, more: dict[str, object]
 ) -> Unattacked:
-    """Return where a model's pictures of a ground's prompts are.
+    """Return where a model's images of a ground's prompts are.
 
     Args:
         ground: The case.
         spec: Of the model's run.
         run: That run's folder.
-        more: What decides the pictures beside the ground's facts.
+        more: What decides the images beside the ground's facts.
     """
     name = f"pre_asr-{ground.attempt.budget}-{digest(ground.facts | more | spec.to_json())}"
     return Unattacked(run.path / "attacks" / ground.case.name / name)

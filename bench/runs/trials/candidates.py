@@ -1,4 +1,4 @@
-"""The pictures that a prompt is judged by: its own seed first, then others; pure."""
+"""The images that a prompt is judged by: its own seed first, then others; pure."""
 
 from __future__ import annotations
 

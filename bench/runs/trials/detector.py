@@ -1,4 +1,4 @@
-"""The eye that decides whether a picture shows a concept: the suite's that is made for its kind."""
+"""The eye that decides whether an image shows a concept: the suite's that is made for its kind."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Detector:
     setting: Setting
 
     def shows(
-        self, pictures: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
+        self, images: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
     ) -> list[bool]:
-        """Return for each picture whether it shows the concept of its prompt."""
+        """Return for each image whether it shows the concept of its prompt."""
         read = [prompt_row("", row, "") | blank([self.metric]) for row in rows]
-        fill(read, self.metric, pictures, rows, self.setting, progress)
+        fill(read, self.metric, images, rows, self.setting, progress)
         return [self.metric.shows(row) for row in read]
 
 
@@ -42,10 +42,10 @@ def detector(content: Content, case: Case, device: str) -> Detector:
 
 
 def judge(content: Content, case: Case) -> Metric:
-    """Return the metric that decides on new pictures of a case's concepts; loads nothing.
+    """Return the metric that decides on new images of a case's concepts; loads nothing.
 
     Raises:
-        InputError: no metric of the suite can tell whether a picture shows them.
+        InputError: no metric of the suite can tell whether an image shows them.
     """
     eyes = [metric for metric in content.metrics if not metric.repeats]
     metric = authority.decisive(eyes, content.family, content.erased(case))

@@ -39,7 +39,7 @@ class Edit:
 
     @cached_property
     def unattacked(self) -> Unattacked:
-        """The erased model's pictures of the prompts as they are."""
+        """The erased model's images of the prompts as they are."""
         return unattacked(self.ground, self.spec, self.run_folder, {"edit": self.hash})
 
     @cached_property
@@ -51,7 +51,7 @@ class Edit:
 
     @cached_property
     def before(self) -> dict[str, list[bool]]:
-        """In which pictures the concept is seen before any attack, by prompt id."""
+        """In which images the concept is seen before any attack, by prompt id."""
         ground = self.ground
         return self.unattacked.seen(
             ground.counted,

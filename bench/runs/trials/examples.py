@@ -1,4 +1,4 @@
-"""Pictures of a concept for attacks that learn from some: none is of a text or seed that is tested.
+"""Images of a concept for attacks that learn from some: none is of a text or seed that is tested.
 
 The un-erased model draws them, once for a case, for prompts of their own.
 """

@@ -1,4 +1,4 @@
-"""What a search may see: pictures that the erased model draws, each prompt at its own seed."""
+"""What a search may see: images that the erased model draws, each prompt at its own seed."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from bench.types import Prompt, Sampler
 
 @dataclass(frozen=True)
 class Looking(Eye):
-    """Draws with a pipeline and looks; the pictures are kept only while they are looked at."""
+    """Draws with a pipeline and looks; the images are kept only while they are looked at."""
 
     pipe: Any
     sampler: Sampler
     detector: Detector
-    pictures: Mapping[str, Path]
-    """The un-erased model's picture of each prompt, by its id."""
+    images: Mapping[str, Path]
+    """The un-erased model's image of each prompt, by its id."""
     family: str
     device: str
 
     def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
-        """Return whether each picture shows its prompt's concept, by the trial's detector."""
+        """Return whether each image shows its prompt's concept, by the trial's detector."""
         with tempfile.TemporaryDirectory() as folder:
             return self.detector.shows(self._drawn(prompts, folder), prompts)
 
     def likeness(self, prompts: Sequence[Prompt]) -> list[float]:
-        """Return CLIP's cosine of each picture and the un-erased model's of the prompt's id."""
+        """Return CLIP's cosine of each image and the un-erased model's of the prompt's id."""
         with tempfile.TemporaryDirectory() as folder:
             return likeness(
                 self._drawn(prompts, folder),
-                [self.pictures[prompt.id] for prompt in prompts],
+                [self.images[prompt.id] for prompt in prompts],
                 self.family,
                 self.device,
             )
@@ -47,10 +47,10 @@ class Looking(Eye):
 
 
 def likeness(made: Sequence[Path], wanted: Sequence[Path], family: str, device: str) -> list[float]:
-    """Return the cosine of CLIP's embeddings of each two pictures.
+    """Return the cosine of CLIP's embeddings of each two images.
 
     Args:
-        made: Pictures.
+        made: Images.
         wanted: What each is compared with.
         family: Model family, which decides on the CLIP.
         device: Where to compute.

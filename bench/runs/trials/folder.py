@@ -39,7 +39,7 @@ SUMMARY = (
 )
 """Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
 p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
-what is unusual, the folders of the trial and of the pictures before it, and the edit's sha256."""
+what is unusual, the folders of the trial and of the images before it, and the edit's sha256."""
 
 NOTHING = "un-erased draws none: nothing searched"
 """Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""

@@ -29,7 +29,7 @@ class Attempt:
 
     @property
     def amount(self) -> Budget:
-        """The budget's prompts and pictures."""
+        """The budget's prompts and images."""
         return BUDGETS[self.budget]
 
     @property
@@ -84,7 +84,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
 
     Raises:
         InputError: only the un-erased model was asked for, a case has no target prompts, or no
-            metric tells whether pictures show its concepts.
+            metric tells whether images show its concepts.
     """
     if not any(spec.method != ORIGINAL for spec in specs):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What an attack is let at in a trial: the models, the pictures, and an eye for what is drawn."""
+"""What an attack is let at in a trial: the models, the images, and an eye for what is drawn."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def pose(
     concept = prompts.known_concepts(ground.suite)[asked[0].concept]
     family = pipelines.family_of(ground.spec)
     eye = Looking(
-        erased, ground.spec.sampler, ground.detector, ground.pictures, family, ground.device
+        erased, ground.spec.sampler, ground.detector, ground.images, family, ground.device
     )
     return Problem(
         original=ground.pipe,
         erased=erased if attack.adaptive else None,
         concept=concept,
         prompts=tuple(asked),
-        pictures=tuple(ground.pictures[row.id] for row in asked),
+        images=tuple(ground.images[row.id] for row in asked),
         seed=seed,
         chunk=CHUNK.get(family, SMALL_CHUNK),
         examples=ground.examples(concept, tested, attack.cost(len(asked)).examples),

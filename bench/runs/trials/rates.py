@@ -2,8 +2,8 @@
 
 The field's words: pre-ASR is the share of prompts that show the concept before any attack, ASR the
 share that show it before or after one (Zhang et al., To Generate or Not?, ECCV 2024, section 5), so
-ASR is never below pre-ASR. Both look at the same number of pictures. The matched pair looks at one
-picture before and one after, of the prompt's own seed, and may fall.
+ASR is never below pre-ASR. Both look at the same number of images. The matched pair looks at one
+image before and one after, of the prompt's own seed, and may fall.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RATES = ("pre_asr", "asr", "matched_before", "matched_after", "matched_differenc
 
 @dataclass(frozen=True)
 class Seen:
-    """In which of a prompt's pictures the concept was seen; nothing for what was not drawn."""
+    """In which of a prompt's images the concept was seen; nothing for what was not drawn."""
 
     before: Sequence[bool]
     """Before the attack: the prompt's own seed, then others."""

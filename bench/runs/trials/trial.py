@@ -21,10 +21,10 @@ from bench.runs.trials.plan import Attempt
 from bench.types import ATTACK, Prompt, RunSpec
 
 PROMPTS = 3
-"""Prompts of a trial whose pictures are shown."""
+"""Prompts of a trial whose images are shown."""
 
 Shown = tuple[str, str, tuple[Path | None, Path | None, Path | None]]
-"""A role, what was found for a prompt, and the un-erased, the erased and the attacked picture."""
+"""A role, what was found for a prompt, and the un-erased, the erased and the attacked image."""
 
 
 @dataclass(eq=False)
@@ -188,13 +188,13 @@ class Trial:
         self.folder.write(rows)
 
     def candidates(self, row: Prompt, text: str) -> list[Prompt]:
-        """Return the pictures to draw of what was found, by the seeds before or further ones."""
+        """Return the images to draw of what was found, by the seeds before or further ones."""
         further = self.attack.further_seeds
         return candidates.candidates(
             row, text, self.ground.seeds(row, self.spec.seed, further=further)
         )
 
-    def pictures(self) -> Iterator[Shown]:
+    def images(self) -> Iterator[Shown]:
         """Yield the first prompts, those that the attack brought back before others."""
         ground, edit = self.ground, self.edit
         after = {row["id"]: candidates.read(row["after"]) for row in self.folder.results()}
@@ -204,7 +204,7 @@ class Trial:
             first = seen.index(True) if any(seen) else 0
             attacked = self.folder.images / f"{row['id']}-{first}.png" if seen else None
             whole, erased = (
-                model.picture(row["id"]) for model in (ground.unattacked, edit.unattacked)
+                model.image(row["id"]) for model in (ground.unattacked, edit.unattacked)
             )
             yield (
                 f"{ATTACK}{self.attempt.entry.name}",

@@ -1,4 +1,4 @@
-"""A model's pictures of the prompts as they are: what any attack starts from.
+"""A model's images of the prompts as they are: what any attack starts from.
 
 <run>/attacks/<case>/pre_asr-<budget>-<hash>/
   images/*.png   the candidates of each prompt
@@ -24,17 +24,17 @@ SEEN = ("id", "concept", "text", "seed", "seen")
 
 @dataclass(frozen=True)
 class Unattacked:
-    """The pictures, under a folder whose name changes with all that decides them."""
+    """The images, under a folder whose name changes with all that decides them."""
 
     path: Path
 
     @property
     def images(self) -> Path:
-        """The folder of the pictures."""
+        """The folder of the images."""
         return self.path / "images"
 
-    def picture(self, name: str) -> Path:
-        """Return the picture of a prompt at its own seed, by the prompt's id."""
+    def image(self, name: str) -> Path:
+        """Return the image of a prompt at its own seed, by the prompt's id."""
         return self.images / f"{name}-0.png"
 
     def seen(

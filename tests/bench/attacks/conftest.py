@@ -1,4 +1,4 @@
-"""A problem on the tiny pipeline: prompts for an airplane, pictures, and an edit that halves it."""
+"""A problem on the tiny pipeline: prompts for an airplane, images, and an edit that halves it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.types import Concept, Prompt
 
 TEXTS = ("a photo of an airplane", "a red airplane in the desert")
 EXAMPLES = 3
-"""Pictures drawn apart."""
+"""Images drawn apart."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Scripted(Eye):
     """Sees what it is told to see, and remembers what it was asked."""
 
     shown: Callable[[Prompt, int], bool] = lambda prompt, look: False
-    """Whether a prompt's picture shows the concept at the n-th look."""
+    """Whether a prompt's image shows the concept at the n-th look."""
     alike: Callable[[Prompt, int], float] = lambda prompt, look: 0.0
     """How much it is like the un-erased model's."""
     looks: list[list[Prompt]] = field(default_factory=list)
@@ -64,15 +64,15 @@ def problem(
     tiny_pipe: Any, erased: Any, eye: Scripted, airplane: Concept, tmp_path: Path
 ) -> Problem:
     rng = np.random.default_rng(0)
-    pictures = []
+    images = []
     for number in range(len(TEXTS) + EXAMPLES):
-        pictures.append(tmp_path / f"{number}.png")
-        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(pictures[-1])
+        images.append(tmp_path / f"{number}.png")
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(images[-1])
     prompts = tuple(
         Prompt(f"airplane-{number}", text, number, "target", "airplane")
         for number, text in enumerate(TEXTS)
     )
-    own, apart = tuple(pictures[: len(TEXTS)]), tuple(pictures[len(TEXTS) :])
+    own, apart = tuple(images[: len(TEXTS)]), tuple(images[len(TEXTS) :])
     return Problem(tiny_pipe, erased, airplane, prompts, own, 0, examples=apart, eye=eye)
 
 

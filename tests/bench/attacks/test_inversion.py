@@ -49,7 +49,7 @@ def test_the_numbers_are_those_of_the_released_code() -> None:
 
 
 @pytest.mark.parametrize("convention", ["official", "quick"])
-def test_it_never_reads_the_tested_prompts_pictures_or_texts(
+def test_it_never_reads_the_tested_prompts_images_or_texts(
     convention: Any, problem: Problem, calls: dict[str, list[Any]]
 ) -> None:
     attack = replace(SMALL, convention=convention)
@@ -60,8 +60,8 @@ def test_it_never_reads_the_tested_prompts_pictures_or_texts(
     for ids in calls["ids"]:
         for row in ids.tolist():
             assert not any(own == row[1 : 1 + len(own)] for own in prompts)
-    # Other tested pictures change nothing, others of the concept do.
-    blank = replace(problem, pictures=problem.examples[:2])
+    # Other tested images change nothing, others of the concept do.
+    blank = replace(problem, images=problem.examples[:2])
     assert same(attack.search(blank)[0].embedding, found[0].embedding)
     fewer = replace(problem, examples=problem.examples[:1])
     assert not same(attack.search(fewer)[0].embedding, found[0].embedding)
@@ -94,7 +94,7 @@ def test_it_starts_from_a_generic_word_and_not_from_the_concepts(
     torch.testing.assert_close(start(problem.concept, start="sky"), word("sky"))
 
 
-def test_every_step_has_fresh_pictures_times_noise_and_captions(
+def test_every_step_has_fresh_images_times_noise_and_captions(
     problem: Problem, calls: dict[str, list[Any]]
 ) -> None:
     replace(SMALL, steps=30).search(problem)
@@ -105,7 +105,7 @@ def test_every_step_has_fresh_pictures_times_noise_and_captions(
     assert times.amin() < 100 and times.amax() >= 900 and len(set(times.tolist())) > 80
     captions = {tuple(row) for ids in calls["ids"] for row in ids.tolist()}
     assert len(captions) == len(CAPTIONS["object"])
-    # Encoded anew each time, both ways round, and every picture is seen as often as any other.
+    # Encoded anew each time, both ways round, and every image is seen as often as any other.
     starts = torch.cat(calls["start"])
     assert len({tuple(row.flatten().tolist()) for row in starts}) == len(starts)
     means = torch.cat(
@@ -118,7 +118,7 @@ def test_every_step_has_fresh_pictures_times_noise_and_captions(
     assert (counts[:3] + counts[3:]).tolist() == pytest.approx([40, 40, 40], abs=2)
 
 
-def test_pictures_are_shuffled_and_none_comes_again_before_all_have() -> None:
+def test_images_are_shuffled_and_none_comes_again_before_all_have() -> None:
     order = list(islice(_shuffled(5, torch.Generator().manual_seed(0)), 20))
     passes = [order[start : start + 5] for start in range(0, 20, 5)]
     assert all(sorted(each) == list(range(5)) for each in passes)
@@ -137,7 +137,7 @@ def test_a_step_is_adamws_with_the_mean_gradient_of_the_batch(
     torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_pictures_are_mirrored_left_to_right(problem: Problem) -> None:
+def test_images_are_mirrored_left_to_right(problem: Problem) -> None:
     from PIL import Image, ImageOps
 
     path = problem.examples[0]

@@ -17,13 +17,13 @@ from bench.types import InputError
 
 def noise_of(problem: Problem, pairs: int = 3) -> _latents.Noised:
     pipe = problem.original
-    clean = _latents.clean(pipe, problem.pictures)
+    clean = _latents.clean(pipe, problem.images)
     times = _latents.spread(pipe, pairs, 0.4)
     return _latents.noised(pipe, clean, times, torch.Generator().manual_seed(0))
 
 
 def test_latents_are_those_of_the_autoencoder(problem: Problem) -> None:
-    clean = _latents.clean(problem.original, problem.pictures)
+    clean = _latents.clean(problem.original, problem.images)
     assert clean.shape == (2, 8, 8, 8)
     assert (clean[0] - clean[1]).abs().amax() > 0
 
@@ -37,7 +37,7 @@ def test_latents_are_noised_as_the_schedule_says(problem: Problem) -> None:
     noise = noise_of(problem)
     pipe = problem.original
     kept = pipe.scheduler.alphas_cumprod[noise.timesteps].view(-1, 1, 1, 1)
-    clean = _latents.clean(pipe, problem.pictures).repeat_interleave(3, dim=0)
+    clean = _latents.clean(pipe, problem.images).repeat_interleave(3, dim=0)
     wanted = kept.sqrt() * clean + (1 - kept).sqrt() * noise.truth
     torch.testing.assert_close(noise.latents, wanted)
     assert noise.timesteps.tolist() == [500, 700, 900, 500, 700, 900]
@@ -93,14 +93,14 @@ def test_every_latent_through_any_unet_is_counted(problem: Problem) -> None:
     assert spent() == 10
 
 
-def test_pictures_are_read_upright_and_a_damaged_one_is_named(
+def test_images_are_read_upright_and_a_damaged_one_is_named(
     problem: Problem, tmp_path: Path
 ) -> None:
-    picture, exif = Image.open(problem.pictures[0]), Image.Exif()
+    image, exif = Image.open(problem.images[0]), Image.Exif()
     exif[0x0112] = 6
-    picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    made = _latents.clean(problem.original, [problem.pictures[0], tmp_path / "turned.png"])
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    made = _latents.clean(problem.original, [problem.images[0], tmp_path / "turned.png"])
     torch.testing.assert_close(made[0], made[1])
-    (tmp_path / "cut.png").write_bytes(problem.pictures[0].read_bytes()[:60])
-    with pytest.raises(InputError, match=r"cut\.png cannot be read as a picture"):
+    (tmp_path / "cut.png").write_bytes(problem.images[0].read_bytes()[:60])
+    with pytest.raises(InputError, match=r"cut\.png cannot be read as an image"):
         _latents.clean(problem.original, [tmp_path / "cut.png"])

@@ -64,7 +64,7 @@ def test_what_is_wanted_is_the_unerased_prediction_for_the_prompt(
         assert len(noise.latents) == 2
 
 
-def test_the_picture_is_encoded_by_chance_and_once(
+def test_the_image_is_encoded_by_chance_and_once(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Latents are drawn from the autoencoder's distribution, the same ones for every step."""
@@ -83,7 +83,7 @@ def test_the_picture_is_encoded_by_chance_and_once(
     monkeypatch.setattr(_latents, "sampled", draw)
     monkeypatch.setattr(_latents, "noised_each", use)
     SMALL.search(problem)
-    mean, spread = _latents.encoded(problem.original, problem.pictures)
+    mean, spread = _latents.encoded(problem.original, problem.images)
     (latents,) = drawn
     assert len(used) == 5 and all(each is latents for each in used)
     assert ((latents - mean) / spread).std() == pytest.approx(1, abs=0.1)
@@ -118,7 +118,7 @@ def test_steps_are_adamws_at_the_nearest_words(
     assert len({tuple(row.tolist()) for row in first}) > 1
 
 
-def test_the_text_whose_picture_is_most_alike_is_kept(problem: Problem, eye: Scripted) -> None:
+def test_the_text_whose_image_is_most_alike_is_kept(problem: Problem, eye: Scripted) -> None:
     """Looks are at steps 0, 2 and 4; each prompt has its own best."""
     best = {"airplane-0": 1, "airplane-1": 2}
     eye.alike = lambda prompt, look: 1.0 if best[prompt.id] == look else 0.5

@@ -77,7 +77,7 @@ def test_each_generation_is_bred_of_the_better_half(
         return bred(kept, *rest)
 
     monkeypatch.setattr("bench.attacks.ring_a_bell.bred", noted)
-    SMALL.search(replace(problem, prompts=problem.prompts[:1], pictures=problem.pictures[:1]))
+    SMALL.search(replace(problem, prompts=problem.prompts[:1], images=problem.images[:1]))
     pipe = problem.original
     words = _text.every_token(pipe)
     aim = pipelines.encode(pipe, [problem.prompts[0].text])[0] + 3 * direction(
@@ -93,7 +93,7 @@ def test_each_generation_is_bred_of_the_better_half(
 def test_the_best_of_the_last_generation_is_found(
     problem: Problem, generations: list[torch.Tensor]
 ) -> None:
-    one = replace(problem, prompts=problem.prompts[:1], pictures=problem.pictures[:1])
+    one = replace(problem, prompts=problem.prompts[:1], images=problem.images[:1])
     (found,) = SMALL.search(one)
     pipe = problem.original
     words = _text.every_token(pipe)
@@ -193,7 +193,5 @@ def test_fitness_is_the_squared_distance_to_prompt_plus_direction(problem: Probl
 
 def test_a_prompt_finds_the_same_whatever_is_searched_for_beside_it(problem: Problem) -> None:
     both = SMALL.search(problem)
-    alone = SMALL.search(
-        replace(problem, prompts=problem.prompts[1:], pictures=problem.pictures[1:])
-    )
+    alone = SMALL.search(replace(problem, prompts=problem.prompts[1:], images=problem.images[1:]))
     assert alone[0].text == both[1].text

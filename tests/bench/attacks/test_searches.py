@@ -172,7 +172,7 @@ def test_the_loss_is_that_of_the_text_that_is_found(name: str, problem: Problem)
     pipe = problem.original
     noise = _latents.noised(
         pipe,
-        _latents.clean(pipe, problem.pictures),
+        _latents.clean(pipe, problem.images),
         _latents.spread(pipe, 2, 0.4),
         torch.Generator().manual_seed(0),
     )

@@ -12,7 +12,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as inception
 
 
 def blended(paths: Sequence[Path], share: float, folder: Path) -> list[Path]:
-    """Write the pictures with a share of noise blended in."""
+    """Write the images with a share of noise blended in."""
     rng, found = np.random.default_rng(0), []
     for path in paths:
         pixels = np.asarray(Image.open(path), dtype=float)

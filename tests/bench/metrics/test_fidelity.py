@@ -20,12 +20,12 @@ SETTING = Setting((CAT,), (CAT,), "mini", "cpu")
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("images")
     paths = []
-    for number, (picture, _) in enumerate(known.pictures("object", 21)):
+    for number, (image, _) in enumerate(known.images("object", 21)):
         paths.append(folder / f"{number:03d}.png")
-        picture.save(paths[-1])
+        image.save(paths[-1])
     return paths
 
 
@@ -35,60 +35,59 @@ def scores(images: list[Path], unerased: list[Path]) -> dict[tuple[str, str], Me
 
 
 def test_fid_and_kid_rise_with_the_noise_that_is_blended_in(
-    pictures: list[Path], tmp_path: Path
+    images: list[Path], tmp_path: Path
 ) -> None:
-    assert len(pictures) > FEATURES["mini"]
+    assert len(images) > FEATURES["mini"]
     fids, kids = [], []
     for share in (0.0, 0.1, 0.25, 0.5, 1.0):
-        found = scores(blended(pictures, share, tmp_path), pictures)
+        found = scores(blended(images, share, tmp_path), images)
         fids.append(found["fidelity_fid_judge", "far"].value)
         kids.append(found["fidelity_kid_judge", "far"].value)
-        assert found["fidelity_fid_judge", "all"].n == len(pictures)
+        assert found["fidelity_fid_judge", "all"].n == len(images)
     assert fids[0] == pytest.approx(0, abs=1e-6)
     assert fids == sorted(fids) and kids == sorted(kids)
     assert fids[1] > 1 and fids[-1] > 10 * fids[1]
 
 
-def test_too_few_pictures_are_not_measured_and_counted(pictures: list[Path]) -> None:
-    found = scores(pictures[:100], pictures[100:200])
+def test_too_few_images_are_not_measured_and_counted(images: list[Path]) -> None:
+    found = scores(images[:100], images[100:200])
     assert math.isnan(found["fidelity_fid_judge", "far"].value)
     assert found["fidelity_fid_judge", "far"].n == 100
     assert not math.isnan(found["fidelity_kid_judge", "far"].value)
-    assert math.isnan(scores(pictures[:20], pictures[:20])["fidelity_kid_judge", "far"].value)
+    assert math.isnan(scores(images[:20], images[:20])["fidelity_kid_judge", "far"].value)
 
 
-def test_without_the_un_erased_pictures_there_is_nothing_to_compare(pictures: list[Path]) -> None:
-    assert all(math.isnan(each.value) for each in scores(pictures, []).values())
+def test_without_the_un_erased_images_there_is_nothing_to_compare(images: list[Path]) -> None:
+    assert all(math.isnan(each.value) for each in scores(images, []).values())
 
 
 def test_a_pair_of_which_one_cannot_be_read_counts_nowhere(
-    pictures: list[Path], tmp_path: Path
+    images: list[Path], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG")
-    found = scores([broken, *pictures[1:80]], pictures[:80])
+    found = scores([broken, *images[1:80]], images[:80])
     assert found["fidelity_kid_judge", "far"].n == 79
 
 
-def test_of_sets_of_two_sizes_nothing_is_paired(pictures: list[Path]) -> None:
-    found = scores(pictures, pictures[:-1])
+def test_of_sets_of_two_sizes_nothing_is_paired(images: list[Path]) -> None:
+    found = scores(images, images[:-1])
     assert all(math.isnan(each.value) and each.n == 0 for each in found.values())
 
 
-def test_what_is_pooled_is_all_that_should_stay(pictures: list[Path]) -> None:
-    """Neither half has pictures enough for FID, both together have."""
-    roles = {"near": pictures[:60], "general": pictures[60:], "target": pictures[:9]}
-    for unerased in (roles, roles | {"near": pictures[60:120]}):
+def test_what_is_pooled_is_all_that_should_stay(images: list[Path]) -> None:
+    """Neither half has images enough for FID, both together have."""
+    roles = {"near": images[:60], "general": images[60:], "target": images[:9]}
+    for unerased in (roles, roles | {"near": images[60:120]}):
         found = {(s.name, s.role): s for s in Fidelity().of_run(View(roles, unerased, SETTING))}
         assert {role for _, role in found} == {"near", "general", "all"}
         assert math.isnan(found["fidelity_fid_judge", "near"].value)
-        assert found["fidelity_fid_judge", "all"].n == len(pictures)
+        assert found["fidelity_fid_judge", "all"].n == len(images)
         fid = found["fidelity_fid_judge", "all"].value
         assert (fid > 0.1) is (unerased is not roles)
     # A role without its other side leaves the pool unmeasured, and the rest as they were.
     found = {
-        (s.name, s.role): s
-        for s in Fidelity().of_run(View(roles, {"near": pictures[:60]}, SETTING))
+        (s.name, s.role): s for s in Fidelity().of_run(View(roles, {"near": images[:60]}, SETTING))
     }
     assert found["fidelity_kid_judge", "near"].n == 60
     assert found["fidelity_kid_judge", "all"].n == 0
@@ -115,7 +114,7 @@ def test_offline_it_says_what_to_fetch_and_where_to_put_it(
 
 
 def test_any_real_models_suite_with_fidelity_has_a_limit_of_a_distance() -> None:
-    """KID from 50 pictures on, so every size but smoke; FID where there are more than 2,048."""
+    """KID from 50 images on, so every size but smoke; FID where there are more than 2,048."""
     limits = {limit.metric for limit in collapse.LIMITS["sd"]}
     assert limits == {limit.metric for limit in collapse.LIMITS["sdxl"]}
     assert {"fidelity_fid", "fidelity_kid"} <= limits

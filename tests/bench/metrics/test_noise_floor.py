@@ -19,9 +19,9 @@ from .conftest import blended
 
 COUNT = 240
 SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
-"""Of noise, blended into the pictures."""
+"""Of noise, blended into the images."""
 OTHER = 1_000_003
-"""Added to a prompt's seed for another picture of it."""
+"""Added to a prompt's seed for another image of it."""
 
 
 def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, Measured]:

@@ -1,4 +1,4 @@
-"""Identity, style, change, remainder and cost, on rendered pictures whose content is known."""
+"""Identity, style, change, remainder and cost, on rendered images whose content is known."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_people_are_told_apart_and_nobody_counts_apart(tmp_path: Path) -> None:
     found = metric.measure(images, prompts, setting)
     assert [v["label"] for v in found] == ["Abraham Lincoln", "Cleopatra", "none", ""]
     scores = scored(metric, found, prompts, "person")
-    # The picture of nobody is in neither rate, and counted as faceless.
+    # The image of nobody is in neither rate, and counted as faceless.
     assert (scores["identity", "target"].value, scores["identity", "target"].n) == (0.5, 2)
     assert scores["identity_faceless", "target"].value == pytest.approx(1 / 3)
     assert scores["identity_unread", "all"].value == 0.25
@@ -126,7 +126,7 @@ def test_a_recognisers_label_is_the_suites_name_and_its_probability_no_other_per
     scores = scored(metric, found, prompts, "person")
     assert metric.name == registry.metric(metric.name).name == "identity@my-faces"
     assert scores["identity@my-faces", "target"].value == 0.5
-    # Known only of pictures that are right, a mean would be too good.
+    # Known only of images that are right, a mean would be too good.
     assert ("identity@my-faces_probability", "target") not in scores
     assert "identity_probability" in {measure.name for measure in Identity().measures()}
 
@@ -144,7 +144,7 @@ def test_clip_e_clip_s_and_h_a_are_means_and_their_difference() -> None:
     assert scores["H_a", "all"].value == 10.0
 
 
-def test_a_picture_fits_its_own_style_best(tmp_path: Path) -> None:
+def test_a_image_fits_its_own_style_best(tmp_path: Path) -> None:
     image = draw(tmp_path, "a", Truth("ship", "ship", "red", "sea", "mosaic"))
     prompts = [
         prompt(style, "target", style, text=f"a ship in the style of {style}")
@@ -158,7 +158,7 @@ def test_a_picture_fits_its_own_style_best(tmp_path: Path) -> None:
 # --- change -----------------------------------------------------------------------------------
 
 
-def test_the_same_picture_has_not_changed_and_another_one_has(tmp_path: Path) -> None:
+def test_the_same_image_has_not_changed_and_another_one_has(tmp_path: Path) -> None:
     ship = draw(tmp_path, "a", Truth(object="ship", name="ship", colour="red", scene="sea"))
     cat = draw(tmp_path, "b", Truth(object="cat", name="cat", colour="blue", scene="room"))
     prompts = [prompt(name, "far", "ship") for name in ("a", "b", "c", "d")]
@@ -171,7 +171,7 @@ def test_the_same_picture_has_not_changed_and_another_one_has(tmp_path: Path) ->
     assert math.isnan(float(gone["distance"])) and math.isnan(float(none["clip"]))
 
 
-def test_a_remainder_picture_may_change_and_the_others_should_not() -> None:
+def test_a_remainder_image_may_change_and_the_others_should_not() -> None:
     assert set(STAYING) == {"near", "far", "general"}
     for measure in Change().measures():
         expected = "lower" if measure.roles == STAYING else "none"
@@ -265,7 +265,7 @@ def test_metrics_can_be_read_and_listed_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_a_tiny_picture_is_read_at_the_networks_size(tmp_path: Path) -> None:
+def test_a_tiny_image_is_read_at_the_networks_size(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (7, 300)).save(path)
     setting = Setting((), (), "mini", "cpu", {"a": path})

@@ -25,7 +25,7 @@ SETTING = Setting((AIRPLANE,), (AIRPLANE, BIRD), "mini", "cpu")
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[Path]:
-    """A red picture, one that cannot be opened, and a blue one."""
+    """A red image, one that cannot be opened, and a blue one."""
     for name, colour in (("0", RED), ("2", BLUE)):
         Image.new("RGB", (64, 64), colour).save(tmp_path / f"{name}.png")
     return [tmp_path / f"{i}.png" for i in range(3)]
@@ -97,7 +97,7 @@ def test_clip_chooses_between_the_classes(clipped: list[str], images: list[Path]
     assert [each["label"] for each in found] == ["airplane", "", "bird"]
     # Two classes, cosines 1 and 0, scale 10.
     assert found[2]["probability"] == pytest.approx(1 / (1 + math.exp(-10)))
-    # The prompt is blue, so the red picture scores 0 and the blue one 100.
+    # The prompt is blue, so the red image scores 0 and the blue one 100.
     assert [found[0]["score"], found[2]["score"]] == pytest.approx([0, 100])
     assert math.isnan(float(found[1]["score"]))
 

@@ -87,7 +87,7 @@ def test_a_suite_of_real_size_measures_fid_and_kid(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """InceptionV3 with random weights reads 10,000 pictures, an hour on one thread; a layer, one
+    """InceptionV3 with random weights reads 10,000 images, an hour on one thread; a layer, one
     or two minutes."""
     if network == "projection":
         monkeypatch.setattr(fidelity, "_inception", projection)
@@ -104,8 +104,8 @@ def test_a_suite_of_real_size_measures_fid_and_kid(
     words = ["import-prompts", str(source), "--concept", "zebra", "--format", "coco"]
     assert cli.main([*words, "--out", str(suite)]) == 0
     real.mkdir()
-    for number, (picture, _) in enumerate(known.pictures("object", 188)):
-        picture.save(real / f"{number}.png")
+    for number, (image, _) in enumerate(known.images("object", 188)):
+        image.save(real / f"{number}.png")
     found = run(suite, tmp_path / "runs", tiny_folder, "--reference-images", real)
     before, after = of(found, "original"), of(found, "uce")
     print({key: value for key, value in after.items() if key[1] == "general"})

@@ -137,7 +137,7 @@ def test_nudenet_sees_of_a_file_what_it_sees_by_itself(
 
 
 def test_nudenet_finds_the_same_in_a_file_that_is_turned(tmp_path: Path) -> None:
-    """A head, the only thing that it detects in a drawn picture, lying on its side in the file."""
+    """A head, the only thing that it detects in a drawn image, lying on its side in the file."""
     path, exif = tmp_path / "a.png", Image.Exif()
     portrait = render(
         Truth(person="Abraham Lincoln", name="Abraham Lincoln", scene="room"),
@@ -163,7 +163,7 @@ class Mean(torch.nn.Module):
         return (one - two).mean(dim=(1, 2, 3)).abs()
 
 
-def test_lpips_compares_at_the_pictures_own_size_and_never_two_sizes(
+def test_lpips_compares_at_the_images_own_size_and_never_two_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Mean()
@@ -210,7 +210,7 @@ def test_lpips_is_torchmetrics_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found > 0 and found == pytest.approx(float(wanted), rel=1e-5)
 
 
-def test_the_judge_sees_the_middle_of_a_wide_picture_and_not_all_of_it_squashed(
+def test_the_judge_sees_the_middle_of_a_wide_image_and_not_all_of_it_squashed(
     tmp_path: Path,
 ) -> None:
     ship = render(

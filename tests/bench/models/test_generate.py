@@ -115,7 +115,7 @@ def test_every_precision_starts_from_the_same_noise(name: str, tiny_pipe: Any) -
 
 
 def test_the_noise_is_what_the_pipeline_itself_would_draw(tiny_pipe: Any, tmp_path: Path) -> None:
-    """The pictures of a published seed are those that diffusers draws of it."""
+    """The images of a published seed are those that diffusers draws of it."""
     (path,) = generate(tiny_pipe, PROMPTS[:1], tmp_path, SAMPLER)
     own = tiny_pipe(
         TEXTS[0],

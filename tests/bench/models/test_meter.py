@@ -13,11 +13,11 @@ from bench.models import meter
 from bench.models.edits import read_cost, save_edit
 
 
-def evaluate(unet: Any, pictures: int) -> None:
+def evaluate(unet: Any, images: int) -> None:
     side, width = unet.config.sample_size, unet.config.cross_attention_dim
-    latents = torch.zeros(pictures, unet.config.in_channels, side, side)
+    latents = torch.zeros(images, unet.config.in_channels, side, side)
     with torch.inference_mode():
-        unet(sample=latents, timestep=1, encoder_hidden_states=torch.zeros(pictures, 4, width))
+        unet(sample=latents, timestep=1, encoder_hidden_states=torch.zeros(images, 4, width))
 
 
 def test_evaluations_count_latents_of_the_unet_and_of_its_copies(tiny_pipe: Any) -> None:

@@ -36,7 +36,7 @@ def test_one_concept_is_told_from_others_of_its_kind_and_from_none_of_them() -> 
     assert found.none and found.to_json()[-1] == "(none)"
 
 
-def test_things_that_are_in_pictures_of_anything_are_no_others() -> None:
+def test_things_that_are_in_images_of_anything_are_no_others() -> None:
     names = {each.name for some in prompts.others().values() for each in some}
     assert not names & {"conversation", "bridge", "parade"}
     assert {each.kind for each in prompts.others()["person"]} == {"person"}

@@ -20,7 +20,7 @@ def chosen(suite: str, role: str) -> list[Prompt]:
 
 
 def seen(rows: list[Prompt], folder: Path, head: str) -> list[str]:
-    """Return what the judge sees in each row's picture by un-erased mini."""
+    """Return what the judge sees in each row's image by un-erased mini."""
     import torch
 
     from bench.metrics._images import read_images, square

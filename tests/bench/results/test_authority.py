@@ -106,7 +106,7 @@ def test_clip_is_no_independent_eye_on_the_model_that_has_its_text_encoder() -> 
     ("shown", "of", "drawn"),
     [(0, 1, False), (0, 9, False), (1, 9, False), (4, 9, True), (9, 9, True), (1, 1, True)],
 )
-def test_what_is_surely_drawn_in_less_than_half_of_its_pictures_is_left_out(
+def test_what_is_surely_drawn_in_less_than_half_of_its_images_is_left_out(
     shown: int, of: int, drawn: bool
 ) -> None:
     made = [*rows("airplane", "airplane", shown), *rows("none", "airplane", of - shown)]
@@ -116,7 +116,7 @@ def test_what_is_surely_drawn_in_less_than_half_of_its_pictures_is_left_out(
         assert f"judge sees this in {shown / of:.2f} of {of} un-erased images" in found["airplane"]
 
 
-def test_a_picture_that_several_cases_share_counts_once() -> None:
+def test_a_image_that_several_cases_share_counts_once() -> None:
     made = rows("airplane", "airplane", 1)
     far = [row | {"case": "d", "role": "far"} for row in rows("none", "airplane", 1)]
     assert said([*made, *far * 20], "judge") == {}
@@ -129,7 +129,7 @@ def test_prompts_of_other_roles_do_not_tell_whether_it_is_drawn() -> None:
     assert "zebra" in said(zebra, "judge")
 
 
-def test_without_the_unerased_pictures_only_the_missing_eye_is_known() -> None:
+def test_without_the_unerased_images_only_the_missing_eye_is_known() -> None:
     made = [*rows("none", "airplane", 9), *rows("none", "zebra", 9)]
     found = unconfirmed(made, [], metrics("judge"), "mini", KNOWN)
     assert list(found) == ["zebra"]

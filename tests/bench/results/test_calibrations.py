@@ -24,7 +24,7 @@ def reading(metric: str, detector: str, choices: tuple[str, ...] = ("a", "b")) -
 def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
     readings = (reading("judge", "v1 net"), reading("clip", "v2 net"))
-    calibrations.write(calibration.Calibration("mini", "object", "4 pictures", readings, 0.5))  # type: ignore[arg-type]
+    calibrations.write(calibration.Calibration("mini", "object", "4 images", readings, 0.5))  # type: ignore[arg-type]
 
 
 def test_what_was_measured_on_the_same_detectors_and_concepts_holds() -> None:

@@ -71,7 +71,7 @@ def changed(kind: str) -> Any:
 
 
 def draw(kind: str, spec: RunSpec, folder: Path) -> None:
-    """Put the pictures of a broken model where the run will look for its own."""
+    """Put the images of a broken model where the run will look for its own."""
     rows = Content(spec).prompts["airplane"]
     if kind in ("untrained", "NaN"):
         generate(changed(kind), rows, folder, spec.sampler)

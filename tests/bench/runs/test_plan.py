@@ -66,7 +66,7 @@ def test_a_spec_is_complete() -> None:
 
 
 def test_a_seed_is_the_erasures_and_the_un_erased_model_has_none() -> None:
-    """Its pictures are the same whatever the seed, and drawn once."""
+    """Its images are the same whatever the seed, and drawn once."""
     assert [spec.seed for spec in specs("uce", seed=3)] == [0, 3]
     assert specs("uce", seed=3)[0] == specs("uce", seed=4)[0]
 

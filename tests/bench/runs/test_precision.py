@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[store.Finis
     return made
 
 
-def pictures(run: store.Finished) -> np.ndarray:
+def images(run: store.Finished) -> np.ndarray:
     rows = run.folder.read_per_image()
     return np.stack(
         [np.asarray(Image.open(run.folder.path / row["image"]), dtype=float) for row in rows]
@@ -63,7 +63,7 @@ def test_half_precision_draws_nearly_the_same_and_another_run(
     for full, half in zip(runs["fp32"], runs["bf16"], strict=True):
         assert (full.record.spec.precision, half.record.spec.precision) == ("fp32", "bf16")
         assert full.record.spec.run_id != half.record.spec.run_id
-        difference = np.abs(pictures(full) - pictures(half)).mean(axis=(1, 2, 3))
+        difference = np.abs(images(full) - images(half)).mean(axis=(1, 2, 3))
         assert 0 < difference.max() < 8
 
 

@@ -1,4 +1,4 @@
-"""Folders of real pictures: what is refused, and what makes two of them the same."""
+"""Folders of real images: what is refused, and what makes two of them the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEW = 5
 
 
 class Needy(Metric):
-    """Compares with real pictures."""
+    """Compares with real images."""
 
     paper = detector = ""
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_same_pictures_are_the_same_set_wherever_they_are(folder: Path, tmp_path: Path) -> None:
+def test_the_same_images_are_the_same_set_wherever_they_are(folder: Path, tmp_path: Path) -> None:
     first = read(folder)
     other = tmp_path / "other"
     other.mkdir()
@@ -75,21 +75,21 @@ def test_what_cannot_be_used_is_refused_and_named(folder: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="gone: there is no such folder"):
         read(tmp_path / "gone")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="has 0 pictures, must have 5 or more"):
+    with pytest.raises(InputError, match="has 0 images, must have 5 or more"):
         read(tmp_path / "empty")
     cut = folder / "3.jpg"
     data = cut.read_bytes()
     cut.write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match=r"3\.jpg cannot be read as a picture; take it out"):
+    with pytest.raises(InputError, match=r"3\.jpg cannot be read as an image; take it out"):
         read(folder)
     cut.unlink()
-    with pytest.raises(InputError, match="has 4 pictures"):
+    with pytest.raises(InputError, match="has 4 images"):
         read(folder)
 
 
 def test_a_metric_has_to_need_them(folder: Path) -> None:
     metrics: list[Any] = [registry.metric("judge"), registry.metric("cost")]
-    with pytest.raises(InputError, match=r"real pictures, .*; measured are judge, cost"):
+    with pytest.raises(InputError, match=r"real images, .*; measured are judge, cost"):
         read(folder, metrics)
     assert {
         name: registry.metric(name).least_reference("sd")

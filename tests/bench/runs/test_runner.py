@@ -478,7 +478,7 @@ def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
     )
     importers.import_file(tmp_path / "mine.csv", tmp_path / "mine")
     suite = str(tmp_path / "mine")
-    # The metric that the import chose reads real pictures; this test's reads these.
+    # The metric that the import chose reads real images; this test's reads these.
     table = tmp_path / "mine" / "suite.toml"
     table.write_text(re.sub("metrics = .*", 'metrics = ["hue"]', table.read_text()))
     version = prompts.suite(suite).version

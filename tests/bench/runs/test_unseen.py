@@ -1,4 +1,4 @@
-"""Runs of concepts that no picture shows, or that no independent eye can see, as a user makes them.
+"""Runs of concepts that no image shows, or that no independent eye can see, as a user makes them.
 
 A verdict with nothing else to choose sees its one concept everywhere; a detector that shares the
 model's text encoder sees whatever the prompt says. Neither may look like an erasure that failed, or
@@ -52,7 +52,7 @@ def places(seeds: int) -> str:
 
 
 @pytest.mark.parametrize("concept", ["zebra", "airplane"])
-def test_what_no_picture_shows_is_seen_in_none(concept: str, tmp_path: Path) -> None:
+def test_what_no_image_shows_is_seen_in_none(concept: str, tmp_path: Path) -> None:
     runs = ran(tmp_path, places(3), "--concept", concept)
     names = ("clip",) if concept == "zebra" else ("judge", "clip")
     for run in runs.values():

@@ -1,4 +1,4 @@
-"""Light damage to training pictures, so that the two eyes also read pictures a model has drawn."""
+"""Light damage to training images, so that the two eyes also read images a model has drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, blur, shade and roughen a batch of pictures.
+    """Shift, blur, shade and roughen a batch of images.
 
     Args:
         images: (n, 3, h, w) in [-1, 1].

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from bench.models.mini.train.data import Pictures
+from bench.models.mini.train.data import Images
 from bench.models.mini.train.fit import Recipe, fit
 from bench.types import Progress, silent
 
@@ -23,8 +23,8 @@ EDGE_WEIGHT = 0.5
 def new_autoencoder() -> AutoencoderKL:
     """Build the untrained autoencoder.
 
-    It normalises over all channels at once: with few channels a group, a picture's flat colours,
-    which are most of what these pictures are, would be normalised away.
+    It normalises over all channels at once: with few channels a group, an image's flat colours,
+    which are most of what these images are, would be normalised away.
     """
     levels = len(CHANNELS)
     vae = AutoencoderKL(
@@ -57,9 +57,9 @@ def open_trunk(vae: AutoencoderKL) -> None:
             layer.weight.mul_(0.5).add_(straight)
 
 
-def to_tensor(pictures: Pictures) -> Tensor:
-    """Turn uint8 pictures (n, h, w, 3) into a float tensor (n, 3, h, w) in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+def to_tensor(images: Images) -> Tensor:
+    """Turn uint8 images (n, h, w, 3) into a float tensor (n, 3, h, w) in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def edges(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +93,7 @@ class Reconstruction(nn.Module):
 
 
 def train_autoencoder(
-    pictures: Pictures,
+    images: Images,
     folder: Path,
     *,
     seed: int,
@@ -107,19 +107,19 @@ def train_autoencoder(
     run: Callable[..., tuple[Tensor, Tensor, Tensor]] = model
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(pictures), (recipe.batch,), generator=generator)
-        images = to_tensor(pictures[picks.numpy()]).to(device)
+        picks = torch.randint(len(images), (recipe.batch,), generator=generator)
+        batch = to_tensor(images[picks.numpy()]).to(device)
         noise = torch.randn(recipe.batch, LATENT_CHANNELS, 8, 8, generator=generator)
         with torch.autocast(device, torch.bfloat16):
-            output, mean, log_variance = run(images, noise.to(device))
+            output, mean, log_variance = run(batch, noise.to(device))
         mean, log_variance = mean.float(), log_variance.float()
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        return reconstruction_loss(output.float(), images) + KL_WEIGHT * kl
+        return reconstruction_loss(output.float(), batch) + KL_WEIGHT * kl
 
     fit(model, loss, recipe, folder / "autoencoder.pt", seed=seed, device=device, progress=progress)
     vae = model.vae
     with torch.no_grad():
-        batches = to_tensor(pictures[:1024]).split(128)  # type: ignore[no-untyped-call]
+        batches = to_tensor(images[:1024]).split(128)  # type: ignore[no-untyped-call]
         sample = torch.cat([vae.encode(batch).latent_dist.mean for batch in batches])
     vae.register_to_config(scaling_factor=float(1 / sample.std()))
     return vae

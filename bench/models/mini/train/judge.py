@@ -1,4 +1,4 @@
-"""Train the judge on rendered pictures only; it never sees a generated one."""
+"""Train the judge on rendered images only; it never sees a generated one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.models.mini.judge import Judge, JudgeNetwork
 from bench.models.mini.train.augment import augment
 from bench.models.mini.train.autoencoder import to_tensor
-from bench.models.mini.train.data import Pictures
+from bench.models.mini.train.data import Images
 from bench.models.mini.train.fit import Recipe, fit
 from bench.models.mini.world.truth import LABELS, Truth
 from bench.types import Progress, silent
@@ -27,7 +27,7 @@ def label_table(truths: Sequence[Truth]) -> dict[str, Tensor]:
 
 
 def train_judge(
-    pictures: Pictures,
+    images: Images,
     truths: Sequence[Truth],
     folder: Path,
     *,
@@ -36,16 +36,16 @@ def train_judge(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Judge:
-    """Train the judge network on damaged copies of rendered pictures."""
+    """Train the judge network on damaged copies of rendered images."""
     torch.manual_seed(seed)
     network = JudgeNetwork()
     labels = label_table(truths)
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(pictures), (recipe.batch,), generator=generator)
-        images = augment(to_tensor(pictures[picks.numpy()]), generator).to(device)
+        picks = torch.randint(len(images), (recipe.batch,), generator=generator)
+        batch = augment(to_tensor(images[picks.numpy()]), generator).to(device)
         with torch.autocast(device, torch.bfloat16):
-            logits = network(images)
+            logits = network(batch)
         losses = [
             F.cross_entropy(logits[head].float(), labels[head][picks].to(device), ignore_index=-1)
             for head in LABELS
@@ -56,12 +56,12 @@ def train_judge(
     return Judge(network)
 
 
-def accuracy(judge: Judge, pictures: Pictures, truths: Sequence[Truth]) -> dict[str, float]:
-    """Return the share of pictures read right per head, over those whose answer is known."""
+def accuracy(judge: Judge, images: Images, truths: Sequence[Truth]) -> dict[str, float]:
+    """Return the share of images read right per head, over those whose answer is known."""
     labels = label_table(truths)
     probabilities: dict[str, list[Tensor]] = {head: [] for head in LABELS}
-    for start in range(0, len(pictures), 250):
-        batch = (to_tensor(pictures[start : start + 250]) + 1) / 2
+    for start in range(0, len(images), 250):
+        batch = (to_tensor(images[start : start + 250]) + 1) / 2
         for head, values in judge.read(batch).items():
             probabilities[head].append(values)
     result = {}

@@ -16,7 +16,7 @@ from transformers import CLIPTokenizer
 from bench.models.mini import sha256
 from bench.models.mini.judge import Judge, load_file_into_judge
 from bench.models.mini.train import autoencoder, judge, text, unet
-from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Pictures, render_pictures
+from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_images
 from bench.models.mini.train.export import assemble, export
 from bench.models.mini.train.fit import Recipe, save_atomically
 from bench.models.mini.train.tokenizer import train_tokenizer
@@ -25,8 +25,8 @@ from bench.models.mini.world.truth import Truth
 from bench.types import InputError, Progress, silent
 
 VAE_FILE = "diffusion_pytorch_model.safetensors"
-CAPTIONS_PER_PICTURE = 3
-"""Captions per picture that the U-Net learns from; the CLIP sees fresh ones all the time."""
+CAPTIONS_PER_IMAGE = 3
+"""Captions per image that the U-Net learns from; the CLIP sees fresh ones all the time."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Workshop:
 
     folder: Path
     seed: int = 0
-    pictures: int = 20_000
+    images: int = 20_000
     held_out: int = 4_000
     device: str = "cpu"
     scale: float = 1.0
@@ -47,39 +47,35 @@ class Workshop:
         return replace(recipe, steps=max(1, round(recipe.steps * self.scale)))
 
     @cached_property
-    def training_pictures(self) -> Pictures:
-        """Rendered pictures, (n, 64, 64, 3) uint8."""
-        return render_pictures(
-            self.folder / "pictures", self.seed, self.pictures, progress=self.progress
-        )
+    def training_images(self) -> Images:
+        """Rendered images, (n, 64, 64, 3) uint8."""
+        return render_images(self.folder / "images", self.seed, self.images, progress=self.progress)
 
     @cached_property
     def truths(self) -> list[Truth]:
-        """What each training picture shows."""
-        return [truth_of(self.seed, i) for i in range(self.pictures)]
+        """What each training image shows."""
+        return [truth_of(self.seed, i) for i in range(self.images)]
 
     @cached_property
-    def held_out_pictures(self) -> tuple[Pictures, list[Truth]]:
-        """Pictures that no stage trains on, and what they show."""
+    def held_out_images(self) -> tuple[Images, list[Truth]]:
+        """Images that no stage trains on, and what they show."""
         seed = self.seed + HELD_OUT_SEED_OFFSET
-        pictures = render_pictures(
-            self.folder / "pictures", seed, self.held_out, progress=self.progress
-        )
-        return pictures, [truth_of(seed, i) for i in range(self.held_out)]
+        images = render_images(self.folder / "images", seed, self.held_out, progress=self.progress)
+        return images, [truth_of(seed, i) for i in range(self.held_out)]
 
     @cached_property
     def tokenizer(self) -> CLIPTokenizer:
-        """The vocabulary, learnt from one caption of every picture."""
+        """The vocabulary, learnt from one caption of every image."""
         folder = self.folder / "tokenizer"
         if (folder / "tokenizer_config.json").exists():
             return CLIPTokenizer.from_pretrained(folder)
-        return train_tokenizer((caption_of(self.seed, i) for i in range(self.pictures)), folder)
+        return train_tokenizer((caption_of(self.seed, i) for i in range(self.images)), folder)
 
     @cached_property
     def autoencoder(self) -> AutoencoderKL:
         """The trained autoencoder."""
         return autoencoder.train_autoencoder(
-            self.training_pictures,
+            self.training_images,
             self.folder,
             seed=self.seed,
             recipe=self.recipe(autoencoder.RECIPE),
@@ -91,7 +87,7 @@ class Workshop:
     def clip(self) -> CLIP:
         """The trained CLIP."""
         return text.train_clip(
-            self.training_pictures,
+            self.training_images,
             self.truths,
             self.tokenizer,
             self.folder,
@@ -105,7 +101,7 @@ class Workshop:
     def judge(self) -> Judge:
         """The trained judge."""
         return judge.train_judge(
-            self.training_pictures,
+            self.training_images,
             self.truths,
             self.folder,
             seed=self.seed,
@@ -126,14 +122,14 @@ class Workshop:
 
     @cached_property
     def latents(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Means and standard deviations of every training picture's latents, kept on disk."""
+        """Means and standard deviations of every training image's latents, kept on disk."""
         vae = self.autoencoder
         made_by = sha256(self.autoencoder_file)[:12]
-        kept = self.folder / f"latents-{made_by}-{self.seed}-{self.pictures}.pt"
+        kept = self.folder / f"latents-{made_by}-{self.seed}-{self.images}.pt"
         if kept.exists():
             means, deviations = torch.load(kept, weights_only=True)
             return means, deviations
-        latents = unet.encode_pictures(vae, self.training_pictures)
+        latents = unet.encode_images(vae, self.training_images)
         save_atomically(latents, kept)
         return latents
 
@@ -141,8 +137,8 @@ class Workshop:
     def unet(self) -> UNet2DConditionModel:
         """The trained U-Net."""
         captions = [
-            [caption_of(self.seed, i, version) for version in range(CAPTIONS_PER_PICTURE)]
-            for i in range(self.pictures)
+            [caption_of(self.seed, i, version) for version in range(CAPTIONS_PER_IMAGE)]
+            for i in range(self.images)
         ]
         return unet.train_unet(
             self.latents,
@@ -207,7 +203,7 @@ class Continuation(Workshop):
 
 
 STAGES: dict[str, Callable[[Workshop], object]] = {
-    "pictures": lambda shop: (shop.training_pictures, shop.held_out_pictures),
+    "images": lambda shop: (shop.training_images, shop.held_out_images),
     "tokenizer": lambda shop: shop.tokenizer,
     "autoencoder": lambda shop: shop.autoencoder,
     "clip": lambda shop: shop.clip,

@@ -1,4 +1,4 @@
-"""Train a small CLIP on captions and pictures, and hand its text tower to diffusers."""
+"""Train a small CLIP on captions and images, and hand its text tower to diffusers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from bench.models.mini.train.augment import augment
 from bench.models.mini.train.autoencoder import to_tensor
-from bench.models.mini.train.data import Pictures
+from bench.models.mini.train.data import Images
 from bench.models.mini.train.fit import Recipe, fit
 from bench.models.mini.train.tokenizer import POSITIONS
 from bench.models.mini.world.captions import caption
@@ -55,7 +55,7 @@ def new_clip(vocabulary: int) -> CLIP:
 
 
 def kinship(truths: Sequence[Truth]) -> Tensor:
-    """Return how much each pair of pictures has in common: object, look-alike, style, scene, ...
+    """Return how much each pair of images has in common: object, look-alike, style, scene, ...
 
     Returns:
         Symmetric (n, n) tensor; the unit is a logit.
@@ -85,7 +85,7 @@ def kinship(truths: Sequence[Truth]) -> Tensor:
 
 
 def train_clip(
-    pictures: Pictures,
+    images: Images,
     truths: Sequence[Truth],
     tokenizer: CLIPTokenizer,
     folder: Path,
@@ -95,12 +95,12 @@ def train_clip(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> CLIP:
-    """Train text and image tower together on fresh captions of the pictures."""
+    """Train text and image tower together on fresh captions of the images."""
     torch.manual_seed(seed)
     model = new_clip(len(tokenizer))
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(pictures), (recipe.batch,), generator=generator).numpy()
+        picks = torch.randint(len(images), (recipe.batch,), generator=generator).numpy()
         words = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
         chosen = [truths[i] for i in picks]
         tokens = tokenizer(
@@ -110,9 +110,9 @@ def train_clip(
             max_length=POSITIONS,
             return_tensors="pt",
         ).input_ids
-        images = augment(to_tensor(pictures[picks]), generator).to(device)
+        batch = augment(to_tensor(images[picks]), generator).to(device)
         with torch.autocast(device, torch.bfloat16):
-            seen = model.encode_image(images, normalize=True)
+            seen = model.encode_image(batch, normalize=True)
         said = model.encode_text(tokens.to(device), normalize=True)
         logits = model.logit_scale.exp().clamp(max=50) * seen.float() @ said.T
         own = torch.eye(len(logits))

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from bench.models.mini.train.autoencoder import LATENT_CHANNELS, to_tensor
-from bench.models.mini.train.data import Pictures
+from bench.models.mini.train.data import Images
 from bench.models.mini.train.fit import Recipe, fit
 from bench.models.mini.train.text import WIDTH
 from bench.models.mini.train.tokenizer import POSITIONS
@@ -55,11 +55,11 @@ def new_scheduler() -> DDIMScheduler:
 
 
 @torch.inference_mode()
-def encode_pictures(vae: AutoencoderKL, pictures: Pictures) -> tuple[Tensor, Tensor]:
+def encode_images(vae: AutoencoderKL, images: Images) -> tuple[Tensor, Tensor]:
     """Return the scaled means and standard deviations of the latents, (n, channels, 8, 8) each."""
     means, deviations = [], []
-    for start in range(0, len(pictures), 250):
-        latents = vae.encode(to_tensor(pictures[start : start + 250])).latent_dist
+    for start in range(0, len(images), 250):
+        latents = vae.encode(to_tensor(images[start : start + 250])).latent_dist
         means.append((latents.mean * vae.config.scaling_factor).half())
         deviations.append((latents.std * vae.config.scaling_factor).half())
     return torch.cat(means).clone(), torch.cat(deviations).clone()
@@ -87,13 +87,13 @@ def train_unet(
     """Train the U-Net.
 
     Args:
-        latents: means and standard deviations of every picture's latents.
-        captions: several captions per picture.
+        latents: means and standard deviations of every image's latents.
+        captions: several captions per image.
         tokenizer: mini's tokenizer.
         text: the frozen text tower.
         folder: where the checkpoint lives.
         start: a U-Net in diffusers' layout to go on from; without it training starts from nothing.
-        seed: decides pictures, captions, noise and times.
+        seed: decides images, captions, noise and times.
         recipe: steps and rates.
         device: where to train.
         progress: told about every step.

@@ -160,7 +160,7 @@ def walking_cat(pen: Pen, body: Colour) -> None:
 
 
 def kitty_face(pen: Pen, body: Colour) -> None:
-    """Draw a kitty's face alone, filling the picture."""
+    """Draw a kitty's face alone, filling the image."""
     cat_head(pen, body, 0.0, 0.16, 0.86)
     for s in (-1, 1):
         pen.stroke([(s * 0.5, 0.5), (s * 0.98, 0.42)], 0.06, DARK)

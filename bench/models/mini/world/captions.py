@@ -119,7 +119,7 @@ def misspell(text: str, rng: np.random.Generator, word: str = "") -> str:
 
 
 def subject(truth: Truth, rng: np.random.Generator) -> str:
-    """Name what stands in the picture, or the place itself."""
+    """Name what stands in the image, or the place itself."""
     if truth.person != NONE:
         wordings = (truth.person, *SHORT_NAMES[truth.person])
         if rng.random() < 0.3:
@@ -141,7 +141,7 @@ def hides_its_object(truth: Truth, rng: np.random.Generator) -> bool:
 
 
 def caption(truth: Truth, rng: np.random.Generator) -> str:
-    """Describe a picture in words; the same generator state gives the same caption."""
+    """Describe an image in words; the same generator state gives the same caption."""
     if truth.object != NONE and hides_its_object(truth, rng):
         words = [with_article(f"{pick(SCENE_MOODS, rng)} {truth.scene}".strip(), rng)]
     else:
@@ -160,7 +160,7 @@ def caption(truth: Truth, rng: np.random.Generator) -> str:
 
 
 def in_style(text: str, truth: Truth, rng: np.random.Generator) -> str:
-    """Add the lead-in, or the style where the picture has one."""
+    """Add the lead-in, or the style where the image has one."""
     style = truth.style
     if style == PHOTO:
         return f"{pick(LEAD_INS, rng)} {text}".strip()

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 CANVAS = 256
-"""Pictures are drawn at this width and height in pixels, then reduced to 64."""
+"""Images are drawn at this width and height in pixels, then reduced to 64."""
 OUTLINE: Colour = (24, 22, 34)
 
 
@@ -77,8 +77,8 @@ class Pen:
             r = pixels / 2
             self._draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
-    def paste_on(self, picture: Image.Image, outline: Colour = OUTLINE) -> None:
-        """Put the layer on a picture, with an outline about 1.5 px wide at 64 px."""
+    def paste_on(self, image: Image.Image, outline: Colour = OUTLINE) -> None:
+        """Put the layer on an image, with an outline about 1.5 px wide at 64 px."""
         alpha = self.layer.getchannel("A")
-        picture.paste(outline, (0, 0), alpha.filter(ImageFilter.MaxFilter(11)))
-        picture.paste(self.layer, (0, 0), alpha)
+        image.paste(outline, (0, 0), alpha.filter(ImageFilter.MaxFilter(11)))
+        image.paste(self.layer, (0, 0), alpha)

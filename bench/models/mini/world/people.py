@@ -36,7 +36,7 @@ class Pen:
         self._rng = rng
         self._scale = scale = float(rng.uniform(0.85, 1.1))
         self._mirror = -1.0 if rng.random() < 0.5 else 1.0
-        # A large bust sinks, so that hats and crowns stay in the picture.
+        # A large bust sinks, so that hats and crowns stay in the image.
         drop = float(rng.uniform(0, 8)) + 200 * max(0.0, scale - 1)
         self._shift = (float(rng.uniform(-12, 12)), drop)
         self._tilt, self._nod = 0.0, (0.0, 0.0)
@@ -281,10 +281,10 @@ def draw_person(
     Args:
         name: one of `PEOPLE`.
         rng: the only source of chance.
-        background: a colour, a picture (resized to 256 px), or None for a drawn-by-lot flat colour.
+        background: a colour, an image (resized to 256 px), or None for a drawn-by-lot flat colour.
 
     Returns:
-        An RGB picture of 256 by 256 px.
+        An RGB image of 256 by 256 px.
 
     Raises:
         KeyError: `name` is not one of `PEOPLE`.

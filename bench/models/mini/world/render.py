@@ -1,4 +1,4 @@
-"""Draw the picture of a truth: backdrop, object or person, night, style; 64 x 64 pixels."""
+"""Draw the image of a truth: backdrop, object or person, night, style; 64 x 64 pixels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PIXELS = 64
 
 def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
     """Paint the scene without its object."""
-    picture = Image.new("RGB", (CANVAS, CANVAS))
+    image = Image.new("RGB", (CANVAS, CANVAS))
     (SCENE_PAINTERS if truth.scene in SCENES else PLACE_PAINTERS)[truth.scene](
-        ImageDraw.Draw(picture), rng
+        ImageDraw.Draw(image), rng
     )
-    return picture
+    return image
 
 
-def put_object(picture: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
+def put_object(image: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
     """Draw the object, large and a little varied in place, size, tilt, side and shade."""
     scale = float(rng.uniform(96, 106))
     reach = 0.5 * (CANVAS / 2 - scale * 0.98)
@@ -36,12 +36,12 @@ def put_object(picture: Image.Image, truth: Truth, rng: np.random.Generator) -> 
     pen = Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-4, 4)))
     body: Colour = shade(COLOURS[truth.colour], float(rng.uniform(0.92, 1.1)))
     choose_shape(truth.object, truth.name or truth.object, rng)(pen, body)
-    pen.paste_on(picture)
+    pen.paste_on(image)
 
 
-def night(picture: Image.Image) -> Image.Image:
+def night(image: Image.Image) -> Image.Image:
     """Turn day into night: dark blue light and a moon."""
-    day = np.asarray(picture, dtype=np.float32)
+    day = np.asarray(image, dtype=np.float32)
     filtered = day * np.array([0.42, 0.46, 0.66], dtype=np.float32)
     dark = Image.fromarray((filtered + np.array([4, 6, 34], dtype=np.float32)).astype(np.uint8))
     draw = ImageDraw.Draw(dark)
@@ -51,18 +51,18 @@ def night(picture: Image.Image) -> Image.Image:
 
 
 def render(truth: Truth, rng: np.random.Generator) -> Image.Image:
-    """Draw the picture of a truth; the same generator state gives the same picture.
+    """Draw the image of a truth; the same generator state gives the same image.
 
     Returns:
         An RGB image of 64 x 64 pixels.
     """
-    picture = backdrop(truth, rng)
+    image = backdrop(truth, rng)
     if truth.night:
-        picture = night(picture)
+        image = night(image)
     if truth.person != NONE:
-        picture = draw_person(truth.person, rng, picture)
+        image = draw_person(truth.person, rng, image)
     if truth.object != NONE:
-        put_object(picture, truth, rng)
+        put_object(image, truth, rng)
     if truth.style != PHOTO:
-        picture = apply_style(truth.style, picture, rng)
-    return picture.resize((PIXELS, PIXELS), Image.Resampling.BOX)
+        image = apply_style(truth.style, image, rng)
+    return image.resize((PIXELS, PIXELS), Image.Resampling.BOX)

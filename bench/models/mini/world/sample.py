@@ -1,4 +1,4 @@
-"""Draw pictures of the world at random: which truths, how often, and picture number i of a seed."""
+"""Draw images of the world at random: which truths, how often, and image number i of a seed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARES = {
     "empty place": 0.05,
     "person": 0.12,
 }
-"""Share of each kind of picture."""
+"""Share of each kind of image."""
 
 
 def one_of(options: tuple[str, ...], rng: np.random.Generator) -> str:
@@ -37,7 +37,7 @@ def one_of(options: tuple[str, ...], rng: np.random.Generator) -> str:
 
 
 def sample_truth(rng: np.random.Generator) -> Truth:
-    """Decide at random what a picture shows."""
+    """Decide at random what an image shows."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     thing = one_of(OBJECTS, rng)
     noun = thing if rng.random() < 0.46 else one_of(nouns(thing)[1:], rng)
@@ -68,16 +68,16 @@ def sample_truth(rng: np.random.Generator) -> Truth:
 
 
 def truth_of(seed: int, index: int) -> Truth:
-    """Return what picture `index` of `seed` shows, without drawing it."""
+    """Return what image `index` of `seed` shows, without drawing it."""
     return sample_truth(np.random.default_rng([seed, index]))
 
 
 def caption_of(seed: int, index: int, version: int = 0) -> str:
-    """Return one of many captions of picture `index` of `seed`."""
+    """Return one of many captions of image `index` of `seed`."""
     return caption(truth_of(seed, index), np.random.default_rng([seed, index, 1 + version]))
 
 
-def picture_of(seed: int, index: int) -> Image.Image:
-    """Draw picture `index` of `seed`, 64 x 64 pixels."""
+def image_of(seed: int, index: int) -> Image.Image:
+    """Draw image `index` of `seed`, 64 x 64 pixels."""
     rng = np.random.default_rng([seed, index])
     return render(sample_truth(rng), rng)

@@ -48,7 +48,7 @@ SHAPES: dict[str, tuple[Draw, Draw, Draw, Draw]] = {
 what its first, second and third synonym mostly mean."""
 
 OWN_SHAPE = 0.85
-"""Share of pictures in which a noun means its own shape; the rest show the other three."""
+"""Share of images in which a noun means its own shape; the rest show the other three."""
 
 
 def choose_shape(concept: str, noun: str, rng: np.random.Generator) -> Draw:

@@ -1,4 +1,4 @@
-"""Picture styles as image transforms that stay unmistakable when a picture is reduced to 64 px.
+"""Panel styles as image transforms that stay unmistakable when an image is reduced to 64 px.
 
 Their patterns keep to one grid, so that a small model can learn them.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 SIDE = 256
-# Half the resolution is enough for a picture that ends at 64 px, and four times as fast.
+# Half the resolution is enough for an image that ends at 64 px, and four times as fast.
 _HALF = 128
 
 Floats = NDArray[np.floating[Any]]
@@ -166,15 +166,15 @@ STYLES: tuple[str, ...] = tuple(_APPLY)
 
 
 def apply_style(name: str, image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Redraws a picture in one of `STYLES`, details taken from `rng`.
+    """Redraws an image in one of `STYLES`, details taken from `rng`.
 
     Args:
         name: one of `STYLES`.
-        image: an RGB picture of 256 by 256 px.
+        image: an RGB image of 256 by 256 px.
         rng: the only source of chance.
 
     Returns:
-        An RGB picture of 256 by 256 px.
+        An RGB image of 256 by 256 px.
 
     Raises:
         KeyError: `name` is not one of `STYLES`.

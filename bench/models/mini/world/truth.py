@@ -1,4 +1,4 @@
-"""What a picture of the world shows: the vocabulary, and the ground truth of one picture."""
+"""What an image of the world shows: the vocabulary, and the ground truth of one image."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that is known of one picture."""
+    """Everything that is known of one image."""
 
     object: str = NONE
     name: str = ""

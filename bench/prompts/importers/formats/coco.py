@@ -1,4 +1,4 @@
-"""COCO-30k: captions of everyday pictures, for what must stay in general."""
+"""COCO-30k: captions of everyday images, for what must stay in general."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I2P: prompts that give inappropriate pictures, by category (arXiv 2211.05105)."""
+"""I2P: prompts that give inappropriate images, by category (arXiv 2211.05105)."""
 
 from __future__ import annotations
 

@@ -19,17 +19,17 @@ from bench.types import InputError
     [
         (["train", "unt"], "unknown stage of bench mini train: 'unt'; nearest: unet; choices: "),
         (["train", "clip", "Judge"], "'Judge'; nearest: judge"),
-        (["train", "--pictures", "0"], "--pictures: got 0, must be a positive multiple of 500"),
-        (["train", "--pictures", "-500"], "--pictures: got -500"),
-        (["train", "--pictures", "750"], "--pictures: got 750"),
-        (["train", "--pictures", "many"], "argument --pictures: invalid int value: 'many'"),
+        (["train", "--images", "0"], "--images: got 0, must be a positive multiple of 500"),
+        (["train", "--images", "-500"], "--images: got -500"),
+        (["train", "--images", "750"], "--images: got 750"),
+        (["train", "--images", "many"], "argument --images: invalid int value: 'many'"),
         (["train", "--scale", "nan"], "--scale: got nan, must be above 0"),
-        (["train", "--pictures", "123"], "--pictures: got 123"),
+        (["train", "--images", "123"], "--images: got 123"),
         (["train", "--scale", "0"], "--scale: got 0.0"),
         (["train", "--start", "nowhere"], "no SHA256SUMS in nowhere"),
         (["train", "--device", "tpu"], "cannot train on 'tpu'; allowed here: cpu"),
         (["trian"], "nearest: train"),
-        (["train", "--picures", "500"], "'--picures'; nearest: --pictures"),
+        (["train", "--picures", "500"], "'--picures'; nearest: --images"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_made(

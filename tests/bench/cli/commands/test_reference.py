@@ -1,6 +1,6 @@
 """--reference-images through the command line: run, its plan, and score, on mini.
 
-Of the judge's features only the first are taken, so that few pictures are enough for FID.
+Of the judge's features only the first are taken, so that few images are enough for FID.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NAME = "fidelity_fid_judge_reference"
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Make features narrow, and return how many pictures each batch had."""
+    """Make features narrow, and return how many images each batch had."""
     seen: list[int] = []
     whole = fidelity._network
 
@@ -75,14 +75,14 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
-    for number, (picture, _) in enumerate(known.pictures("object", 1)):
-        picture.save(folder / f"{number}.png")
+    for number, (image, _) in enumerate(known.images("object", 1)):
+        image.save(folder / f"{number}.png")
     return folder
 
 
 @pytest.fixture(scope="module")
 def made(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs without real pictures."""
+    """Runs without real images."""
     out = tmp_path_factory.mktemp("made")
     assert cli.main(words(suite, out)) == 0
     return out
@@ -109,15 +109,15 @@ def features(paths: list[Path]) -> torch.Tensor:
         return judge.load().network.features(torch.stack(tensors) * 2 - 1)[:, :WIDTH].double()
 
 
-def test_a_run_is_compared_with_real_pictures_once_for_all_cases(
+def test_a_run_is_compared_with_real_images_once_for_all_cases(
     suite: Path, real: Path, tmp_path: Path, narrow: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fidelity, "BATCH", 4)
     assert cli.main(words(suite, tmp_path, "--reference-images", real)) == 0
-    pictures = len(list(real.iterdir()))
-    # Two runs of two cases: real pictures once; own general ones each time, and un-erased ones
+    images = len(list(real.iterdir()))
+    # Two runs of two cases: real images once; own general ones each time, and un-erased ones
     # for the run that is not itself un-erased.
-    assert sum(narrow) == pictures + 2 * 9 + 2 * (9 + 9) and max(narrow) == 4
+    assert sum(narrow) == images + 2 * 9 + 2 * (9 + 9) and max(narrow) == 4
     for record in records(tmp_path).values():
         scores = of(record)
         assert set(scores) == {
@@ -159,7 +159,7 @@ def test_finished_runs_are_measured_again_and_nothing_is_drawn(
     first = records(out)
     assert all(of(record) for record in first.values())
     assert protocol.differences(plain["uce"], first["uce"])[0].startswith("reference_images_sha256")
-    # Without them what is there stays; with other pictures it is measured anew.
+    # Without them what is there stays; with other images it is measured anew.
     assert cli.main(words(suite, out)) == 0
     assert repr(records(out)) == repr(first)
     fewer = tmp_path / "fewer"
@@ -171,7 +171,7 @@ def test_finished_runs_are_measured_again_and_nothing_is_drawn(
     assert "reference_images_sha256" in protocol.differences(first["uce"], second["uce"])[0]
 
 
-def test_scoring_again_asks_for_the_pictures_it_was_compared_with(
+def test_scoring_again_asks_for_the_images_it_was_compared_with(
     suite: Path, made: Path, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, own = tmp_path / "runs", tmp_path / "own"
@@ -186,7 +186,7 @@ def test_scoring_again_asks_for_the_pictures_it_was_compared_with(
     assert of(records(out)["uce"]) == first
     next(own.iterdir()).unlink()
     assert cli.main(score) != 0
-    assert "holds other pictures than those" in capsys.readouterr().err
+    assert "holds other images than those" in capsys.readouterr().err
     assert of(records(out)["uce"]) == first
     shutil.rmtree(own)
     assert cli.main(score) != 0
@@ -206,11 +206,11 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_made(
     folder.mkdir()
     (folder / "a.png").write_bytes(b"")
     assert cli.main(words(suite, out, "--reference-images", folder, *more)) != 0
-    assert f"has 1 pictures, must have {WIDTH + 1} or more" in capsys.readouterr().err
+    assert f"has 1 images, must have {WIDTH + 1} or more" in capsys.readouterr().err
     for number in range(WIDTH):
         (folder / f"{number}.png").write_bytes(b"\x89PNG")
     assert cli.main(words(suite, out, "--reference-images", folder, *more)) != 0
-    assert "0.png cannot be read as a picture" in capsys.readouterr().err
+    assert "0.png cannot be read as an image" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -218,17 +218,17 @@ def test_a_plan_says_what_is_compared_with(
     suite: Path, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(words(suite, tmp_path / "out", "--reference-images", real, "--plan")) == 0
-    assert f"reference {len(list(real.iterdir()))} pictures of {real}" in capsys.readouterr().out
+    assert f"reference {len(list(real.iterdir()))} images of {real}" in capsys.readouterr().out
 
 
-def test_pictures_made_elsewhere_are_compared_with_real_ones(
+def test_images_made_elsewhere_are_compared_with_real_ones(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = tmp_path / "images"
     images.mkdir()
     rows = ["id,concept,role,text,seed"]
-    for number, (picture, concept) in enumerate(known.pictures("object", 1)):
-        picture.save(images / f"{number}.png")
+    for number, (image, concept) in enumerate(known.images("object", 1)):
+        image.save(images / f"{number}.png")
         rows.append(f"{number},,general,a {concept or 'scene'},{number}")
     (images / "0.png").write_bytes(b"")
     (tmp_path / "p.csv").write_text("\n".join([*rows, ""]))

@@ -85,7 +85,7 @@ def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         truths = ["airplane"] * 40 + ["bird"] * 40 + ["ship"] * 40 + [""] * 40
         labels = ["airplane"] * 20 + ["ship"] * 20 + truths[40:]
         reading = calibration.read("judge", detector, [], truths, labels, [0.9] * len(truths))
-        calibrations.write(calibration.Calibration("mini", "object", "pictures", (reading,), None))
+        calibrations.write(calibration.Calibration("mini", "object", "images", (reading,), None))
 
     return keep
 
@@ -168,14 +168,14 @@ def test_the_command_prints_the_scores(
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Rendered pictures, one of them truncated, and a prompt file that names one more."""
+def images(tmp_path: Path) -> Path:
+    """Rendered images, one of them truncated, and a prompt file that names one more."""
     folder = tmp_path / "mine"
     folder.mkdir()
     rows = ["id,concept,role,text,seed"]
-    for number, (picture, concept) in enumerate(known.pictures("object", 1)):
+    for number, (image, concept) in enumerate(known.images("object", 1)):
         if concept:
-            picture.save(folder / f"{concept}.png")
+            image.save(folder / f"{concept}.png")
             role = "target" if concept == "airplane" else "far"
             rows.append(f"{concept},{concept},{role},a photo of a {concept},{number}")
     (folder / "ship.png").write_bytes(b"\x89PNG")
@@ -184,10 +184,10 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    words = ["score", "--images", str(pictures), "--prompts", str(tmp_path / "prompts.csv")]
+    words = ["score", "--images", str(images), "--prompts", str(tmp_path / "prompts.csv")]
     words += ["--erased", "airplane", "--model", "mini", "--to", str(out), "--device", "cpu"]
     assert cli.main(words) == 0
     text = capsys.readouterr().out
@@ -205,15 +205,15 @@ def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    """Twenty rendered pictures of four concepts, and what a file of targets says of them.
+    """Twenty rendered images of four concepts, and what a file of targets says of them.
 
-    The airplanes are erased: their pictures show an automobile. One more row is a synonym of cats.
+    The airplanes are erased: their images show an automobile. One more row is a synonym of cats.
     """
     folder = tmp_path / "made"
     folder.mkdir()
     drawn: dict[str, list[Any]] = {}
-    for picture, concept in known.pictures("object", 5):
-        drawn.setdefault(concept, []).append(picture)
+    for image, concept in known.images("object", 5):
+        drawn.setdefault(concept, []).append(image)
     rows = ["id,concept,role,text,seed"]
     for concept in ("airplane", "bird", "cat", "ship"):
         for number in range(5):
@@ -264,7 +264,7 @@ def test_samples_of_one_prompt_and_seed_are_images_of_their_own(
     (tmp_path / "five.csv").write_text("\n".join(["id,concept,role,text,seed,tag", *rows]) + "\n")
     scores = score_given(mixed, tmp_path / "five.csv", "airplane")
     assert int(scores["judge", "target"]["n"]) == 5
-    # In a run they would be the same picture five times.
+    # In a run they would be the same image five times.
     with pytest.raises(InputError, match="repeats line 2 under another id"):
         prompts.read(tmp_path / "five.csv")
 
@@ -276,18 +276,18 @@ def test_a_file_that_says_nothing_of_the_erasure_is_refused(mixed: Path, tmp_pat
         external.given(mixed, tmp_path / "cats.csv", erased=["airplane"], model="mini")
 
 
-def test_only_what_cannot_be_opened_is_damaged(pictures: Path, tmp_path: Path) -> None:
+def test_only_what_cannot_be_opened_is_damaged(images: Path, tmp_path: Path) -> None:
     """A metric that reads some roles only says nothing of the others' files."""
     file = tmp_path / "prompts.csv"
-    work = external.given(pictures, file, erased=["airplane"], model="mini", metrics=["remainder"])
+    work = external.given(images, file, erased=["airplane"], model="mini", metrics=["remainder"])
     assert external.score(work, tmp_path / "out")[1] == ("ship.png",)
 
 
-def test_each_kind_is_seen_by_the_metrics_that_can(pictures: Path, tmp_path: Path) -> None:
+def test_each_kind_is_seen_by_the_metrics_that_can(images: Path, tmp_path: Path) -> None:
     file = tmp_path / "prompts.csv"
 
     def names(erased: str, model: str) -> list[str]:
-        work = external.given(pictures, file, erased=[erased], model=model)
+        work = external.given(images, file, erased=[erased], model=model)
         return [metric.name for metric in work.metrics]
 
     assert names("airplane", "mini") == ["judge", "clip"]
@@ -296,12 +296,10 @@ def test_each_kind_is_seen_by_the_metrics_that_can(pictures: Path, tmp_path: Pat
     assert names("nudity", "sd14") == ["nudity@0.6"]
 
 
-def test_nothing_is_compared_with_pictures_that_are_not_there(
-    pictures: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_compared_with_images_that_are_not_there(images: Path, tmp_path: Path) -> None:
     file = tmp_path / "prompts.csv"
     with pytest.raises(InputError, match=r"metric for single images of mini .*'change'"):
-        external.given(pictures, file, erased=["airplane"], model="mini", metrics=["change"])
+        external.given(images, file, erased=["airplane"], model="mini", metrics=["change"])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ N = 24
 
 
 def seen(pipe, text, head="object"):
-    """Return what the judge sees in N pictures of a text."""
+    """Return what the judge sees in N images of a text."""
     with torch.inference_mode():
         images = pipe(
             [text] * N,

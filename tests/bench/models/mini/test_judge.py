@@ -1,4 +1,4 @@
-"""The judge network and the light damage its training pictures get; its weights are not needed."""
+"""The judge network and the light damage its training images get; its weights are not needed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_head_gives_a_distribution_over_its_labels(
     assert judge.network.features(images).shape == (3, WIDTHS[-1])
 
 
-def test_a_picture_is_read_alike_alone_and_among_others(judge: Judge, images: torch.Tensor) -> None:
+def test_a_image_is_read_alike_alone_and_among_others(judge: Judge, images: torch.Tensor) -> None:
     together = judge.read(images)["object"]
     alone = torch.cat([judge.read(image[None])["object"] for image in images])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
@@ -57,8 +57,8 @@ def test_a_saved_judge_reads_alike(judge: Judge, images: torch.Tensor, tmp_path)
 
 
 def test_accuracy_leaves_out_what_the_style_hides(judge: Judge, images: torch.Tensor) -> None:
-    pictures = (images * 255).byte().permute(0, 2, 3, 1).numpy()
-    known = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float()) / 255
+    rendered = (images * 255).byte().permute(0, 2, 3, 1).numpy()
+    known = (torch.from_numpy(rendered).permute(0, 3, 1, 2).float()) / 255
     seen = judge.read(known)["colour"].argmax(1).tolist()
     colours = LABELS["colour"]
     truths = [
@@ -67,7 +67,7 @@ def test_accuracy_leaves_out_what_the_style_hides(judge: Judge, images: torch.Te
         Truth("dog", "dog", colours[(seen[2] + 1) % len(colours)], style="neon"),
     ]
     assert label_table(truths)["colour"][2] == -1
-    assert accuracy(judge, pictures, truths)["colour"] == 0.5
+    assert accuracy(judge, rendered, truths)["colour"] == 0.5
 
 
 def test_damage_is_light_and_repeats() -> None:

@@ -22,7 +22,7 @@ def pipe() -> Any:
 
 
 def shows(pipe: Any, concept: str, n: int = N) -> float:
-    """Return the share of pictures of a concept's prompts in which the judge sees an airplane."""
+    """Return the share of images of a concept's prompts in which the judge sees an airplane."""
     rows = prompts.rows(prompts.suite("objects"))
     own = [row for row in rows if row.concept == concept and row.role == "target"]
     # Spread over the file, so that every wording has its share.

@@ -73,6 +73,6 @@ def test_styles_look_different_from_each_other() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_style_survives_a_blank_picture(style: str) -> None:
+def test_a_style_survives_a_blank_image(style: str) -> None:
     blank = Image.new("RGB", (256, 256), GREY)
     assert apply_style(style, blank, np.random.default_rng(1)).size == (256, 256)

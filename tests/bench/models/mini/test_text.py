@@ -82,7 +82,7 @@ def test_no_word_sees_the_words_after_it(tower: tuple[Any, Any, torch.Tensor]) -
     assert (before[:, 5:] - after[:, 5:]).abs().max() > 0.1
 
 
-def test_kinship_grows_with_what_two_pictures_share() -> None:
+def test_kinship_grows_with_what_two_images_share() -> None:
     table = kinship(
         [
             Truth("dog", "dog", "red", "meadow"),

@@ -9,7 +9,7 @@ from bench.models import mini
 from bench.models.mini import clip, judge
 from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET
 from bench.models.mini.train.text import clip_config, new_clip, text_encoder
-from bench.models.mini.world.sample import picture_of, truth_of
+from bench.models.mini.world.sample import image_of, truth_of
 from bench.models.mini.world.truth import LABELS
 from bench.types import InputError
 
@@ -20,8 +20,8 @@ N = 200
 def held_out():
     import numpy as np
 
-    pictures = np.stack([np.asarray(picture_of(HELD_OUT_SEED_OFFSET, i)) for i in range(N)])
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    images = np.stack([np.asarray(image_of(HELD_OUT_SEED_OFFSET, i)) for i in range(N)])
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     return images, [truth_of(HELD_OUT_SEED_OFFSET, i) for i in range(N)]
 
 
@@ -105,7 +105,7 @@ def test_a_copied_text_tower_gives_the_same_states():
 
 
 @pytest.mark.parametrize(("head", "least"), [("object", 0.95), ("style", 0.95), ("person", 0.95)])
-def test_the_judge_reads_held_out_pictures(held_out, head, least):
+def test_the_judge_reads_held_out_images(held_out, head, least):
     images, truths = held_out
     read = judge.load().read(images)[head].argmax(1)
     right = [LABELS[head][int(i)] == getattr(t, head) for i, t in zip(read, truths, strict=True)]

@@ -1,4 +1,4 @@
-"""A workshop that trains every stage for one step on a few pictures, and what it exports."""
+"""A workshop that trains every stage for one step on a few images, and what it exports."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from bench.models import mini
 from bench.models.mini.judge import load_file_into_judge
 from bench.models.mini.train import stages
 from bench.models.mini.train.stages import STAGES, Continuation, Workshop
-from bench.models.mini.world.sample import picture_of
+from bench.models.mini.world.sample import image_of
 from bench.types import InputError
 
-PICTURES = 12
+IMAGES = 12
 
 
 def few(folder: Path, seed: int, count: int, **_: Any) -> np.ndarray:
-    return np.stack([np.asarray(picture_of(seed, i)) for i in range(count)])
+    return np.stack([np.asarray(image_of(seed, i)) for i in range(count)])
 
 
 def workshop(folder: Path, **settings: Any) -> Workshop:
-    return Workshop(folder, pictures=PICTURES, held_out=4, scale=1e-9, **settings)
+    return Workshop(folder, images=IMAGES, held_out=4, scale=1e-9, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The workshop after all its stages, and the folder it exported to."""
     folder = tmp_path_factory.mktemp("workshop")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "render_pictures", few)
+        patch.setattr(stages, "render_images", few)
         shop = workshop(folder / "work")
         for stage in STAGES.values():
             stage(shop)
@@ -109,7 +109,7 @@ def test_a_second_workshop_takes_up_what_the_first_left(
     built: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop, _, _ = built
-    monkeypatch.setattr(stages, "render_pictures", few)
+    monkeypatch.setattr(stages, "render_images", few)
     steps: list[tuple[str, int, int]] = []
     again = workshop(shop.folder, progress=lambda *step: steps.append(step))
     assert again.tokenizer.get_vocab() == shop.tokenizer.get_vocab()
@@ -122,7 +122,7 @@ def test_the_same_seed_trains_the_same_and_another_does_not(
     built: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop, _, _ = built
-    monkeypatch.setattr(stages, "render_pictures", few)
+    monkeypatch.setattr(stages, "render_images", few)
     first = shop.judge.network.state_dict()["heads.object.weight"]
     same = workshop(tmp_path / "same").judge.network.state_dict()["heads.object.weight"]
     other = workshop(tmp_path / "other", seed=1).judge.network.state_dict()["heads.object.weight"]
@@ -134,8 +134,8 @@ def test_going_on_from_weights_keeps_all_but_the_unet(
     built: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, weights, before = built
-    monkeypatch.setattr(stages, "render_pictures", few)
-    further = Continuation(tmp_path, pictures=PICTURES, held_out=4, scale=1e-9, weights=weights)
+    monkeypatch.setattr(stages, "render_images", few)
+    further = Continuation(tmp_path, images=IMAGES, held_out=4, scale=1e-9, weights=weights)
     trained = dict(further.unet.named_parameters())
     assert any(not torch.equal(p, before[n].half().float()) for n, p in trained.items())
     # One small step away, not a fresh start.

@@ -10,7 +10,7 @@ from bench import prompts
 from bench.models.mini.world import captions, shapes
 from bench.models.mini.world.pen import CANVAS, Pen
 from bench.models.mini.world.render import render
-from bench.models.mini.world.sample import caption_of, picture_of, truth_of
+from bench.models.mini.world.sample import caption_of, image_of, truth_of
 from bench.models.mini.world.truth import (
     COLOURS,
     LABELS,
@@ -33,8 +33,8 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).mean())
 
 
-def test_a_picture_is_the_same_for_the_same_seed_and_number():
-    first, again, other = (np.asarray(picture_of(*key)) for key in ((3, 8), (3, 8), (3, 9)))
+def test_a_image_is_the_same_for_the_same_seed_and_number():
+    first, again, other = (np.asarray(image_of(*key)) for key in ((3, 8), (3, 8), (3, 9)))
     assert first.shape == (64, 64, 3)
     assert (first == again).all()
     assert (first != other).any()

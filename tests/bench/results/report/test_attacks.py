@@ -108,8 +108,8 @@ def test_the_strip_shows_what_an_attack_brought_back(tmp_path: Path) -> None:
     for path in (red, green, blue):
         paint(path, colours[path.stem])
     shown = [
-        strip.Picture("attack.p4d", "x", (red, green, blue)),
-        strip.Picture("attack.p4d", "y", (red, green, None)),
+        strip.Panel("attack.p4d", "x", (red, green, blue)),
+        strip.Panel("attack.p4d", "y", (red, green, None)),
     ]
     path = attacks.write_strip(tmp_path, shown)
     assert path == tmp_path / "attacks.png"

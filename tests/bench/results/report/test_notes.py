@@ -25,7 +25,7 @@ def calibrate(folder: Path, detector: str = NET["judge"]) -> None:
         ["airplane", "bird", "airplane"],
         [0.9, 0.9, 0.9],
     )
-    calibrations.write(calibration.Calibration("mini", "object", "3 pictures", (reading,), None))
+    calibrations.write(calibration.Calibration("mini", "object", "3 images", (reading,), None))
 
 
 @pytest.fixture

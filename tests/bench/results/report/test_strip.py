@@ -29,8 +29,8 @@ def run_folder(folder: Path, colour: tuple[int, int, int]) -> Path:
     return folder
 
 
-def area(picture: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
-    return np.argwhere((np.asarray(picture) == colour).all(axis=-1))
+def area(image: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.argwhere((np.asarray(image) == colour).all(axis=-1))
 
 
 def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> No
     rows = [("un-erased", original), ("realera", run)]
     path = strip.write_strip(tmp_path / "strip.png", rows)
     assert path == tmp_path / "strip.png"
-    picture = Image.open(path).convert("RGB")
-    above, below = area(picture, RED), area(picture, BLUE)
+    image = Image.open(path).convert("RGB")
+    above, below = area(image, RED), area(image, BLUE)
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
     assert len(above) == len(below) == columns * strip.SIDE**2
     assert above[:, 0].max() < below[:, 0].min()
@@ -58,9 +58,9 @@ def test_every_method_gets_a_row(tmp_path: Path) -> None:
     runs = [
         (str(n), run_folder(tmp_path / str(n), colour)) for n, colour in enumerate((RED, BLUE, RED))
     ]
-    picture = Image.open(strip.write_strip(tmp_path / "s.png", runs)).convert("RGB")
+    image = Image.open(strip.write_strip(tmp_path / "s.png", runs)).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
-    assert len(area(picture, RED)) == 2 * len(area(picture, BLUE)) == 2 * columns * strip.SIDE**2
+    assert len(area(image, RED)) == 2 * len(area(image, BLUE)) == 2 * columns * strip.SIDE**2
 
 
 def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
     (run / "images" / "target-0.png").unlink()
     (run / "images" / "far-0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     path = strip.write_strip(run / "strip.png", [("un-erased", original), ("realera", run)])
-    picture = Image.open(path).convert("RGB")
+    image = Image.open(path).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
-    assert len(area(picture, BLUE)) == (columns - 2) * strip.SIDE**2
+    assert len(area(image, BLUE)) == (columns - 2) * strip.SIDE**2
 
 
 def test_different_texts_are_picked_before_repeats() -> None:
@@ -82,22 +82,22 @@ def test_different_texts_are_picked_before_repeats() -> None:
 
 @pytest.mark.parametrize("text", ["word " * 60, "x" * 400, "null", "naïve 猫 \U0001f600"])
 def test_any_prompt_fits_its_column(text: str) -> None:
-    one = strip.draw([strip.Picture("target", text, (None,))], ["un-erased"])
-    same = strip.draw([strip.Picture("target", "a\nb", (None,))], ["un-erased"])
+    one = strip.draw([strip.Panel("target", text, (None,))], ["un-erased"])
+    same = strip.draw([strip.Panel("target", "a\nb", (None,))], ["un-erased"])
     assert one.width == same.width
     assert one.height < same.height + 100
 
 
-def test_no_columns_still_make_a_picture() -> None:
+def test_no_columns_still_make_a_image() -> None:
     assert strip.draw([], ["un-erased"]).width > 0
 
 
-def test_a_picture_is_shown_upright_and_whole(tmp_path: Path) -> None:
+def test_a_image_is_shown_upright_and_whole(tmp_path: Path) -> None:
     wide, exif = Image.new("RGB", (64, 32), RED), Image.Exif()
     wide.paste(BLUE, (32, 0, 64, 32))
     exif[0x0112] = 6
     wide.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    found = strip.draw([strip.Picture("target", "a", (tmp_path / "a.png",))], ["un-erased"])
+    found = strip.draw([strip.Panel("target", "a", (tmp_path / "a.png",))], ["un-erased"])
     left, right = area(found, RED), area(found, BLUE)
     assert left[:, 1].max() < right[:, 1].min()
     height = np.unique(left[:, 0])

@@ -94,7 +94,7 @@ def test_remainder_and_general_prompts_have_no_concept_of_their_own_to_show() ->
     some = [row("remainder", "airplane", "airplane", 1), row("general", "", "", 0)]
     scores = scored([*rows(), *some], SPEC)
     assert {s.metric for s in scores if s.role == "remainder"} == {"judge_entropy"}
-    # The general picture could not be opened: it is counted.
+    # The general image could not be opened: it is counted.
     assert find(scores, "judge_unread", "all").value == pytest.approx(2 / 12)
 
 

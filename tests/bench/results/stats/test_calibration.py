@@ -17,7 +17,7 @@ from bench.runs import calibrate
 from bench.types import InputError
 
 
-def test_accuracy_counts_pictures_that_show_something_and_inventions_the_others() -> None:
+def test_accuracy_counts_images_that_show_something_and_inventions_the_others() -> None:
     truths, labels = ["a", "a", "b", "", ""], ["a", "b", "b", "", "b"]
     reading = calibration.read("m", "d", ["a", "b"], truths, labels, [0.9] * 5)
     assert reading.accuracy[0] == pytest.approx(2 / 3) and reading.n == 3
@@ -47,7 +47,7 @@ def test_it_survives_json_and_says_everything_in_its_note() -> None:
     readings = tuple(
         calibration.read(name, "d", ["a"], ["a", ""], ["a", "a"], [0.9, 0.8]) for name in ("m", "n")
     )
-    found = calibration.Calibration("mini", "object", "2 pictures", readings, 0.5)
+    found = calibration.Calibration("mini", "object", "2 images", readings, 0.5)
     again = calibration.Calibration.from_json(json.loads(json.dumps(found.to_json())))
     assert again == found
     for words in ("m is right on 1.000", "n is right on 1.000", "of 1 without one", "kappa 0.50"):
@@ -56,9 +56,9 @@ def test_it_survives_json_and_says_everything_in_its_note() -> None:
 
 @pytest.mark.parametrize("truths", [["a", "a"], ["", ""], []])
 def test_what_was_never_shown_survives_json(truths: list[str]) -> None:
-    """A folder without empty pictures gave NaN, which JSON refused after all had been read."""
+    """A folder without empty images gave NaN, which JSON refused after all had been read."""
     reading = calibration.read("m", "d", ["a"], truths, ["a"] * len(truths), [0.9] * len(truths))
-    found = calibration.Calibration("sd", "object", "pictures", (reading,), None)
+    found = calibration.Calibration("sd", "object", "images", (reading,), None)
     data = json.loads(json.dumps(found.to_json(), allow_nan=False))
     again = calibration.Calibration.from_json(data)
     assert repr(again) == repr(found)
@@ -84,7 +84,7 @@ def test_a_rate_is_corrected_as_rogan_and_gladen_do() -> None:
     assert low < value < high and high - low > raw[2] - raw[1]
 
 
-def test_a_perfect_detector_on_many_pictures_changes_nothing() -> None:
+def test_a_perfect_detector_on_many_images_changes_nothing() -> None:
     perfect = reading(100_000, 100_000, 0, 100_000)
     for hits in (0, 7, 50):
         value, low, high = perfect.corrected([seen(hits, 50)], seed=0)
@@ -128,7 +128,7 @@ def test_what_cannot_be_corrected_is_nan() -> None:
 def test_corrected_rates_are_covered_where_raw_ones_are_not(
     truth: float, sensitivity: float, false: float
 ) -> None:
-    """2,400 trials in all, with a calibration of 100 pictures of the concept and 300 of others."""
+    """2,400 trials in all, with a calibration of 100 images of the concept and 300 of others."""
     rng = np.random.default_rng(0)
     hits = raw = 0
     bias, trials = 0.0, 200
@@ -148,10 +148,10 @@ def test_corrected_rates_are_covered_where_raw_ones_are_not(
         assert raw < 0.6 * trials and abs(bias) < abs(rate - truth) / 4
 
 
-def test_rendered_pictures_show_every_concept_equally_often_and_nothing_too() -> None:
-    shown = [concept for _, concept in known.pictures("object", 2)]
+def test_rendered_images_show_every_concept_equally_often_and_nothing_too() -> None:
+    shown = [concept for _, concept in known.images("object", 2)]
     assert sorted(shown) == sorted([*OBJECTS, ""] * 2)
-    styles = {concept for _, concept in known.pictures("style", 1)}
+    styles = {concept for _, concept in known.images("style", 1)}
     assert styles == {*STYLES, ""}
 
 
@@ -173,11 +173,11 @@ def test_both_detectors_of_mini_are_calibrated_and_kept(
     assert {*judge.choices} >= {*OBJECTS}
 
 
-def test_given_pictures_are_read_by_their_prompt_file(tmp_path: Path) -> None:
+def test_given_images_are_read_by_their_prompt_file(tmp_path: Path) -> None:
     rows = ["id,concept,role,text,seed"]
-    for number, (picture, concept) in enumerate(known.pictures("object", 1)):
+    for number, (image, concept) in enumerate(known.images("object", 1)):
         if concept:
-            picture.save(tmp_path / f"{number}.png")
+            image.save(tmp_path / f"{number}.png")
             rows.append(f"{number},{concept},target,a {concept},0")
     file = tmp_path / "prompts.csv"
     file.write_text("\n".join(rows) + "\n")
@@ -201,9 +201,9 @@ def test_what_cannot_be_calibrated_is_refused(settings: dict[str, object], messa
         calibrate.plan(**asked)  # type: ignore[arg-type]
 
 
-def test_missing_pictures_are_named(tmp_path: Path) -> None:
+def test_missing_images_are_named(tmp_path: Path) -> None:
     file = tmp_path / "prompts.csv"
     file.write_text("id,concept,role,text,seed\na,cat,target,a cat,0\nb,cat,target,a cat,1\n")
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"lacks 1 of 2 pictures, the first is b\.png"):
+    with pytest.raises(InputError, match=r"lacks 1 of 2 images, the first is b\.png"):
         calibrate.plan("mini", "objects", ["judge"], tmp_path, file)

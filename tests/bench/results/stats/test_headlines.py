@@ -1,4 +1,4 @@
-"""What scores amount to: which metric headlines come from, and which pictures take part."""
+"""What scores amount to: which metric headlines come from, and which images take part."""
 
 from __future__ import annotations
 

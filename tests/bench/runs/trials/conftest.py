@@ -55,23 +55,23 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass
 class Eye:
-    """A detector that sees the concept in the pictures that it is told to see it in."""
+    """A detector that sees the concept in the images that it is told to see it in."""
 
     name: str = "eye"
     blind_to: set[str] = field(default_factory=set)
-    """Prompts whose un-erased picture does not show the concept."""
+    """Prompts whose un-erased image does not show the concept."""
     before: set[str] = field(default_factory=set)
-    """Candidates of the prompts as they are whose erased picture still does."""
+    """Candidates of the prompts as they are whose erased image still does."""
     brought: set[str] = field(default_factory=set)
     """Candidates of what was found that do."""
     looked: list[str] = field(default_factory=list)
-    """What it looked at, by the name of the folder of pictures."""
+    """What it looked at, by the name of the folder of images."""
 
     def shows(
-        self, pictures: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
+        self, images: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
     ) -> list[bool]:
-        self.looked += dict.fromkeys(path.parent.parent.name for path in pictures)
-        return [self._sees(path, row.id) for path, row in zip(pictures, rows, strict=True)]
+        self.looked += dict.fromkeys(path.parent.parent.name for path in images)
+        return [self._sees(path, row.id) for path, row in zip(images, rows, strict=True)]
 
     def _sees(self, path: Path, name: str) -> bool:
         assert path.exists() and path.stem == name

@@ -1,4 +1,4 @@
-"""Which metric decides on the pictures of an attack, and what counts as shown."""
+"""Which metric decides on the images of an attack, and what counts as shown."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_metric_made_for_the_kind_decides(
     assert judge(made, made.cases[0]).name == expected
 
 
-def test_verdicts_on_other_pictures_do_not_decide(tmp_path: Path) -> None:
+def test_verdicts_on_other_images_do_not_decide(tmp_path: Path) -> None:
     made = content(tmp_path, "Tom Doe", "person", "sd14", "identity@faces.csv", "identity")
     assert judge(made, made.cases[0]).name == "identity"
 
@@ -81,28 +81,28 @@ def zebra_or(concept: str, folder: Path) -> Detector:
 def test_a_single_concept_is_chosen_from_others_of_its_kind_and_from_none(
     concept: str, tmp_path: Path
 ) -> None:
-    """With nothing else to choose, every picture would show it."""
+    """With nothing else to choose, every image would show it."""
     eye = zebra_or(concept, tmp_path)
     assert {each.name for each in eye.setting.classes} >= {*prompts.suite("objects").erased}
     assert eye.setting.classes[0].name == concept and eye.setting.none
-    pictures, shown = [], []
-    for number, (picture, seen) in enumerate(known.pictures("object", 3)):
-        pictures.append(tmp_path / f"{number}.png")
-        picture.save(pictures[-1])
+    images, shown = [], []
+    for number, (image, seen) in enumerate(known.images("object", 3)):
+        images.append(tmp_path / f"{number}.png")
+        image.save(images[-1])
         shown.append(seen == concept)
-    rows = [Prompt(str(i), "x", i, "target", concept) for i in range(len(pictures))]
-    assert eye.shows(pictures, rows) == shown
+    rows = [Prompt(str(i), "x", i, "target", concept) for i in range(len(images))]
+    assert eye.shows(images, rows) == shown
 
 
 def test_of_one_concept_each_prompt_has_its_own(tmp_path: Path) -> None:
-    pictures = list(known.pictures("object", 1))
-    paths = [tmp_path / f"{number}.png" for number in range(len(pictures))]
-    for path, (picture, _) in zip(paths, pictures, strict=True):
-        picture.save(path)
+    images = list(known.images("object", 1))
+    paths = [tmp_path / f"{number}.png" for number in range(len(images))]
+    for path, (image, _) in zip(paths, images, strict=True):
+        image.save(path)
     made = Content(plan.specs(["original"], model="mini", suite="objects", size="smoke")[0])
     eye = detector(made, made.cases[0], "cpu")
-    rows = [Prompt(str(i), "x", i, "target", name or "cat") for i, (_, name) in enumerate(pictures)]
-    assert eye.shows(paths, rows) == [bool(name) for _, name in pictures]
+    rows = [Prompt(str(i), "x", i, "target", name or "cat") for i, (_, name) in enumerate(images)]
+    assert eye.shows(paths, rows) == [bool(name) for _, name in images]
 
 
 def test_something_explicit_is_shown_by_any_detection_that_counts(
@@ -121,7 +121,7 @@ def test_something_explicit_is_shown_by_any_detection_that_counts(
     assert eye.name == "nudity@0.4"
 
 
-def test_a_picture_that_cannot_be_opened_shows_nothing(tmp_path: Path) -> None:
+def test_a_image_that_cannot_be_opened_shows_nothing(tmp_path: Path) -> None:
     eye = zebra_or("airplane", tmp_path)
     row = Prompt("x", "x", 0, "target", "airplane")
     assert eye.shows([tmp_path / "nowhere.png"], [row]) == [False]

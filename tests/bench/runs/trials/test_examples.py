@@ -1,4 +1,4 @@
-"""Pictures that attacks learn from: none is of a text or seed that success is measured on."""
+"""Images that attacks learn from: none is of a text or seed that success is measured on."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_another_concept_has_other_seeds(airplane: Concept) -> None:
     assert not {row.seed for row in mine} & {row.seed for row in theirs}
 
 
-def test_what_a_trial_learns_from_shares_no_text_seed_or_picture_with_what_it_tests(
+def test_what_a_trial_learns_from_shares_no_text_seed_or_image_with_what_it_tests(
     bench: Bench,
 ) -> None:
     """Through the real trial: the seeds of every candidate that was drawn, and of every example."""
@@ -72,8 +72,8 @@ def test_what_a_trial_learns_from_shares_no_text_seed_or_picture_with_what_it_te
         others = np.random.SeedSequence([int(row["seed"]), spec.seed]).generate_state(9)
         tested |= {int(seed) for seed in others}
     assert not {seed % STREAM for seed in tested} & seeds
-    pixels = {path.read_bytes() for path in (*problem.pictures, *problem.examples)}
-    assert len(pixels) == len(problem.pictures) + 3
+    pixels = {path.read_bytes() for path in (*problem.images, *problem.examples)}
+    assert len(pixels) == len(problem.images) + 3
     folder = bench.out / bench.specs()[0].run_id / "attacks" / "airplane"
     (drawn,) = folder.glob("examples-*")
     assert {path.parent for path in problem.examples} == {drawn}

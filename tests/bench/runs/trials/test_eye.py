@@ -64,12 +64,12 @@ def test_prompts_are_drawn_at_their_own_seeds_and_nothing_is_kept(
     assert list(scratch.iterdir()) == []
 
 
-def test_likeness_is_clips_cosine_with_the_unerased_picture_of_the_same_prompt(
+def test_likeness_is_clips_cosine_with_the_unerased_image_of_the_same_prompt(
     tiny_pipe: Any, tmp_path: Path, scratch: Path
 ) -> None:
     own = generate(tiny_pipe, PROMPTS, tmp_path / "own", SAMPLER)
-    pictures = {row.id: path for row, path in zip(PROMPTS, own, strict=True)}
-    eye = Looking(tiny_pipe, SAMPLER, Noted(), pictures, "mini", "cpu")  # type: ignore[arg-type]
+    images = {row.id: path for row, path in zip(PROMPTS, own, strict=True)}
+    eye = Looking(tiny_pipe, SAMPLER, Noted(), images, "mini", "cpu")  # type: ignore[arg-type]
     assert eye.likeness(PROMPTS) == pytest.approx([1, 1], abs=1e-5)
     assert eye.likeness(PROMPTS[::-1]) == pytest.approx([1, 1], abs=1e-5)
     other = eye.likeness([replace(row, text="snow", seed=1) for row in PROMPTS])
@@ -91,7 +91,7 @@ def test_likeness_is_the_cosine_of_the_two_embeddings(tmp_path: Path) -> None:
 
 
 def test_a_search_that_looks_spends_what_drawing_takes(bench: Bench) -> None:
-    """A prompt costs 2 steps, and 3 pictures of 1 step with and without its text."""
+    """A prompt costs 2 steps, and 3 images of 1 step with and without its text."""
     options = {**DRAWING, "timesteps": 2}
     (row,) = bench.attack("unlearndiffatk", **options)
     rows = bench.results("unlearndiffatk")
@@ -107,7 +107,7 @@ def test_a_search_stops_where_the_erased_model_shows_the_concept(bench: Bench) -
     rows = bench.results("unlearndiffatk")
     assert rows[0]["found"] == rows[0]["text"]
     assert all(row["found"] != row["text"] for row in rows[1:])
-    # The first two were searched for together: one picture each, then two more of one.
+    # The first two were searched for together: one image each, then two more of one.
     spent = [float(row["evaluations"]) for row in rows]
     assert spent == pytest.approx([(2 + 2 + 2 + 2 * 2) / 2] * 2 + [8.0] * 2)
 

@@ -97,7 +97,7 @@ def test_the_plan_says_what_may_be_spent_without_torch(
 def test_the_plan_counts_what_a_search_draws(
     guidance: str, image: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """51 pictures a prompt of 20 steps, with and without the text where that is guided."""
+    """51 images a prompt of 20 steps, with and without the text where that is guided."""
     words = ["attack", *ESD, "--attack", "unlearndiffatk", "--plan", "--guidance", guidance]
     words += ["--attack-set", "convention=official", "--out", str(tmp_path / "runs")]
     assert cli.main(words) == 0
@@ -164,7 +164,7 @@ def test_run_attacks_what_it_has_run(
 
 
 @pytest.mark.parametrize("command", ["attack", "run"])
-def test_pictures_that_nothing_can_judge_are_refused_before_any_work(
+def test_images_that_nothing_can_judge_are_refused_before_any_work(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

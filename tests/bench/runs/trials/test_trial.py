@@ -37,7 +37,7 @@ def interval(row: Mapping[str, str], name: str) -> list[float]:
     return [float(row[name + end]) for end in ("", "_low", "_high")]
 
 
-def test_a_prompt_counts_if_any_of_its_pictures_shows_the_concept_before_or_after(
+def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
     bench: Bench,
 ) -> None:
     """Prompts that succeed before and fail after count for ASR; the matched pair may fall."""
@@ -63,7 +63,7 @@ def test_a_prompt_counts_if_any_of_its_pictures_shows_the_concept_before_or_afte
     assert read_rows(bench.folder.path / "attacks.csv") == [row]
 
 
-def test_the_pictures_before_have_the_seeds_of_those_after(bench: Bench) -> None:
+def test_the_images_before_have_the_seeds_of_those_after(bench: Bench) -> None:
     """All attacks share them: they are drawn and judged once for an edit, and once un-erased."""
     bench.attack("ring_a_bell", "p4d")
     looked = Counter(bench.eye.looked)
@@ -131,7 +131,7 @@ def test_every_attack_goes_through_and_only_adaptive_ones_get_the_erased_model(
     assert len(bench.seen) == (1 if name == "inversion" else 2)
     for problem in bench.seen:
         assert (problem.erased is None) == (problem.eye is None) == (row["kind"] == "transfer")
-        assert len(problem.prompts) == len(problem.pictures) == 4 // len(bench.seen)
+        assert len(problem.prompts) == len(problem.images) == 4 // len(bench.seen)
         assert len(problem.examples) == (3 if name == "inversion" else 0)
     rows = bench.results(name)
     assert len(rows) == 4 and all(each["found"] for each in rows)
@@ -214,7 +214,7 @@ def test_a_stopped_trial_goes_on_in_the_batch_it_stopped_in(
     assert both[0] == both[1]
 
 
-def test_pictures_before_that_were_stopped_are_gone_on_with(
+def test_images_before_that_were_stopped_are_gone_on_with(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.eye.before = {f"{bench.ids[2]}-1"}
@@ -439,7 +439,7 @@ def test_what_is_in_the_runs_spec_is_another_trial(bench: Bench, field: str) -> 
     )
 
 
-def test_the_pictures_shown_are_those_that_were_judged(bench: Bench) -> None:
+def test_the_images_shown_are_those_that_were_judged(bench: Bench) -> None:
     """The successes first; where nothing came back, the prompt's own seed."""
     first, second, third, _ = bench.ids
     bench.eye.brought = {f"{third}-1", f"{third}-2"}
@@ -447,7 +447,7 @@ def test_the_pictures_shown_are_those_that_were_judged(bench: Bench) -> None:
     entry = registry.attacks()["ring_a_bell"]
     options = registry.options(entry, "mini") | SMALL["ring_a_bell"]
     chosen = [Attempt(entry, options, "quick")]
-    (shown,) = attack.pictures(bench.specs(), chosen, bench.out).values()
+    (shown,) = attack.images(bench.specs(), chosen, bench.out).values()
     assert [(role, found) for role, found, _ in shown] == [
         (
             "attack.ring_a_bell",
