@@ -24,6 +24,7 @@ from bench.metrics._images import read_images, square
 from bench.metrics.cost import Cost
 from bench.models import meter, pipelines
 from bench.registry import imports
+from bench.results import authority
 from bench.results.store import RunFolder
 from bench.runs import runner
 from bench.types import (
@@ -476,7 +477,7 @@ def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
     (tmp_path / "mine.csv").write_text(
         "prompt,concept,role\na wyvern,wyvern,target\na chair,chair,far\na rock,,general\n"
     )
-    importers.import_file(tmp_path / "mine.csv", tmp_path / "mine")
+    importers.import_file(tmp_path / "mine.csv", tmp_path / "mine", eyes=authority.able)
     suite = str(tmp_path / "mine")
     # The metric that the import chose reads real images; this test's reads these.
     table = tmp_path / "mine" / "suite.toml"

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 import copy, torch
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Concept, Eraser, InputError, silent
 
 @dataclass(frozen=True)

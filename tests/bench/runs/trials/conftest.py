@@ -24,7 +24,7 @@ ERASER = '''
 import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from bench import pipelines
+from bench.models import pipelines
 from bench.types import Eraser, silent
 
 @dataclass(frozen=True)
