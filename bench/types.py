@@ -1,4 +1,4 @@
-"""The words every other module speaks: concepts, prompts, suites, erasers, scores and runs.
+"""The words every other module speaks: concepts, prompts, suites, scores and runs.
 
 Standard library only, so that listing, planning and every input error stay instant.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 Role = Literal[
     "target",
@@ -38,6 +37,8 @@ PRE_ASR = f"{ATTACK}pre_asr"
 """The role of the score that says how often the concept is there before any attack."""
 
 Kind = Literal["object", "style", "person", "explicit"]
+Form = Literal["weights", "adapter", "inference"]
+"""What an eraser leaves: other weights, tensors to add, or another way to draw."""
 Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """The floating-point formats that a model can compute in."""
@@ -139,48 +140,6 @@ class Sampler:
 
     steps: int
     guidance: float
-
-
-class Eraser(ABC):
-    """A concept eraser: a frozen dataclass whose fields are its hyper-parameters.
-
-    Hyper-parameters are int, float, str, bool, a Literal of strings, or one of these or None, with
-    literal defaults, and each carries a docstring naming its unit and source. The registry reads
-    them from the source, without importing it.
-    """
-
-    paper: ClassVar[str]
-    """Where the method was published."""
-    touches: ClassVar[tuple[str, ...]]
-    """Glob patterns over `<component>.<parameter>`, the parameters that an edit may change."""
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
-    """Hyper-parameters that replace the field defaults: by model family (`mini`, `sd`, `sdxl`),
-    which holds unless another is asked for, or by the name of a published protocol."""
-    preset_sources: ClassVar[Mapping[str, str]] = {}
-    """Where each preset comes from: what it was tuned on, or who published it."""
-    needs: ClassVar[tuple[str, ...]] = ()
-    """Options that have no usable default and must be given."""
-    files: ClassVar[tuple[str, ...]] = ()
-    """Options that are paths: the content of the file or folder decides a run, not the path."""
-    only: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """The concepts that a setting, "name=value", is for, where it is not for all."""
-
-    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:  # noqa: B027  may be nothing
-        """Refuse, in no time, what `erase` could not do; called before any work, and by `erase`.
-
-        Raises:
-            InputError: an option, a concept or a file cannot be used with this pipeline.
-        """
-
-    @abstractmethod
-    def erase(
-        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased; `pipe` itself stays as it was."""
-
-    def options(self) -> dict[str, Option]:
-        """Return the hyper-parameters as a JSON-serialisable mapping."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An edited pipeline from new weights, which leaves the pipeline it came from alone."""
+"""New weights of a U-Net: checked, logged, and copies to train them in."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from methods import _closed_form
 log = logging.getLogger(__name__)
 
 
-def replaced(pipe: Any, weights: Mapping[str, Tensor]) -> Any:
-    """Return a pipeline whose U-Net has the given parameters, and log how far they moved.
+def learned(pipe: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return new weights in the precision of the old ones, and log how far they moved.
 
     Args:
-        pipe: A diffusers pipeline, which stays as it was.
+        pipe: The diffusers pipeline that they are for.
         weights: New values under diffusers parameter names.
 
     Raises:
         InputError: if a value is not finite.
     """
-    unet = copy.deepcopy(pipe.unet).requires_grad_(False)
-    parameters = dict(unet.named_parameters())
+    parameters = {name: each.detach() for name, each in pipe.unet.named_parameters()}
+    found: dict[str, Tensor] = {}
     moved, size = 0.0, 0.0
-    for name, value in weights.items():
+    for name, weight in weights.items():
+        value = weight.detach()
         if not torch.isfinite(value).all():
             raise InputError(
                 f"the edit made {name} infinite or undefined; "
@@ -41,16 +42,16 @@ def replaced(pipe: Any, weights: Mapping[str, Tensor]) -> Any:
         log.debug("%s: relative change %.3g", name, change)
         norm = float(torch.linalg.norm(before.double()))
         moved, size = moved + (change * norm) ** 2, size + norm**2
-        before.data.copy_(value.to(before))
+        found[name] = value.to(before)
     if size:
         log.info("relative change ||W' - W|| / ||W||: %.3g", (moved / size) ** 0.5)
-    return pipelines.with_unet(pipe, unet)
+    return found
 
 
-def multiplied(pipe: Any, matrix: Tensor) -> Any:
-    """Return a pipeline with W M for the weight W of every cross-attention key and value."""
+def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
+    """Return W M for the weight W of every cross-attention key and value, by parameter name."""
     weights = pipelines.cross_attention(pipe.unet)
-    return replaced(
+    return learned(
         pipe, {name: _closed_form.apply(weight.data, matrix) for name, weight in weights.items()}
     )
 

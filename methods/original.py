@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from bench.types import Concept, Eraser, Progress, silent
+from torch import Tensor
+
+from bench.models.eraser import Eraser
+from bench.types import Concept, Progress, silent
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,8 @@ class Original(Eraser):
     paper: ClassVar[str] = "none: the reference row of every table"
     touches: ClassVar[tuple[str, ...]] = ()
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return the pipeline unchanged."""
-        return pipe
+    ) -> Mapping[str, Tensor]:
+        """Learn nothing."""
+        return {}

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
-from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from bench.models.eraser import Eraser
+from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _tokens, _unet
 
 EXPANSIONS = {
@@ -72,13 +73,13 @@ class Uce(Eraser):
     """Also edit the concepts within five short templates of our wording (2025 code: five of its
     own, off by default)."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased; the seed has nothing to decide."""
+    ) -> Mapping[str, Tensor]:
+        """Solve for the weights in closed form; the seed has nothing to decide."""
         self.check(pipe, concepts)
         if not concepts:
-            return _unet.replaced(pipe, {})
+            return {}
         preserved = self._preserved()
         old, new = self._texts(concepts, self._guides(concepts))
         scale = self.preserve_scale
@@ -139,11 +140,11 @@ class Uce(Eraser):
         new: Sequence[str],
         preserved: Sequence[str],
         scale: float,
-    ) -> Any:
+    ) -> dict[str, Tensor]:
         blocks = [self._rows(pipe, one, other) for one, other in zip(old, new, strict=True)]
         kept = self._kept(pipe, preserved)
         if self.technique == "tensor":
-            return _unet.replaced(pipe, self._without_direction(pipe, blocks, kept, scale))
+            return _unet.learned(pipe, self._without_direction(pipe, blocks, kept, scale))
         erased, guides = (torch.cat(rows) for rows in zip(*blocks, strict=True))
         matrix = closed_form(
             _closed_form.identity(kept),

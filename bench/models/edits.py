@@ -6,7 +6,6 @@ plain diffusers pipeline; those of the text encoder carry the prefix `text_encod
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,15 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bench.files import TEMPORARY
+from bench.models.weights import changed, loaded
 from bench.types import InputError, Option
-
-PREFIXES = {"unet": "", "text_encoder": "text_encoder.", "text_encoder_2": "text_encoder_2."}
-"""Prefix of the stored names of each component that an edit may change."""
 
 
 def save_edit(
-    before: Any,
-    after: Any,
+    pipe: Any,
+    tensors: Mapping[str, torch.Tensor],
     path: Path,
     *,
     method: str,
@@ -36,13 +33,13 @@ def save_edit(
     seconds: float,
     cost: Mapping[str, float] | None = None,
 ) -> None:
-    """Store what changed between two pipelines, atomically; an edit may be empty.
+    """Store the tensors that differ from a pipeline's own, atomically; an edit may be empty.
 
-    The values have the precision of `before`.
+    The values have the precision of `pipe`.
 
     Args:
-        before: The un-erased diffusers pipeline.
-        after: The erased one; its components have the parameter names of `before`.
+        pipe: The un-erased diffusers pipeline.
+        tensors: What the eraser fitted, under diffusers parameter names.
         path: File to write.
         method: Name of the eraser.
         options: Its hyper-parameters.
@@ -50,7 +47,6 @@ def save_edit(
         seconds: How long erasing took, kept here so that it survives a resumed run.
         cost: What else it took, by name; read back by `read_cost`.
     """
-    changed = _changes(before, after)
     metadata = {
         "method": method,
         "options": json.dumps(dict(options), sort_keys=True),
@@ -60,26 +56,8 @@ def save_edit(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + TEMPORARY)
-    save_file(changed, temporary, metadata=metadata)
+    save_file(changed(pipe, tensors), temporary, metadata=metadata)
     temporary.replace(path)
-
-
-def _changes(before: Any, after: Any) -> dict[str, torch.Tensor]:
-    changed: dict[str, torch.Tensor] = {}
-    for component, prefix in PREFIXES.items():
-        old, new = getattr(before, component, None), getattr(after, component, None)
-        if old is None or new is None or old is new:
-            continue
-        old_state, new_state = old.state_dict(), new.state_dict()
-        if old_state.keys() != new_state.keys():
-            odd = min(old_state.keys() ^ new_state.keys())
-            raise RuntimeError(f"the eraser changed the parameter names of {component}: {odd}")
-        for name, tensor in new_state.items():
-            # In the precision in which it will be drawn: what that rounds away is no change.
-            value = tensor.detach().to(old_state[name])
-            if not torch.equal(value, old_state[name]):
-                changed[prefix + name] = value.cpu().contiguous().clone()
-    return changed
 
 
 def read_header(path: Path) -> tuple[list[str], dict[str, str]]:
@@ -135,26 +113,7 @@ def apply_edit(pipe: Any, path: Path) -> Any:
     """
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if not tensors:
-        return pipe
-    edited = copy.copy(pipe)
-    for component, state in _by_component(tensors).items():
-        module = copy.deepcopy(getattr(pipe, component, None))
-        parameters = {} if module is None else module.state_dict()
-        for name, tensor in state.items():
-            if name not in parameters or parameters[name].shape != tensor.shape:
-                raise InputError(
-                    f"{path} was made for another model: {component} has no parameter {name} "
-                    f"of shape {tuple(tensor.shape)}"
-                )
-            parameters[name].copy_(tensor)
-        setattr(edited, component, module)
-    return edited
-
-
-def _by_component(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
-    groups: dict[str, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        component = next((c for c, p in PREFIXES.items() if p and name.startswith(p)), "unet")
-        groups.setdefault(component, {})[name.removeprefix(PREFIXES[component])] = tensor
-    return groups
+    try:
+        return loaded(pipe, tensors)
+    except InputError as error:
+        raise InputError(f"{path} was made for another model: {error}") from None

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 from bench import data, digests
 from bench.names import find
 from bench.registry.sources import Entry, OptionInfo, read_class, scan
-from bench.types import Eraser, InputError, Option, RunSpec
+from bench.types import InputError, Option, RunSpec
 
 if TYPE_CHECKING:
     from bench.attacks import Attack
     from bench.metrics import Metric
+    from bench.models.eraser import Eraser
 
 __all__ = [
     "Entry",
@@ -200,7 +201,7 @@ def shared_settings(
 
 def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
     """Import the method and make it with these options."""
-    return cast(Eraser, _load(entry)(**values))
+    return cast("Eraser", _load(entry)(**values))
 
 
 def eraser(spec: RunSpec) -> Eraser:

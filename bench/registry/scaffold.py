@@ -15,12 +15,15 @@ METHOD = '''"""{title}: one line that says what it does, and where it was publis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from bench.models import pipelines
-from bench.types import Concept, Eraser, Progress, silent
+from bench.models.eraser import Eraser
+from bench.types import Concept, Progress, silent
 from methods import _closed_form, _tokens, _unet
 
 
@@ -34,13 +37,13 @@ class {title}(Eraser):
     ridge: float = 0.5
     """Pull towards the weights as they are, a factor (ours)."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased."""
+    ) -> Mapping[str, Tensor]:
+        """Solve for the weights in closed form."""
         _tokens.check(pipe, concepts)
         if not concepts:
-            return _unet.replaced(pipe, {{}})
+            return {{}}
         words = pipelines.encode(pipe, [concept.name for concept in concepts])
         anchors = pipelines.encode(pipe, [concept.anchor for concept in concepts])
         sums = _closed_form.Equations(words.shape[-1], words.device)

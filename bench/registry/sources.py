@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from bench.names import find
 from bench.registry import imports
-from bench.types import InputError, Option
+from bench.types import Form, InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive")
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form")
 """Class variables that are read; they must be literals."""
 
 
@@ -57,6 +57,8 @@ class Entry:
     """Of an attack: whether it searches on the erased model."""
     files: tuple[str, ...] = ()
     """Options that are paths."""
+    form: Form = "weights"
+    """Of a method: what it leaves."""
 
     @cached_property
     def version(self) -> str:
@@ -154,6 +156,7 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
         files=constants.get("files", ()),
+        form=constants.get("form", "weights"),
     )
 
 

@@ -161,7 +161,7 @@ class _Work:
                 pipe = self.pipe
                 start = time.perf_counter()
                 with meter.metered(self.device) as cost:
-                    erased = eraser.erase(
+                    tensors = eraser.fit(
                         pipe,
                         [concepts[name] for name in case.concepts],
                         seed=spec.seed,
@@ -169,7 +169,7 @@ class _Work:
                     )
                 save_edit(
                     pipe,
-                    erased,
+                    tensors,
                     path,
                     method=spec.method,
                     options=spec.options,
@@ -177,7 +177,7 @@ class _Work:
                     seconds=time.perf_counter() - start,
                     cost=cost,
                 )
-                del erased
+                del tensors
             seconds.append(float(read_header(path)[1]["seconds"]))
         self.clock.seconds["erase"] = sum(seconds) / len(seconds)
 

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.types import Concept, Eraser, InputError, Progress, silent
+from bench.models.eraser import Eraser
+from bench.models.weights import difference
+from bench.types import Concept, InputError, Progress, silent
 from methods.checkpoint import _states
 
 
@@ -30,12 +32,12 @@ class Checkpoint(Eraser):
     scale: float = 1.0
     """Strength of a LoRA, a factor on its change; 1 is as it was trained."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return the pipeline with the stored weights in place; the file decides what is erased."""
+    ) -> Mapping[str, Tensor]:
+        """Return the stored weights that differ; the file decides what is erased."""
         edited = self._edited(pipe)
-        return edited if concepts else copy.copy(pipe)
+        return difference(pipe, edited) if concepts else {}
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse what cannot be loaded into this pipeline: by loading it."""

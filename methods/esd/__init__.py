@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
-from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from bench.models.eraser import Eraser
+from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _noise, _tokens, _training, _unet
 from methods.esd._conventions import (
     PUBLISHED,
@@ -95,14 +96,14 @@ class Esd(Eraser):
     trajectory_guidance: float = 3.0
     """Classifier-free guidance of a trajectory, a factor (both codes)."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased; several take turns at random."""
+    ) -> Mapping[str, Tensor]:
+        """Fine-tune a copy of the U-Net; several concepts take turns at random."""
         self.check(pipe, concepts)
         plan = self._published()
         if not concepts:
-            return _unet.replaced(pipe, {})
+            return {}
         generator = torch.Generator().manual_seed(seed)
         null = pipelines.encode(pipe, [""])
         asked = pipelines.encode(pipe, [concept.name for concept in concepts])
@@ -141,7 +142,7 @@ class Esd(Eraser):
             return (made - wanted).square().mean()
 
         _training.fit(optimizer, loss_at, plan.steps, what="fine-tuning", progress=progress)
-        return _unet.replaced(pipe, {name: value.detach() for name, value in weights.items()})
+        return _unet.learned(pipe, weights)
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, models and concepts that cannot be used."""

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
-from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from bench.models.eraser import Eraser
+from bench.models.weights import loaded
+from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
 from methods.mace import _attention, _masks
 from methods.mace._closed_forms import fuse, refine
@@ -97,25 +99,26 @@ class Mace(Eraser):
     image_guidance: float = 7.5
     """Classifier-free guidance of these images, a factor (code)."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased."""
+    ) -> Mapping[str, Tensor]:
+        """Refine, train a LoRA a concept, and fuse them."""
         self.check(pipe, concepts)
         if not concepts:
-            return _unet.replaced(pipe, {})
+            return {}
         concepts, plan = configured(self, concepts)
         generator = torch.Generator().manual_seed(seed)
         preserved = self._preserved(pipe, concepts, plan)
-        edited = pipe
+        refined: dict[str, Tensor] = {}
         if self.stage != "lora":
             progress("refinement", 0, 1)
-            edited = _unet.multiplied(pipe, self._refinement(pipe, concepts, preserved, plan))
+            refined = _unet.multiplied(pipe, self._refinement(pipe, concepts, preserved, plan))
             progress("refinement", 1, 1)
         if self.stage == "refine":
-            return edited
+            return refined
+        edited = loaded(pipe, refined)
         loras = [self._trained(pipe, edited, each, plan, generator, progress) for each in concepts]
-        return _unet.replaced(edited, self._fused(pipe, edited, concepts, loras, preserved, plan))
+        return _unet.learned(edited, self._fused(pipe, edited, concepts, loras, preserved, plan))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, models and concepts that cannot be used."""

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
-from bench.types import Concept, Eraser, InputError, Option, Progress, silent
+from bench.models.eraser import Eraser
+from bench.models.weights import loaded
+from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
 from methods.realera import _alignment, _crce, _neighbors
 from methods.realera._first_stage import closed_form
@@ -109,13 +111,13 @@ class RealEra(Eraser):
     crce_learning_rate: float = 2e-5
     """Adam learning rate of the crce reading, per step (THIRD-PARTY)."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        """Return a pipeline in which the concepts are erased."""
+    ) -> Mapping[str, Tensor]:
+        """Solve stage one, train stage two, and fuse its LoRAs; or fine-tune, as `reading` says."""
         self.check(pipe, concepts)
         if not concepts:
-            return _unet.replaced(pipe, {})
+            return {}
         generator = torch.Generator().manual_seed(seed)
         pairs = [_prompts.pairs(pipe, concept, self.prompts) for concept in concepts]
         prior = pipelines.encode(pipe, _prompts.prior(self.prior, concepts))
@@ -132,16 +134,17 @@ class RealEra(Eraser):
                 generator=generator,
                 progress=progress,
             )
-        edited = pipe
+        weights: dict[str, Tensor] = {}
         if self.stage != "lora":
             progress("closed form", 0, 1)
-            edited = _unet.multiplied(pipe, self._matrix(pairs, prior, generator))
+            weights = _unet.multiplied(pipe, self._matrix(pairs, prior, generator))
             progress("closed form", 1, 1)
         if self.stage != "closed_form":
+            edited = loaded(pipe, weights)
             changes = [
                 self._trained(pipe, edited, each, prior, generator, progress) for each in pairs
             ]
-            weights = _lora.joined(
+            fused = _lora.joined(
                 pipelines.cross_attention(edited.unet),
                 changes,
                 [pair.concept for pair in pairs],
@@ -149,8 +152,8 @@ class RealEra(Eraser):
                 prior_scale=self.prior_scale,
                 ridge=self.fuse_ridge,
             )
-            edited = _unet.replaced(edited, weights)
-        return edited
+            weights = _unet.learned(edited, fused)
+        return weights
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, bands, models and concepts that cannot be used."""

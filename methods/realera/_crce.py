@@ -34,8 +34,8 @@ def fine_tuned(
     learning_rate: float,
     generator: torch.Generator,
     progress: Progress,
-) -> Any:
-    """Return a pipeline whose cross-attention keys and values are fine-tuned.
+) -> dict[str, Tensor]:
+    """Return cross-attention keys and values fine-tuned, by parameter name.
 
     Args:
         pipe: The un-erased pipeline.
@@ -86,4 +86,4 @@ def fine_tuned(
 
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
     _training.fit(optimizer, loss_at, steps, what="fine-tuning", progress=progress)
-    return _unet.replaced(pipe, {name: weight.detach() for name, weight in weights.items()})
+    return _unet.learned(pipe, weights)

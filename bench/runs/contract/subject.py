@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +15,9 @@ import torch
 
 from bench import registry
 from bench.models import edits, pipelines
+from bench.models.eraser import Eraser
 from bench.models.tiny import build_tiny_pipe
-from bench.types import Concept, Eraser, Option, Progress, silent
+from bench.types import Concept, Option, Progress, silent
 
 SMALL = 3
 """Counts (steps, prompts, images, ...) are cut to this, so that an erasure takes a second."""
@@ -52,10 +53,14 @@ class Subject:
         """Erase concepts with a new eraser and return the edited pipeline."""
         return self.make().erase(self.pipe, list(concepts), seed=seed, progress=progress)
 
-    def saved(self, edited: Any) -> Any:
-        """Return the pipeline with the edit stored and applied again."""
-        path = self.folder / "saved.safetensors"
-        edits.save_edit(self.pipe, edited, path, method="", options={}, concepts=[], seconds=0.0)
+    def fit(self, *concepts: Concept) -> Mapping[str, torch.Tensor]:
+        """Fit a new eraser to concepts and return its tensors."""
+        return self.make().fit(self.pipe, list(concepts), seed=0)
+
+    def saved(self, *concepts: Concept) -> Any:
+        """Return the pipeline with an erasure of the concepts stored and applied again."""
+        path, tensors = self.folder / "saved.safetensors", self.fit(*concepts)
+        edits.save_edit(self.pipe, tensors, path, method="", options={}, concepts=[], seconds=0.0)
         return edits.apply_edit(self.pipe, path)
 
     def _edit(self) -> Path:
@@ -64,9 +69,9 @@ class Subject:
             unet = copy.deepcopy(self.pipe.unet)
             for weight in pipelines.cross_attention(unet).values():
                 weight.data.mul_(1.01)
-            edited = pipelines.with_unet(self.pipe, unet)
+            tensors = dict(unet.named_parameters())
             edits.save_edit(
-                self.pipe, edited, path, method="", options={}, concepts=[], seconds=0.0
+                self.pipe, tensors, path, method="", options={}, concepts=[], seconds=0.0
             )
         return path
 

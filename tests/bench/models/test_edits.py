@@ -11,13 +11,15 @@ from safetensors.torch import load_file
 from bench.models import pipelines
 from bench.models.edits import apply_edit, read_header, save_edit
 from bench.models.tiny import build_tiny_pipe
+from bench.models.weights import difference
 from bench.types import InputError
 
 NAME = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"
 
 
 def save(before: Any, after: Any, path: Path) -> Path:
-    save_edit(before, after, path, method="m", options={"a": None}, concepts=["cat"], seconds=1.5)
+    facts = {"method": "m", "options": {"a": None}, "concepts": ["cat"], "seconds": 1.5}
+    save_edit(before, difference(before, after), path, **facts)
     return path
 
 
@@ -108,8 +110,8 @@ def test_an_edit_has_the_precision_of_its_model(tmp_path: Path) -> None:
     weights[first].data.mul_(1.5)
     weights[second].data.mul_(1 + 1e-6)
     path = tmp_path / "edit.safetensors"
-    erased = pipelines.with_unet(half, unet)
-    save_edit(half, erased, path, method="", options={}, concepts=[], seconds=0.0)
+    fitted = dict(unet.named_parameters())
+    save_edit(half, fitted, path, method="", options={}, concepts=[], seconds=0.0)
     stored = load_file(path)
     assert {name: value.dtype for name, value in stored.items()} == {first: torch.bfloat16}
     applied = dict(apply_edit(half, path).unet.named_parameters())

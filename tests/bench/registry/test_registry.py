@@ -13,7 +13,7 @@ SOURCE = '''
 """A method for the test."""
 from dataclasses import dataclass
 from typing import ClassVar, Literal
-from bench.types import Eraser
+from bench.models.eraser import Eraser
 
 @dataclass(frozen=True)
 class Fade(Eraser):
@@ -36,8 +36,8 @@ class Fade(Eraser):
     limit: float | None = 3
     note: str = "x"
 
-    def erase(self, pipe, concepts, *, seed, progress=None):
-        return pipe
+    def fit(self, pipe, concepts, *, seed, progress=None):
+        return {}
 '''
 
 

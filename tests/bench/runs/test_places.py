@@ -41,7 +41,8 @@ s-0,ship,target,a photo of a ship,4
 """
 METHOD = '''
 from dataclasses import dataclass
-from bench.types import Eraser, silent
+from bench.models.eraser import Eraser
+from bench.types import silent
 @dataclass(frozen=True)
 class Mine(Eraser):
     """Erases nothing."""
@@ -49,8 +50,8 @@ class Mine(Eraser):
     touches = ()
     factor: float = {factor}
     """A factor."""
-    def erase(self, pipe, concepts, *, seed, progress=silent):
-        return pipe
+    def fit(self, pipe, concepts, *, seed, progress=silent):
+        return {{}}
 '''
 
 

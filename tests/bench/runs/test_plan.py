@@ -118,7 +118,7 @@ def test_a_changed_method_is_another_run() -> None:
 
 def test_a_method_from_outside_gives_its_class_name_to_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
-    path.write_text("from bench.types import Eraser\nclass Mine(Eraser):\n    pass\n")
+    path.write_text("from bench.models.eraser import Eraser\nclass Mine(Eraser):\n    pass\n")
     _, mine = specs(f"{path}:Mine")
     assert mine.method == "mine.py:Mine" and mine.run_id.startswith("Mine-objects-sd14-smoke-")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from bench.metrics import Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import read_images, square
 from bench.metrics.cost import Cost
 from bench.models import meter, pipelines
+from bench.models.eraser import Eraser
 from bench.registry import imports
 from bench.results import authority
 from bench.results.store import RunFolder
@@ -30,7 +30,6 @@ from bench.runs import runner
 from bench.types import (
     Case,
     Concept,
-    Eraser,
     InputError,
     Progress,
     Prompt,
@@ -66,27 +65,25 @@ class Doubler(Eraser):
     touches: ClassVar[tuple[str, ...]] = ("unet.*",)
     calls: ClassVar[list[str]] = []
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
+    ) -> Mapping[str, torch.Tensor]:
         self.calls.append(concepts[0].name)
         progress("erase", 0, 1)
-        other = copy.copy(pipe)
-        other.unet = copy.deepcopy(pipe.unet)
-        changed = other.unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_v.weight
-        changed.data.mul_(2 + len(concepts[0].name))
+        name = "mid_block.attentions.0.transformer_blocks.0.attn2.to_v.weight"
+        changed = pipe.unet.get_parameter(name).detach() * (2 + len(concepts[0].name))
         progress("erase", 1, 1)
-        return other
+        return {name: changed}
 
 
 @dataclass(frozen=True)
 class Nothing(Doubler):
     """Erases nothing."""
 
-    def erase(
+    def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Any:
-        return pipe
+    ) -> Mapping[str, torch.Tensor]:
+        return {}
 
 
 class Hue(Metric):

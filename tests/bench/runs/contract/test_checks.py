@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 import copy, torch
 from bench.models import pipelines
-from bench.types import Concept, Eraser, InputError, silent
+from bench.models.eraser import Eraser
+from bench.types import Concept, InputError, silent
 
 @dataclass(frozen=True)
 class Halve(Eraser):
@@ -30,15 +31,19 @@ class Halve(Eraser):
     factor: float = 0.5
     """A factor, without unit (ours)."""
 
-    def erase(self, pipe, concepts, *, seed, progress=silent):
-        """Return a pipeline in which the concepts are erased."""
+    def fit(self, pipe, concepts, *, seed, progress=silent):
+        """Halve them on a copy."""
         unet = copy.deepcopy(pipe.unet)
         if concepts:
             generator = torch.Generator().manual_seed(seed)
             for weight in pipelines.cross_attention(unet).values():
                 weight.data.mul_(self.factor)
             progress("halving", 1, 1)
-        return pipelines.with_unet(pipe, unet)
+        return dict(unet.named_parameters())
+
+    def apply(self, pipe, concepts, tensors):
+        """Load the tensors as weights."""
+        return super().apply(pipe, concepts, tensors)
 '''
 WEIGHT = "weight.data.mul_(self.factor)"
 BROKEN = {
@@ -50,8 +55,9 @@ BROKEN = {
     "touches_what_it_says": (', "unet.*.attn2.to_v.weight"', ", "),
     "erases_nothing": ("if concepts:", "if True:"),
     "can_be_saved": (
-        "return pipelines.with_unet(pipe, unet)",
-        "made = copy.copy(pipe); made.unet = unet; made.vae = copy.deepcopy(pipe.vae)\n"
+        "return super().apply(pipe, concepts, tensors)",
+        "made = copy.copy(super().apply(pipe, concepts, tensors))\n"
+        "        made.vae = copy.deepcopy(pipe.vae)\n"
         "        [p.data.mul_(0.5) for p in made.vae.parameters()]; return made",
     ),
     "takes_half_precision": (WEIGHT, "weight.data.mul_(1e7)"),

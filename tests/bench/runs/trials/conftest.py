@@ -21,11 +21,11 @@ from bench.runs.trials.plan import Attempt
 from bench.types import Progress, Prompt, RunSpec, silent
 
 ERASER = '''
-import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from bench.models import pipelines
-from bench.types import Eraser, silent
+from bench.models.eraser import Eraser
+from bench.types import silent
 
 @dataclass(frozen=True)
 class Halver(Eraser):
@@ -37,11 +37,9 @@ class Halver(Eraser):
     factor: float = 0.5
     """What it is multiplied with."""
 
-    def erase(self, pipe: Any, concepts: Any, *, seed: int, progress: Any = silent) -> Any:
-        unet = copy.deepcopy(pipe.unet)
-        for weight in pipelines.cross_attention(unet).values():
-            weight.data.mul_(self.factor)
-        return pipelines.with_unet(pipe, unet)
+    def fit(self, pipe: Any, concepts: Any, *, seed: int, progress: Any = silent) -> Any:
+        weights = pipelines.cross_attention(pipe.unet)
+        return {name: self.factor * weight.detach() for name, weight in weights.items()}
 '''
 
 SMALL: Mapping[str, Mapping[str, Any]] = {
