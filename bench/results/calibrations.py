@@ -11,7 +11,8 @@ from bench import data, registry
 from bench.files import csv_bytes, to_json, write_bytes
 from bench.results.stats.calibration import Calibration, Reading
 
-FOLDER = data.REPORTS / "calibration"
+FOLDERS = (data.own_calibrations(), data.CALIBRATIONS)
+"""Where calibrations are kept: first the user's, which count, then those that came along."""
 NOTHING = "nothing"
 """What an image shows or a detector sees where there is no concept."""
 
@@ -30,14 +31,9 @@ class Looked:
     """What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`."""
 
 
-def path(family: str, kind: str) -> Path:
-    """Return where the calibration of a model family and a kind of concept is kept."""
-    return FOLDER / f"{family}-{kind}.json"
-
-
 def write(calibration: Calibration) -> Path:
     """Keep a calibration where runs find it, with its confusions as CSV, and return the path."""
-    file = path(calibration.family, calibration.kind)
+    file = FOLDERS[0] / _name(calibration.family, calibration.kind)
     rows = [
         {"metric": reading.metric, "shows": truth or NOTHING, "seen": seen or NOTHING, "n": n}
         for reading in calibration.readings
@@ -49,35 +45,47 @@ def write(calibration: Calibration) -> Path:
     return file
 
 
-def read(family: str, kind: str) -> Calibration | None:
-    """Return the calibration of a family and a kind; None where there is none that can be read."""
+def read(family: str, kind: str) -> list[Calibration]:
+    """Return the calibrations of a family and a kind that can be read, the user's first."""
+    found = (_read(folder / _name(family, kind)) for folder in FOLDERS)
+    return [each for each in found if each is not None]
+
+
+def _read(path: Path) -> Calibration | None:
     try:
-        data = json.loads(path(family, kind).read_text(encoding="utf-8"))
-        return Calibration.from_json(data)
+        return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _name(family: str, kind: str) -> str:
+    return f"{family}-{kind}.json"
 
 
 def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
     """Return what is known of the detectors that look, and why the rest does not hold for them.
 
     A detector's reading holds for its own version, for concepts whose images it was given, and,
-    where it chooses between what it is offered, for the same choice.
+    where it chooses between what it is offered, for the same choice. Where nothing of the user's
+    calibration holds, the one that came along counts.
 
     Returns:
         The calibration with the readings that hold, None where none does; and one sentence each for
         those that do not.
     """
-    found = read(looked.family, looked.kind)
-    if found is None:
-        return None, []
-    problems = {
-        reading.metric: _problem(reading, looked)
-        for reading in found.readings
-        if reading.metric in looked.detectors
-    }
-    good = [metric for metric, problem in problems.items() if not problem]
-    return (found.only(good) if good else None), [text for text in problems.values() if text]
+    said: list[str] = []
+    for found in read(looked.family, looked.kind):
+        problems = {
+            reading.metric: _problem(reading, looked)
+            for reading in found.readings
+            if reading.metric in looked.detectors
+        }
+        texts = [text for text in problems.values() if text]
+        good = [metric for metric, problem in problems.items() if not problem]
+        if good:
+            return found.only(good), texts
+        said = said or texts
+    return None, said
 
 
 def readings(looked: Looked) -> dict[str, Reading]:

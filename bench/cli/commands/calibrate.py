@@ -1,8 +1,9 @@
 """Say how far the detectors can be trusted: let them read images whose content is known.
 
 For mini these are rendered; for real models give a folder of images and a prompt file whose
-column concept says what each shows. The result is kept in reports/calibration, where every
-comparison table finds it.
+column concept says what each shows. The result is kept where every comparison table finds it: in
+a checkout in reports/calibration, else in erasure-bench/calibration of $XDG_DATA_HOME or
+~/.local/share.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def execute(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.results import calibrations, report
     from bench.runs import calibrate
+    from bench.runs.plan import check_out
 
+    check_out(calibrations.FOLDERS[0])
     plan = calibrate.plan(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
     with progress.shown(f"calibrating {', '.join(plan.names)}") as advance:
         found = calibrate.run(plan, arguments.device(args.device), advance)

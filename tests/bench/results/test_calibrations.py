@@ -22,7 +22,7 @@ def reading(metric: str, detector: str, choices: tuple[str, ...] = ("a", "b")) -
 
 @pytest.fixture(autouse=True)
 def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
     readings = (reading("judge", "v1 net"), reading("clip", "v2 net"))
     calibrations.write(calibration.Calibration("mini", "object", "4 images", readings, 0.5))  # type: ignore[arg-type]
 
@@ -59,10 +59,25 @@ def test_one_that_chooses_must_have_had_the_same_choice() -> None:
 def test_another_kind_family_or_a_damaged_file_has_none(tmp_path: Path) -> None:
     assert calibrations.holding(replace(LOOKED, kind="person")) == (None, [])
     assert calibrations.holding(replace(LOOKED, family="sd")) == (None, [])
-    calibrations.path("mini", "object").write_text("{}")
+    (tmp_path / "mini-object.json").write_text("{}")
     assert calibrations.holding(LOOKED) == (None, [])
 
 
 def test_detectors_that_were_never_calibrated_are_no_problem_of_others() -> None:
     found, problems = calibrations.holding(replace(LOOKED, detectors={"remainder": "v9"}))
     assert found is None and not problems
+
+
+def test_the_users_own_counts_before_the_one_that_came_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    monkeypatch.setattr(calibrations, "FOLDERS", (own, tmp_path))
+    kept, (old, new) = LOOKED, (reading("judge", "v0 net"), reading("judge", "v1 net"))
+    calibrations.write(calibration.Calibration("mini", "object", "old", (old,), None))  # type: ignore[arg-type]
+    assert (own / "mini-object.json").exists() and (own / "mini-object.csv").exists()
+    found, problems = calibrations.holding(kept)
+    assert found is not None and found.source == "4 images" and problems == []
+    calibrations.write(calibration.Calibration("mini", "object", "new", (new,), None))  # type: ignore[arg-type]
+    found, _ = calibrations.holding(kept)
+    assert found is not None and found.source == "new"

@@ -79,7 +79,7 @@ def test_a_new_metric_is_added_and_the_others_stay(run: store.RunFolder) -> None
 @pytest.fixture
 def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Keep a calibration of the judge in this version, that sees planes in half of all planes."""
-    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
 
     def keep(detector: str) -> None:
         truths = ["airplane"] * 40 + ["bird"] * 40 + ["ship"] * 40 + [""] * 40

@@ -30,7 +30,7 @@ def calibrate(folder: Path, detector: str = NET["judge"]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
     return tmp_path
 
 

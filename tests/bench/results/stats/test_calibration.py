@@ -158,7 +158,7 @@ def test_rendered_images_show_every_concept_equally_often_and_nothing_too() -> N
 def test_both_detectors_of_mini_are_calibrated_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(calibrations, "FOLDER", tmp_path)
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
     assert cli.main(["calibrate", "--each", "3", "--device", "cpu"]) == 0
     text = capsys.readouterr().out
     assert "judge is right on" in text and "shows, then seen as" in text
@@ -207,3 +207,13 @@ def test_missing_images_are_named(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"lacks 1 of 2 images, the first is b\.png"):
         calibrate.plan("mini", "objects", ["judge"], tmp_path, file)
+
+
+def test_where_nothing_can_be_kept_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path / "file" / "calibration",))
+    monkeypatch.setattr("bench.runs.calibrate.run", lambda *_: pytest.fail("it measured"))
+    assert cli.main(["calibrate", "--device", "cpu"]) == 2
+    assert "is not a folder" in capsys.readouterr().err
