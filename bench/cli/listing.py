@@ -16,10 +16,17 @@ from bench.metrics._clip import NONE_TEXTS
 from bench.models import pipelines
 from bench.names import find
 from bench.prompts.window import WINDOWS, too_long
-from bench.types import Prompt, Size, Suite
+from bench.types import Form, Prompt, Size, Suite
 
 MOST_TAGS = 12
 """Tags of a role that are shown, the most frequent first."""
+
+LEAVES: Mapping[Form, str] = {
+    "weights": "weights, which load into any diffusers pipeline",
+    "adapter": "adapter: tensors that it adds to the model",
+    "inference": "inference: another way to draw, with the weights as they were",
+}
+"""What an erasure of each form is."""
 
 if TYPE_CHECKING:
     from bench.metrics import Measure
@@ -85,7 +92,14 @@ def _cut(suite: Suite) -> Iterator[str]:
 
 
 def _methods(verbose: bool) -> Iterator[str]:
-    return _entries(registry.methods(), verbose)
+    known = registry.methods()
+    if verbose:
+        for entry in known.values():
+            yield from _entry(entry, f"  leaves  {LEAVES[entry.form]}")
+    else:
+        yield from _columns(
+            (name, f"{entry.form:<9}  {entry.summary}") for name, entry in known.items()
+        )
 
 
 def _metrics(verbose: bool) -> Iterator[str]:
@@ -178,10 +192,11 @@ def _entries(entries: Mapping[str, registry.Entry], verbose: bool) -> Iterator[s
         yield from _columns((name, entry.summary) for name, entry in entries.items())
 
 
-def _entry(entry: registry.Entry) -> Iterator[str]:
+def _entry(entry: registry.Entry, *more: str) -> Iterator[str]:
     yield f"{entry.name}: {entry.summary}"
     if entry.paper:
         yield f"  paper   {entry.paper}"
+    yield from more
     for preset, source in entry.preset_sources.items():
         yield f"  preset {preset}   {source}"
     for setting, concepts in entry.only.items():

@@ -1,4 +1,4 @@
-"""What an erasure costs: time, U-Net evaluations, memory, the edit's size, slower drawing."""
+"""What an erasure costs: time, U-Net evaluations, memory, the erasure's size, slower drawing."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ FACTS = {
     "seconds": ("wall-clock time of erasing one case", "s"),
     "evaluations": ("latents that went through the U-Net while erasing", "evaluations"),
     "memory": ("peak memory while erasing: of the process with the model, or of the GPU", "bytes"),
-    "parameters": ("values held by the tensors that the edit changes", "parameters"),
-    "bytes": ("size of the edit's file", "bytes"),
+    "parameters": ("values held by the tensors of the erasure", "parameters"),
+    "bytes": ("size of the erasure's file", "bytes"),
+    "step_evaluations": ("U-Net evaluations a step of drawing one image", "evaluations"),
     "slowdown": ("seconds an image, divided by the un-erased model's on this machine", "ratio"),
 }
 """What is known of a case's cost: what it is, and its unit."""
 
 
 class Cost(Metric):
-    """What erasing costs: time, U-Net evaluations, memory, size of the edit, slower drawing."""
+    """What erasing costs: time, U-Net evaluations, memory, size of the erasure, slower drawing."""
 
     paper: ClassVar[str] = "this project"
     detector: ClassVar[str] = "none: metered while the run erases and draws"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.files import write_bytes
 from bench.types import InputError, Progress, Prompt, Sampler, silent
@@ -53,26 +53,46 @@ def generate(
         batch_size: Images drawn at once; bounds the memory.
         progress: Told the number of images that are there.
     """
-    import torch
-
     paths = [image_path(folder, prompt) for prompt in prompts]
     due = due_batches(prompts, folder, batch_size)
     progress("images", len(paths) - sum(map(len, due)), len(paths))
     for number, batch in enumerate(due):
-        with torch.inference_mode():
-            images = pipe(
-                [prompt.text for prompt in batch],
-                num_inference_steps=sampler.steps,
-                guidance_scale=sampler.guidance,
-                latents=noise(pipe.unet, [prompt.seed for prompt in batch]),
-                output_type="pil",
-            ).images
+        texts, seeds = [each.text for each in batch], [each.seed for each in batch]
+        images = draw(pipe, texts, seeds, sampler, "pil")
         for prompt, image in zip(batch, images, strict=True):
             path = image_path(folder, prompt)
             if not path.exists():
                 write_bytes(path, _png(image))
         progress("images", len(paths) - sum(map(len, due[number + 1 :])), len(paths))
     return paths
+
+
+def draw(
+    pipe: Any,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    output: Literal["pil", "latent"],
+) -> Any:
+    """Draw one batch of texts, each from the noise of its seed.
+
+    Args:
+        pipe: A diffusers text-to-image pipeline.
+        texts: One image each.
+        seeds: Of each image's initial noise.
+        sampler: DDIM steps and guidance.
+        output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
+    """
+    import torch
+
+    with torch.inference_mode():
+        return pipe(
+            list(texts),
+            num_inference_steps=sampler.steps,
+            guidance_scale=sampler.guidance,
+            latents=noise(pipe.unet, seeds),
+            output_type=output,
+        ).images
 
 
 def due_batches(

@@ -27,8 +27,8 @@ from bench.files import (
 )
 from bench.types import InputError, RunRecord, RunSpec, Score
 
-UNEDITED = "unedited"
-"""The image folder that cases with an empty edit share."""
+UNERASED = "unerased"
+"""The image folder of the un-erased model, which all cases share."""
 
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
@@ -88,12 +88,12 @@ class RunFolder:
         if found != spec:
             raise InputError(f"{self.spec_path} belongs to another run; {remedy}")
 
-    def edit_path(self, case: str) -> Path:
-        """Return where the case's edit is stored."""
-        return self.path / "weights" / f"{case}.safetensors"
+    def erasure_path(self, case: str) -> Path:
+        """Return where the case's erasure is stored."""
+        return self.path / "erasures" / f"{case}.safetensors"
 
     def images(self, case: str) -> Path:
-        """Return the folder of a case's images, or of the un-erased model's (`UNEDITED`)."""
+        """Return the folder of a case's images, or of the un-erased model's (`UNERASED`)."""
         return self.path / "images" / case
 
     def write_per_image(self, rows: Sequence[Mapping[str, object]]) -> None:

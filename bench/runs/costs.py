@@ -19,12 +19,12 @@ def costs(
     """Return for each case of a run what is known of its cost, by column of the `cost` metric.
 
     Args:
-        folder: The run's folder; without a case's edit only `slowdown` is known of it.
+        folder: The run's folder; without a case's erasure only `slowdown` is known of it.
         content: What the run's spec names.
         seconds: The run's wall-clock seconds; `image` is what drawing one image took.
         facts: The run's provenance; seconds compare only with those of the same `MACHINE`.
     """
-    from bench.models.edits import read_cost
+    from bench.models.erasures import read_cost
 
     original = content.original
     mine, theirs = seconds.get("image"), None
@@ -38,7 +38,7 @@ def costs(
         if record and all(record.provenance.get(name) == facts.get(name) for name in MACHINE):
             theirs = record.seconds.get("image")
     shared = {"slowdown": mine / theirs} if mine and theirs else {}
-    paths = {case: folder.edit_path(case) for case in content.spec.cases}
+    paths = {case: folder.erasure_path(case) for case in content.spec.cases}
     return {
         case: (read_cost(path) if path.exists() else {}) | shared for case, path in paths.items()
     }

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from bench.files import Row
 from bench.models.generate import image_path
-from bench.results.store import PROMPT_COLUMNS, UNEDITED, RunFolder
+from bench.results.store import PROMPT_COLUMNS, UNERASED, RunFolder
 from bench.runs.resolved import Content
-from bench.types import Case, InputError, Progress, Prompt, silent
+from bench.types import ORIGINAL, Case, InputError, Progress, Prompt, RunSpec, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
@@ -61,7 +61,7 @@ class Measuring:
         ]
 
     def _images(self, case: str) -> str:
-        folder = self.folder.images(image_folder(self.folder, case))
+        folder = self.folder.images(image_folder(self.content.spec, case))
         return folder.relative_to(self.folder.path).as_posix()
 
     def measure(self, rows: list[Row], *, keep: bool = True) -> list[Row]:
@@ -81,7 +81,7 @@ class Measuring:
 
     def setting(self, case: Case) -> Setting:
         """Return what metrics have to know of a case, with the un-erased images that are there."""
-        folder = RunFolder(self.folder.path.parent, self.content.original.run_id).images(UNEDITED)
+        folder = RunFolder(self.folder.path.parent, self.content.original.run_id).images(UNERASED)
         paths = {each.id: image_path(folder, each) for each in self.content.prompts[case.name]}
         there = {name: path for name, path in paths.items() if path.exists()}
         return self.content.setting(case, self.device, there)
@@ -120,14 +120,9 @@ class Measuring:
         return found
 
 
-def image_folder(folder: RunFolder, case: str) -> str:
-    """Return the name of the folder of a case's images; empty edits share one."""
-    from bench.models.edits import read_header
-
-    edit = folder.edit_path(case)
-    if not edit.exists():
-        return case if folder.images(case).exists() else UNEDITED
-    return case if read_header(edit)[0] else UNEDITED
+def image_folder(spec: RunSpec, case: str) -> str:
+    """Return the name of the folder of a case's images; those of the un-erased model share one."""
+    return UNERASED if spec.method == ORIGINAL else case
 
 
 def prompt_row(case: str, prompt: Prompt, images: str) -> Row:

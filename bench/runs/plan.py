@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench import prompts, registry
 from bench.models import pipelines
 from bench.names import find
-from bench.results.store import UNEDITED, RunFolder
+from bench.results.store import UNERASED, RunFolder
 from bench.runs import places, reference
 from bench.runs.resolved import Content
 from bench.types import (
@@ -158,7 +158,7 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         known = prompts.known_concepts(content.suite)
         eraser = registry.eraser(spec)
         for case in content.cases:
-            if not RunFolder(out, spec.run_id).edit_path(case.name).exists():
+            if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
                 pipe = pipelines.shared(spec.place("model"), device, spec.precision)
                 eraser.check(pipe, [known[name] for name in case.concepts])
 
@@ -197,9 +197,9 @@ def _case(content: Content, case: Case, folder: RunFolder) -> str:
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
     there = max(
         sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
-        for name in (case.name, UNEDITED)
+        for name in (case.name, UNERASED)
     )
-    edited = "there" if folder.edit_path(case.name).exists() else "to do"
+    edited = "there" if folder.erasure_path(case.name).exists() else "to do"
     verb = "keep" if content.spec.method == ORIGINAL else "erase"
     return (
         f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "

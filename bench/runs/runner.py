@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import prompts, registry
+from bench import prompts
 from bench.files import Row
 from bench.images import ReferenceImages
-from bench.models import meter, pipelines
+from bench.models import pipelines
 from bench.models.generate import due_batches, generate
 from bench.results import protocol
-from bench.results.store import UNEDITED, RunFolder
-from bench.runs import folders, provenance, reference, rescore
+from bench.results.store import UNERASED, RunFolder
+from bench.runs import erasing, folders, provenance, reference, rescore
 from bench.runs.measure import Measuring, image_folder
 from bench.runs.resolved import Content
-from bench.types import Progress, Prompt, RunRecord, RunSpec, silent
+from bench.types import Form, Progress, Prompt, RunRecord, RunSpec, silent
 
 
 def run(
@@ -61,6 +61,7 @@ def run(
         work.generate()
         facts |= {"classes": work.content.choice.to_json()}
         found, flags = work.score(work.measure(), facts)
+    facts |= {"form": work.form()}
     facts |= {"per_image_sha256": folder.per_image_hash()}
     facts |= reference.facts(real)
     facts |= {"detectors": work.content.detectors, "decides": found.decides}
@@ -87,7 +88,7 @@ def _compared(
 def erase(
     spec: RunSpec, out: Path, *, device: str = "cpu", progress: Progress = silent
 ) -> RunFolder:
-    """Make what is missing of a run's edits and return its folder; `run` goes on from there."""
+    """Make what is missing of a run's erasures and return its folder; `run` goes on from there."""
     folder, _ = folders.opened(spec, out)
     _Work(Content(spec), folder, device, 1, progress, _Clock()).erase()
     return folder
@@ -137,11 +138,11 @@ class _Work:
 
     def check(self) -> None:
         """Read what an earlier attempt left and load the metrics: damage must show before work."""
-        from bench.models.edits import read_header
+        from bench.models.erasures import read
 
         for case in self.content.cases:
-            if self.folder.edit_path(case.name).exists():
-                read_header(self.folder.edit_path(case.name))
+            if self.folder.erasure_path(case.name).exists():
+                read(self.folder.erasure_path(case.name))
         self.measuring.measured()
         self.clock.seconds |= dict.fromkeys(("load", "erase", "generate", "measure"), 0.0)
         with self.clock.step("load"):
@@ -149,42 +150,25 @@ class _Work:
                 metric.prepare(self.content.family, self.device)
 
     def erase(self) -> None:
-        from bench.models.edits import read_header, save_edit
+        from bench.models.erasures import read
 
-        spec = self.content.spec
-        eraser = registry.eraser(spec)
-        concepts = prompts.known_concepts(self.content.suite)
         seconds = []
         for case in self.content.cases:
-            path = self.folder.edit_path(case.name)
+            path = self.folder.erasure_path(case.name)
             if not path.exists():
-                pipe = self.pipe
-                start = time.perf_counter()
-                with meter.metered(self.device) as cost:
-                    tensors = eraser.fit(
-                        pipe,
-                        [concepts[name] for name in case.concepts],
-                        seed=spec.seed,
-                        progress=self.progress,
-                    )
-                save_edit(
-                    pipe,
-                    tensors,
-                    path,
-                    method=spec.method,
-                    options=spec.options,
-                    concepts=case.concepts,
-                    seconds=time.perf_counter() - start,
-                    cost=cost,
-                )
-                del tensors
-            seconds.append(float(read_header(path)[1]["seconds"]))
+                device, progress = self.device, self.progress
+                erasing.fit(self.content, case, self.pipe, path, device=device, progress=progress)
+            seconds.append(read(path).seconds)
         self.clock.seconds["erase"] = sum(seconds) / len(seconds)
 
-    def generate(self) -> None:
-        from bench.models.edits import apply_edit
+    def form(self) -> Form:
+        """Return what the erasures of the run are: weights, adapters or ways to draw."""
+        from bench.models.erasures import read
 
-        drawn = 0
+        return read(self.folder.erasure_path(self.content.cases[0].name)).form
+
+    def generate(self) -> None:
+        drawn, cases = 0, {case.name: case for case in self.content.cases}
         for name, wanted in self._image_folders().items():
             images = self.folder.images(name)
             due = due_batches(wanted, images, self.batch_size)
@@ -193,9 +177,10 @@ class _Work:
             # What is drawn again beside a missing image takes its time too.
             drawn += sum(map(len, due))
             pipe = self.pipe
-            if name != UNEDITED:
+            if name != UNERASED:
                 with self.clock.step("load"):
-                    pipe = apply_edit(pipe, self.folder.edit_path(name))
+                    path = self.folder.erasure_path(name)
+                    pipe = erasing.apply(self.content, cases[name], pipe, path)
             with self.clock.step("generate"):
                 generate(
                     pipe,
@@ -212,7 +197,7 @@ class _Work:
         """Return the prompts of each image folder; cases that share one share its images."""
         wanted: dict[str, dict[str, Prompt]] = {}
         for case, some in self.content.prompts.items():
-            by_id = wanted.setdefault(image_folder(self.folder, case), {})
+            by_id = wanted.setdefault(image_folder(self.content.spec, case), {})
             for prompt in some:
                 by_id.setdefault(prompt.id, prompt)
         return {name: list(by_id.values()) for name, by_id in wanted.items()}

@@ -8,7 +8,7 @@ from bench.results import protocol
 from bench.results.report import calibration, published
 from bench.results.report.differences import differences
 from bench.results.report.groups import Group
-from bench.results.report.table import Table, effects, flagged, left_out, scores
+from bench.results.report.table import Table, effects, flagged, forms, left_out, scores
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def page(
     tables = tables or [Table("scores", ("method",), ())]
     printed, missing = published.beside(group)
     tables += printed
-    notes = (*_mixed(group), *flagged(group), *left_out(group), *missing, *calibration.notes(group))
+    notes = (*_mixed(group), *flagged(group), *left_out(group), *forms(group))
+    notes += (*missing, *calibration.notes(group))
     return Page(group, tuple(tables), notes)
 
 

@@ -119,6 +119,19 @@ def flagged(group: Group) -> list[str]:
     ]
 
 
+FORMS = {
+    "adapter": "adds tensors to the model (adapter)",
+    "inference": "leaves the weights as they were and acts while drawing (inference)",
+}
+"""What an erasure does that is no set of weights for a plain diffusers pipeline."""
+
+
+def forms(group: Group) -> list[str]:
+    """Return a note on each run whose erasure does not load into a plain diffusers pipeline."""
+    found = [(run, run.record.provenance.get("form", "")) for run in group.runs]
+    return [f"{group.label(run)} {FORMS[form]}." for run, form in found if form in FORMS]
+
+
 def left_out(group: Group) -> list[str]:
     """Return a note on the concepts of which nothing can be said, together by why."""
     reasons: dict[str, list[str]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +13,10 @@ from typing import Any
 import torch
 
 from bench import registry
-from bench.models import edits, pipelines
+from bench.models import erasures, pipelines
 from bench.models.eraser import Eraser
 from bench.models.tiny import build_tiny_pipe
-from bench.types import Concept, Option, Progress, silent
+from bench.types import Concept, Form, Option, Progress, silent
 
 SMALL = 3
 """Counts (steps, prompts, images, ...) are cut to this, so that an erasure takes a second."""
@@ -37,11 +36,11 @@ class Subject:
     """Where a file that the eraser needs can be put."""
 
     def make(self, **changes: Option) -> Eraser:
-        """Make the eraser with quick options; one that needs a file is given an edit to read."""
+        """Make the eraser with quick options; one that needs a file is given an erasure to read."""
         known = {option.name: option for option in self.entry.options}
         values = registry.options(self.entry, "mini")
         values = {name: _small(known[name], value) for name, value in values.items()}
-        values |= dict.fromkeys(self.entry.needs, str(self._edit()) if self.entry.needs else "")
+        values |= dict.fromkeys(self.entry.needs, str(self._stored()) if self.entry.needs else "")
         return registry.load_method(self.entry, values | changes)
 
     def erase(
@@ -50,7 +49,7 @@ class Subject:
         seed: int = 0,
         progress: Progress = silent,
     ) -> Any:
-        """Erase concepts with a new eraser and return the edited pipeline."""
+        """Erase concepts with a new eraser and return the erased pipeline."""
         return self.make().erase(self.pipe, list(concepts), seed=seed, progress=progress)
 
     def fit(self, *concepts: Concept) -> Mapping[str, torch.Tensor]:
@@ -59,20 +58,22 @@ class Subject:
 
     def saved(self, *concepts: Concept) -> Any:
         """Return the pipeline with an erasure of the concepts stored and applied again."""
-        path, tensors = self.folder / "saved.safetensors", self.fit(*concepts)
-        edits.save_edit(self.pipe, tensors, path, method="", options={}, concepts=[], seconds=0.0)
-        return edits.apply_edit(self.pipe, path)
+        path, eraser = self.folder / "saved.safetensors", self.make()
+        self._save(self.fit(*concepts), path, eraser.form)
+        return erasures.apply(
+            self.pipe, path, lambda pipe, stored: eraser.apply(pipe, list(concepts), stored)
+        )
 
-    def _edit(self) -> Path:
-        path = self.folder / "edit.safetensors"
+    def _save(self, tensors: Mapping[str, torch.Tensor], path: Path, form: Form) -> None:
+        erasures.save(
+            self.pipe, tensors, path, form=form, method="", options={}, concepts=[], seconds=0.0
+        )
+
+    def _stored(self) -> Path:
+        path = self.folder / "stored.safetensors"
         if not path.exists():
-            unet = copy.deepcopy(self.pipe.unet)
-            for weight in pipelines.cross_attention(unet).values():
-                weight.data.mul_(1.01)
-            tensors = dict(unet.named_parameters())
-            edits.save_edit(
-                self.pipe, tensors, path, method="", options={}, concepts=[], seconds=0.0
-            )
+            weights = pipelines.cross_attention(self.pipe.unet)
+            self._save({name: 1.01 * each for name, each in weights.items()}, path, "weights")
         return path
 
 

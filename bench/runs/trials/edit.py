@@ -9,6 +9,8 @@ from typing import Any
 
 from bench import digests
 from bench.results.store import RunFolder
+from bench.runs import erasing
+from bench.runs.resolved import Content
 from bench.runs.trials.baseline import Ground, unattacked
 from bench.runs.trials.unattacked import Unattacked
 from bench.types import RunSpec
@@ -25,7 +27,7 @@ class Edit:
     @cached_property
     def path(self) -> Path:
         """The edit's file."""
-        return self.run_folder.edit_path(self.ground.case.name)
+        return self.run_folder.erasure_path(self.ground.case.name)
 
     @cached_property
     def hash(self) -> str:
@@ -45,9 +47,7 @@ class Edit:
     @cached_property
     def pipe(self) -> Any:
         """The erased pipeline."""
-        from bench.models.edits import apply_edit
-
-        return apply_edit(self.ground.pipe, self.path)
+        return erasing.apply(Content(self.spec), self.ground.case, self.ground.pipe, self.path)
 
     @cached_property
     def before(self) -> dict[str, list[bool]]:

@@ -23,7 +23,7 @@ def collect(run: RunFolder) -> list[Row]:
     out.
     """
     rows, _ = _summaries(run)
-    edits = {case: run.edit_path(case) for case in {row["case"] for row in rows}}
+    edits = {case: run.erasure_path(case) for case in {row["case"] for row in rows}}
     hashes = {case: digests.file(edit) for case, edit in edits.items() if edit.exists()}
     rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
     rows.sort(key=lambda row: [row[name] for name in ("case", "role", "convention", "trial")])

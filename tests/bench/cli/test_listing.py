@@ -69,3 +69,9 @@ def test_verbose_metrics_say_what_each_statistic_is_over_several_cases() -> None
             said = STATISTICS[measure.statistic] if measure.value else OF_CASES
             assert said in text.split(f"  {measure.name}: ")[1].split("\n  ")[2], measure.name
     assert "  object  H_o" in text and "mean of the cases' own" in text
+
+
+def test_methods_are_listed_with_the_form_of_what_they_leave() -> None:
+    forms = {line.split()[0]: line.split()[1] for line in listing("methods", False)}
+    assert forms == {name: entry.form for name, entry in registry.methods().items()}
+    assert "  leaves  weights, which load into any diffusers pipeline" in listing("methods", True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.models import meter
-from bench.models.edits import read_cost, save_edit
+from bench.models.erasures import read_cost, save
 
 
 def evaluate(unet: Any, images: int) -> None:
@@ -47,11 +47,11 @@ def test_peak_memory_is_that_of_the_code_inside(tiny_pipe: Any) -> None:
         assert "memory" not in small
 
 
-def test_an_edit_keeps_what_it_took(tiny_pipe: Any, tmp_path: Path) -> None:
+def test_an_erasure_keeps_what_it_took(tiny_pipe: Any, tmp_path: Path) -> None:
     name, tensor = next(tiny_pipe.unet.named_parameters())
     path = tmp_path / "edit.safetensors"
     facts = {"method": "m", "options": {}, "concepts": ["bird"], "seconds": 1.5}
-    save_edit(tiny_pipe, {name: tensor + 1}, path, **facts, cost={"evaluations": 7.0})
+    save(tiny_pipe, {name: tensor + 1}, path, **facts, cost={"evaluations": 7.0})
     assert read_cost(path) == {
         "seconds": 1.5,
         "parameters": float(tensor.numel()),

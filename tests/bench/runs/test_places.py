@@ -343,14 +343,13 @@ def test_an_option_that_is_a_path_is_what_is_there(
 def test_a_checkpoint_is_loaded_from_where_it_is(
     here: Path, edit: Callable[[str, float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.models.edits import read_header
+    from bench.models.erasures import read
 
     edit("e.safetensors", 2.0)
     spec = specs("checkpoint", settings=["path=./e.safetensors"])[-1]
     monkeypatch.chdir(here.parent)
     folder = runner.erase(spec, here / "runs")
-    names, _ = read_header(folder.edit_path("airplane"))
-    assert len(names) == 1
+    assert len(read(folder.erasure_path("airplane")).shapes) == 1
 
 
 def test_verdicts_from_elsewhere_are_recorded_by_what_they_say(here: Path) -> None:

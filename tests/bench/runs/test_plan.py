@@ -7,7 +7,7 @@ import pytest
 
 from bench import prompts, registry
 from bench.models import pipelines
-from bench.results.store import UNEDITED, RunFolder
+from bench.results.store import UNERASED, RunFolder
 from bench.runs import plan
 from bench.types import InputError, RunSpec, Sampler
 
@@ -259,7 +259,7 @@ def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
     assert "case cat: keep cat (to do); 38 images (0 there): target 4, synonym 6" in text
     folder = RunFolder(tmp_path, runs[0].run_id)
     folder.create(runs[0])
-    for path in (folder.images(UNEDITED) / "cat-target-000.png", folder.edit_path("cat")):
+    for path in (folder.images(UNERASED) / "cat-target-000.png", folder.erasure_path("cat")):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
     text = "\n".join(plan.describe(runs, tmp_path))

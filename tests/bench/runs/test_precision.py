@@ -72,7 +72,7 @@ def test_an_edit_is_stored_in_the_precision_of_its_model(
 ) -> None:
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         erased = runs[name][-1]
-        tensors = load_file(erased.folder.edit_path("airplane"))
+        tensors = load_file(erased.folder.erasure_path("airplane"))
         assert tensors and {tensor.dtype for tensor in tensors.values()} == {dtype}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -23,6 +24,8 @@ from bench.metrics._images import read_images, square
 from bench.metrics.cost import Cost
 from bench.models import meter, pipelines
 from bench.models.eraser import Eraser
+from bench.models.erasures import read
+from bench.models.weights import loaded
 from bench.registry import imports
 from bench.results import authority
 from bench.results.store import RunFolder
@@ -30,6 +33,7 @@ from bench.runs import runner
 from bench.types import (
     Case,
     Concept,
+    Form,
     InputError,
     Progress,
     Prompt,
@@ -86,6 +90,33 @@ class Nothing(Doubler):
         return {}
 
 
+@dataclass(frozen=True)
+class Idle(Nothing):
+    """Erases nothing and says that it does, as another form or by giving back a copy."""
+
+    form: ClassVar[Form] = "inference"
+
+    def apply(self, pipe: Any, concepts: Sequence[Concept], tensors: Any) -> Any:
+        return copy.copy(pipe)
+
+
+@dataclass(frozen=True)
+class Same(Idle):
+    """Gives back what it was given."""
+
+    def apply(self, pipe: Any, concepts: Sequence[Concept], tensors: Any) -> Any:
+        return pipe
+
+
+@dataclass(frozen=True)
+class Drawer(Idle):
+    """Fits no tensor and draws otherwise, each concept in its own way."""
+
+    def apply(self, pipe: Any, concepts: Sequence[Concept], tensors: Any) -> Any:
+        fitted = Doubler().fit(pipe, concepts, seed=0)
+        return loaded(pipe, fitted)
+
+
 class Hue(Metric):
     """Tells the concepts by which colour is strongest."""
 
@@ -133,7 +164,9 @@ def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(prompts, "concepts", lambda: CONCEPTS)
     monkeypatch.setattr(prompts, "suites", lambda: {"toys": SUITE})
     monkeypatch.setattr(pipelines, "load", lambda *_: tiny_pipe)
-    methods = {name: entry(name, "method") for name in ("doubler", "original")}
+    made |= {"nothing": Nothing(), "idle": Idle(), "same": Same(), "drawer": Drawer()}
+    names = ("doubler", "original", "nothing", "idle", "same", "drawer")
+    methods = {name: entry(name, "method") for name in names}
     metrics = {name: entry(name, "metric") for name in ("hue", "other")}
     monkeypatch.setattr(imports, "version", lambda path, module: "")
     monkeypatch.setattr(registry, "methods", lambda: methods)
@@ -188,7 +221,7 @@ def test_erased_images_differ_from_the_un_erased_ones(spec: RunSpec, tmp_path: P
     original = replace(spec, method="original")
     go(spec, tmp_path)
     go(original, tmp_path)
-    before = RunFolder(tmp_path, original.run_id).images("unedited") / "airplane-target-0.png"
+    before = RunFolder(tmp_path, original.run_id).images("unerased") / "airplane-target-0.png"
     after = RunFolder(tmp_path, spec.run_id).images("airplane") / "airplane-target-0.png"
     assert before.read_bytes() != after.read_bytes()
 
@@ -197,9 +230,42 @@ def test_un_erased_images_are_stored_once_for_all_cases(spec: RunSpec, tmp_path:
     original = replace(spec, method="original")
     go(original, tmp_path)
     folder = RunFolder(tmp_path, original.run_id)
-    assert [path.name for path in (folder.path / "images").iterdir()] == ["unedited"]
+    assert [path.name for path in (folder.path / "images").iterdir()] == ["unerased"]
     rows = folder.read_per_image()
     assert len({row["image"] for row in rows}) < len(rows)
+
+
+@pytest.mark.parametrize(
+    ("method", "problem"),
+    [
+        ("nothing", "it leaves every weight as it was"),
+        ("same", "its `apply` gives back the pipeline that it was given"),
+        ("idle", "it draws 'airplane' as the un-erased model does"),
+    ],
+)
+def test_a_method_that_changes_nothing_is_refused(
+    spec: RunSpec, tmp_path: Path, method: str, problem: str
+) -> None:
+    with pytest.raises(InputError, match=f"{method} changes nothing for case airplane: {problem}"):
+        go(replace(spec, method=method), tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_an_erasure_without_tensors_is_not_taken_for_the_un_erased_model(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    record = go(replace(spec, method="drawer"), tmp_path)
+    assert record.provenance["form"] == "inference"
+    folder = RunFolder(tmp_path, record.spec.run_id)
+    assert {path.name for path in (folder.path / "images").iterdir()} == {"airplane", "cat"}
+    header = read(folder.erasure_path("cat"))
+    assert (header.form, header.method, header.concepts) == ("inference", "drawer", ("cat",))
+    assert not header.shapes
+    # The same weights by the other way draw the same images.
+    other = RunFolder(tmp_path, go(spec, tmp_path).spec.run_id)
+    for name in ("airplane", "cat"):
+        mine, theirs = (each.images(name) / f"{name}-target-0.png" for each in (folder, other))
+        assert mine.read_bytes() == theirs.read_bytes()
 
 
 def test_a_finished_run_is_returned_without_work(
@@ -366,12 +432,12 @@ def test_an_image_that_cannot_be_opened_is_counted_and_never_zero(
     assert (row["hue_label"], row["hue_probability"], row["hue_erased"]) == ("", "nan", "nan")
 
 
-@pytest.mark.parametrize("name", ["weights/cat.safetensors", "per_image.csv", "spec.json"])
+@pytest.mark.parametrize("name", ["erasures/cat.safetensors", "per_image.csv", "spec.json"])
 def test_damage_is_found_before_any_erasing(spec: RunSpec, tmp_path: Path, name: str) -> None:
     go(spec, tmp_path)
     folder = RunFolder(tmp_path, spec.run_id)
     folder.record_path.unlink()
-    folder.edit_path("airplane").unlink()
+    folder.erasure_path("airplane").unlink()
     damaged = folder.path / name
     damaged.write_bytes(damaged.read_bytes()[:30])
     Doubler.calls.clear()

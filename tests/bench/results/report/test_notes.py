@@ -80,3 +80,12 @@ def test_a_role_that_the_un_erased_model_fails_is_flagged(make: Make) -> None:
     assert "judge sees the concept in 0.40 of the un-erased model's target images" in notes(0.4)
     assert "low rates there say nothing" not in notes(0.6)
     assert "no un-erased run" in " ".join(page(group([make()])).notes)
+
+
+def test_an_erasure_that_does_not_load_into_a_plain_pipeline_is_told_apart(make: Make) -> None:
+    def notes(form: str) -> str:
+        return " ".join(page(group([make(facts={"form": form})])).notes)
+
+    assert "realera leaves the weights as they were and acts while drawing" in notes("inference")
+    assert "realera adds tensors to the model (adapter)" in notes("adapter")
+    assert not {"adapter", "acts"} & set(notes("weights").split())

@@ -18,7 +18,7 @@ from bench.attacks.speaking import Speaking
 from bench.files import read_rows
 from bench.metrics import Setting
 from bench.models import pipelines
-from bench.models.edits import apply_edit
+from bench.models.erasures import apply
 from bench.models.generate import generate
 from bench.results.stats.intervals import wilson
 from bench.runs import provenance
@@ -179,7 +179,7 @@ def test_other_options_are_another_trial(bench: Bench) -> None:
 
 def test_trials_of_an_edit_that_is_no_longer_there_are_not_listed(bench: Bench) -> None:
     bench.attack("ring_a_bell")
-    bench.folder.edit_path("airplane").unlink()
+    bench.folder.erasure_path("airplane").unlink()
     bench.eraser.write_text(bench.eraser.read_text().replace("self.factor", "self.factor / 2"))
     bench.attack("seed_search")
     (row,) = read_rows(bench.folder.path / "attacks.csv")
@@ -269,7 +269,7 @@ def test_candidates_are_drawn_with_the_learnt_word_by_the_erased_model(
     bench.attack("inversion", learning_rate=0.5)
     (path,) = bench.trials("inversion")
     rows = bench.results("inversion")
-    erased = apply_edit(tiny_pipe, bench.folder.edit_path("airplane"))
+    erased = apply(tiny_pipe, bench.folder.erasure_path("airplane"))
     prompts = [
         candidate
         for row, asked in zip(rows, bench.seen[0].prompts, strict=True)
@@ -294,7 +294,7 @@ def candidates(bench: Bench, asked: Any, text: str) -> Any:
 def test_nothing_is_erased_when_a_prompt_does_not_fit(bench: Bench) -> None:
     with pytest.raises(InputError, match="with 30 more it must have at most 30"):
         bench.attack("p4d", tokens=30)
-    assert not bench.folder.edit_path("airplane").exists()
+    assert not bench.folder.erasure_path("airplane").exists()
 
 
 @pytest.mark.parametrize("file", ["results.csv", "seen.csv"])
