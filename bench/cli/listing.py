@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
+from bench.cli import brought
 from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
 from bench.models import pipelines
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 def listing(what: str, verbose: bool) -> Iterator[str]:
     """Return the lines that list methods, models, suites, metrics or attacks."""
-    return LISTS[find("thing to list", what, LISTS)](verbose)
+    return chain(LISTS[find("thing to list", what, LISTS)](verbose), brought.lines(what))
 
 
 def show_suite(name: str) -> Iterator[str]:
@@ -109,24 +111,28 @@ def _metrics(verbose: bool) -> Iterator[str]:
         return
     from bench.results.stats.headlines import HEADLINES
 
-    for name, entry in entries.items():
-        metric = registry.metric(name)
-        yield f"{metric.name}: {entry.summary}"
-        families = ", ".join(sorted(metric.families)) if metric.families else "all models"
-        kinds = ", ".join(sorted(metric.kinds)) if metric.kinds else "every kind of concept"
-        yield f"  reads      {families}; {kinds}"
-        yield f"  detector   {metric.detector}"
-        yield f"  threshold  {metric.criterion}"
-        yield from _choice() if metric.chooses else ()
-        yield f"  source     {metric.paper}"
-        for measure in metric.measures():
-            yield f"  {measure.name}: {measure.what}"
-            yield f"      {measure.unit}; {_better(measure)}{_only(measure.families)}"
-            yield f"      {STATISTICS[measure.statistic] if measure.value else OF_CASES}"
-        yield from _options(entry)
+    for entry in entries.values():
+        yield from brought.guarded(entry, _metric(entry))
     yield "headlines, of several cases the mean of the cases' own; n is the images behind it"
     for kind, headlines in HEADLINES.items():
         yield f"  {kind:<7} {', '.join(headline.name for headline in headlines)}"
+
+
+def _metric(entry: registry.Entry) -> Iterator[str]:
+    metric = registry.metric(entry.name)
+    yield f"{metric.name}: {entry.summary}"
+    families = ", ".join(sorted(metric.families)) if metric.families else "all models"
+    kinds = ", ".join(sorted(metric.kinds)) if metric.kinds else "every kind of concept"
+    yield f"  reads      {families}; {kinds}"
+    yield f"  detector   {metric.detector}"
+    yield f"  threshold  {metric.criterion}"
+    yield from _choice() if metric.chooses else ()
+    yield f"  source     {metric.paper}"
+    for measure in metric.measures():
+        yield f"  {measure.name}: {measure.what}"
+        yield f"      {measure.unit}; {_better(measure)}{_only(measure.families)}"
+        yield f"      {STATISTICS[measure.statistic] if measure.value else OF_CASES}"
+    yield from _options(entry)
 
 
 def _choice() -> Iterator[str]:
@@ -157,15 +163,7 @@ def _only(families: frozenset[str] | None) -> str:
 def _attacks(verbose: bool) -> Iterator[str]:
     known = registry.attacks()
     for entry in known.values() if verbose else ():
-        yield from _entry(entry)
-        for choice in _conventions(entry):
-            values = registry.options(entry, "", [f"convention={choice}"] if choice else [])
-            attack = registry.load_attack(entry, values)
-            one = attack.cost(1)
-            shared = " for all prompts" if attack.together else " a prompt"
-            drawn = f", {one.drawn} images drawn to look at" if one.drawn else ""
-            name = f" {choice}" if choice else ""
-            yield f"  cost{name}   at most {one.evaluations:,} U-Net evaluations{drawn}{shared}"
+        yield from brought.guarded(entry, _attack(entry))
     if not verbose:
         width = max(map(len, known))
         for name, entry in known.items():
@@ -176,6 +174,18 @@ def _attacks(verbose: bool) -> Iterator[str]:
             f"  {name:<5}  {budget.prompts} prompts a case, {budget.candidates} candidate images "
             "of each"
         )
+
+
+def _attack(entry: registry.Entry) -> Iterator[str]:
+    yield from _entry(entry)
+    for choice in _conventions(entry):
+        values = registry.options(entry, "", [f"convention={choice}"] if choice else [])
+        attack = registry.load_attack(entry, values)
+        one = attack.cost(1)
+        shared = " for all prompts" if attack.together else " a prompt"
+        drawn = f", {one.drawn} images drawn to look at" if one.drawn else ""
+        name = f" {choice}" if choice else ""
+        yield f"  cost{name}   at most {one.evaluations:,} U-Net evaluations{drawn}{shared}"
 
 
 def _conventions(entry: registry.Entry) -> tuple[str, ...]:
@@ -235,7 +245,7 @@ def _models(verbose: bool) -> Iterator[str]:
 
 
 def _suites(verbose: bool) -> Iterator[str]:
-    known = prompts.suites()
+    known = prompts.suites() | prompts.plugged().known
     if not verbose:
         yield from _columns((name, suite.summary) for name, suite in known.items())
         yield f"or {prompts.A_FOLDER}, as `bench import-prompts` makes one"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from bench import data
+from bench import data, plugins
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.choice import Choice, choice
@@ -28,8 +28,10 @@ __all__ = [
     "known_concepts",
     "named",
     "of_erasure",
+    "origin",
     "others",
     "paths",
+    "plugged",
     "read",
     "roles_of_other_families",
     "rows",
@@ -69,6 +71,32 @@ def suites() -> dict[str, Suite]:
     }
 
 
+def plugged() -> plugins.Found[Suite]:
+    """Return the suites that other packages bring, each a folder with a suite.toml."""
+
+    def read(plugin: plugins.Plugin) -> Suite:
+        folder = plugins.folder(plugin.value, "suite.toml")
+        found = tables.outside(folder, concepts())
+        if found.name != plugin.name:
+            raise InputError(f"{folder / 'suite.toml'} calls it '{found.name}'")
+        return found
+
+    return plugins.found("suite", suites, read)
+
+
+def origin(suite: Suite) -> str:
+    """Return which distribution brings a suite, and its version; "" if none does.
+
+    Args:
+        suite: As it is, or as a run's copy of it is.
+    """
+    brought = plugged()
+    same = suite.name in brought.known and (
+        _with_content(brought.known[suite.name]).version == suite.version
+    )
+    return brought.origins[suite.name] if same else ""
+
+
 def others() -> dict[Kind, tuple[Concept, ...]]:
     """Return what the package's suites erase, by kind: what other concepts are told from.
 
@@ -95,7 +123,7 @@ def classes(suite: Suite, family: str = "") -> Choice:
 
 
 def suite(name: str) -> Suite:
-    """Return a suite by its name, or by the folder that it is in.
+    """Return a suite by its name, the package's own or a plug-in's, or by the folder it is in.
 
     Its version ends in digits of a hash of its content: its tables, the concepts that it names and
     its prompt files. What has changed makes another run; where it lies, and how its folder was
@@ -107,11 +135,15 @@ def suite(name: str) -> Suite:
     known = suites()
     if name in known:
         return _with_content(known[name])
+    brought = plugged()
+    brought.check(name)
+    if name in brought.known:
+        return _with_content(brought.known[name])
     folder = Path(name).expanduser()
     if not (folder / "suite.toml").is_file():
         if folder.exists():
             raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}")
-        find("suite", name, (*known, A_FOLDER))
+        find("suite", name, (*known, *brought.known, A_FOLDER))
     return _with_content(tables.outside(folder, concepts()))
 
 

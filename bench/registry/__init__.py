@@ -1,22 +1,24 @@
-"""Finds methods, metrics and attacks by their files, completes their options, and loads them.
+"""Finds methods, metrics and attacks by their files or as plug-ins, and loads them.
 
-Adding one is adding a file; nothing is imported before it is loaded.
+Adding one is adding a file, here or in a package that declares it; nothing is imported before it is
+loaded.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from bench import data, digests
+from bench import data, digests, plugins
 from bench.names import find
+from bench.plugins import Found, Plugin
 from bench.registry.sources import Entry, OptionInfo, read_class, scan
+from bench.registry.values import allowed, options, shared_settings, split, written
 from bench.types import InputError, Option, RunSpec
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Entry",
     "OptionInfo",
+    "allowed",
+    "attack",
     "attacks",
     "chosen_metrics",
     "detector",
@@ -40,21 +44,72 @@ __all__ = [
     "metric",
     "metrics",
     "options",
+    "plugged",
     "shared_settings",
+    "split",
+    "usable_metrics",
+    "written",
 ]
 
-_PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the files of a kind are."""
+
+    folder: str
+    package: str
+    base: str
+    """The class that theirs inherit from."""
+    by_class: bool = False
+    """Whether it is called as its class is."""
+
+
+_PLACES = {
+    "method": _Place("methods", "methods", "Eraser"),
+    "metric": _Place("bench/metrics", "bench.metrics", "Metric", by_class=True),
+    "attack": _Place("bench/attacks", "bench.attacks", "Attack"),
+}
 
 
 def methods() -> dict[str, Entry]:
-    """Return the erasers, one a file in methods/, by name."""
-    return scan("method", data.ROOT / "methods", "methods", "Eraser")
+    """Return the erasers by name: one a file in methods/, then those of plug-ins."""
+    return _own("method") | plugged("method").known
 
 
 def metrics() -> dict[str, Entry]:
-    """Return the metrics, one a file in bench/metrics/, by name."""
-    return scan("metric", data.ROOT / "bench" / "metrics", "bench.metrics", "Metric")
+    """Return the metrics by name: one a file in bench/metrics/, then those of plug-ins."""
+    return _own("metric") | plugged("metric").known
+
+
+def attacks() -> dict[str, Entry]:
+    """Return the attacks by name: one a file in bench/attacks/, then those of plug-ins."""
+    return _own("attack") | plugged("attack").known
+
+
+def _own(kind: str) -> dict[str, Entry]:
+    place = _PLACES[kind]
+    return scan(kind, data.ROOT / place.folder, place.package, place.base)
+
+
+def plugged(kind: str) -> Found[Entry]:
+    """Return what other packages bring of a kind, see `bench.plugins`."""
+    place = _PLACES[kind]
+
+    def read(plugin: Plugin) -> Entry:
+        module, _, name = plugin.value.partition(":")
+        entry = read_class(plugins.source(module), kind, module, place.base, name)
+        if place.by_class and plugin.name != name.lower():
+            raise InputError(f"a {kind} is called as its class in lower case, {name.lower()}")
+        return replace(entry, name=plugin.name, origin=plugin.origin)
+
+    return plugins.found(kind, lambda: _own(kind), read)
+
+
+def _named(kind: str, name: str, known: Mapping[str, Entry], also: Iterable[str] = ()) -> Entry:
+    """Return an entry by name; a plug-in that cannot be used is refused with its reason."""
+    if name not in known:
+        plugged(kind).check(name)
+    return known[find(kind, name, (*known, *also))]
 
 
 def metric(name: str, settings: Sequence[str] = ()) -> Metric:
@@ -65,9 +120,8 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
     Raises:
         InputError: there is no such metric, or an option that none of these has.
     """
-    known = metrics()
     stem, at, value = name.partition("@")
-    entry = known[find("metric", stem, known)]
+    entry = _named("metric", stem, metrics())
     if at and not entry.options:
         raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
     given = [*settings, f"{entry.options[0].name}={value}"] if at else settings
@@ -89,8 +143,20 @@ def chosen_metrics(names: Iterable[str], fits: Callable[[Metric], bool], what: s
     for name in dict.fromkeys(names):
         each = metric(name)
         if not fits(each):
-            find(what, name, [known for known in metrics() if fits(metric(known))])
+            find(what, name, [known for known, one in usable_metrics().items() if fits(one)])
         found.append(each)
+    return found
+
+
+def usable_metrics() -> dict[str, Metric]:
+    """Return all metrics with their defaults, by name; of plug-ins those that can be imported."""
+    found = {}
+    for name, entry in metrics().items():
+        try:
+            found[name] = metric(name)
+        except InputError:
+            if not entry.origin:
+                raise
     return found
 
 
@@ -105,9 +171,16 @@ def detector(metric: Metric) -> str:
     return f"{version} {metric.detector}{held}"
 
 
-def attacks() -> dict[str, Entry]:
-    """Return the attacks, one a file in bench/attacks/, by name."""
-    return scan("attack", data.ROOT / "bench" / "attacks", "bench.attacks", "Attack")
+def attack(name: str, also: Iterable[str] = ()) -> Entry:
+    """Return an attack by name.
+
+    Args:
+        also: Other words that would have been allowed, for the message.
+
+    Raises:
+        InputError: there is no such attack.
+    """
+    return _named("attack", name, attacks(), also)
 
 
 def method(name: str, also: Iterable[str] = ()) -> Entry:
@@ -121,8 +194,7 @@ def method(name: str, also: Iterable[str] = ()) -> Entry:
     """
     if ":" in name:
         return _outside(name)
-    known = methods()
-    return known[find("method", name, (*known, *also, "file.py:Class", "package.module:Class"))]
+    return _named("method", name, methods(), (*also, "file.py:Class", "package.module:Class"))
 
 
 def _outside(name: str) -> Entry:
@@ -133,70 +205,10 @@ def _outside(name: str) -> Entry:
             raise InputError(f"method '{name}': there is no file {where}")
         return read_class(path, "method", where, "Eraser", class_name)
     try:
-        spec = importlib.util.find_spec(where)
-    except (ImportError, ValueError) as error:
-        raise InputError(f"method '{name}': cannot find module '{where}': {error}") from None
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        raise InputError(f"method '{name}': there is no Python module '{where}'")
-    return read_class(Path(spec.origin), "method", where, "Eraser", class_name)
-
-
-def options(
-    entry: Entry, preset: str, settings: Sequence[str] = (), flag: str = "--set"
-) -> dict[str, Option]:
-    """Return all options: the defaults, replaced by a preset, replaced by the settings.
-
-    Args:
-        preset: Its name; one that the entry does not have changes nothing.
-        settings: "name=value", as on the command line.
-        flag: What they follow there, for the message.
-
-    Raises:
-        InputError: an option is unknown or its value has another type.
-    """
-    known = {option.name: option for option in entry.options}
-    values = {name: _as_declared(option, option.default) for name, option in known.items()}
-    for name, value in entry.presets.get(preset, {}).items():
-        find(f"option in the {preset} preset of {entry.name}", name, known)
-        values[name] = _as_declared(known[name], value)
-    for setting in settings:
-        name, text = split(setting, flag)
-        find(f"option of {entry.name}", name, known)
-        values[name] = _parse(entry, known[name], text, flag)
-    return values
-
-
-def split(setting: str, flag: str = "--set") -> tuple[str, str]:
-    """Split "name=value"."""
-    name, equals, text = setting.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"{flag} got '{setting}', must be name=value")
-    return name.strip(), text.strip()
-
-
-def shared_settings(
-    entries: Sequence[Entry], settings: Sequence[str], flag: str = "--set"
-) -> dict[str, list[str]]:
-    """Return for each entry the settings that it has an option for; each must serve one.
-
-    Args:
-        entries: Methods or attacks.
-        settings: "name=value", as on the command line.
-        flag: What they follow there, for the message.
-
-    Raises:
-        InputError: a setting is none of any entry's options.
-    """
-    given: dict[str, list[str]] = {entry.name: [] for entry in entries}
-    for setting in settings:
-        name, _ = split(setting, flag)
-        takers = [entry for entry in entries if name in {option.name for option in entry.options}]
-        for entry in takers:
-            given[entry.name].append(setting)
-        if not takers:
-            every = dict.fromkeys(option.name for entry in entries for option in entry.options)
-            find(f"option of {', '.join(given)}", name, every)
-    return given
+        path = plugins.source(where)
+    except InputError as error:
+        raise InputError(f"method '{name}': {error}") from None
+    return read_class(path, "method", where, "Eraser", class_name)
 
 
 def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
@@ -225,7 +237,13 @@ def load_attack(entry: Entry, values: Mapping[str, Option]) -> Attack:
 def _load(entry: Entry) -> Any:
     if entry.module.endswith(".py"):
         return getattr(_import_file(entry), entry.class_name)
-    return getattr(importlib.import_module(entry.module), entry.class_name)
+    try:
+        return getattr(importlib.import_module(entry.module), entry.class_name)
+    except Exception as error:
+        if not entry.origin:
+            raise
+        problem = f"{entry.module} cannot be imported: {type(error).__name__}: {error}"
+        raise InputError(f"{entry.kind} '{entry.name}' of {entry.origin}: {problem}") from error
 
 
 def _import_file(entry: Entry) -> ModuleType:
@@ -242,58 +260,3 @@ def _import_file(entry: Entry) -> ModuleType:
             problem = f"{type(error).__name__}: {error}"
             raise InputError(f"{entry.path} cannot be imported: {problem}") from error
     return sys.modules[name]
-
-
-def _types(option: OptionInfo) -> list[str]:
-    """Return the parts of a union, for example ["float", "None"]."""
-    return [part.strip() for part in option.type.split("|")]
-
-
-def _as_declared(option: OptionInfo, value: Option) -> Option:
-    """Make 1 of a float option 1.0, so that equal options are equal in a run's name."""
-    if type(value) is int and "float" in _types(option):
-        return float(value)
-    return value
-
-
-def _parse(entry: Entry, option: OptionInfo, text: str, flag: str) -> Option:
-    """Read a value from the command line as the option's type."""
-    kinds = _types(option)
-    if "None" in kinds and text.casefold() == "none":
-        return None
-    plain = [kind for kind in kinds if kind in _PLAIN]
-    if option.choices and (text in option.choices or not plain):
-        return find(f"value of {entry.name}'s option {option.name}", text, option.choices)
-    for kind in plain:
-        try:
-            return _plain(kind, text)
-        except ValueError:
-            continue
-    raise InputError(
-        f"{flag} {option.name}={text}: {entry.name}'s option {option.name} must be "
-        f"{allowed(option)}"
-    )
-
-
-def _plain(kind: str, text: str) -> Option:
-    if kind == "bool":
-        if text.casefold() not in _TRUTH:
-            raise ValueError(text)
-        return _TRUTH[text.casefold()]
-    value = cast(Option, _PLAIN[kind](text))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def allowed(option: OptionInfo) -> str:
-    """Say in words what an option can be."""
-    words: Iterable[str] = option.choices or (kind for kind in _types(option) if kind != "None")
-    names = {"bool": "true or false", "int": "an integer", "float": "a number", "str": "text"}
-    text = " or ".join(names.get(word, word) for word in words)
-    return f"{text} or none" if "None" in _types(option) else text
-
-
-def written(value: Option) -> str:
-    """Write a value as --set takes it."""
-    return str(value).casefold() if value is None or isinstance(value, bool) else str(value)

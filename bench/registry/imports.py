@@ -28,13 +28,17 @@ class Root:
     folder: Path
     names: frozenset[str] | None = None
     """Packages and modules that may be found there; None for all."""
+    inside: bool = False
+    """Whether the folder is the package itself, whatever the folder is called."""
 
     def find(self, parts: tuple[str, ...]) -> Path | None:
         """Return a module's file, or a package's __init__.py."""
         if self.names is not None and parts[0] not in self.names:
             return None
-        base = self.folder.joinpath(*parts)
-        choices = (base / "__init__.py", base.with_name(f"{base.name}.py"))
+        base = self.folder.joinpath(*(parts[1:] if self.inside else parts))
+        choices = [base / "__init__.py"]
+        if base != self.folder:
+            choices.append(base.with_name(f"{base.name}.py"))
         return next((choice for choice in choices if choice.is_file()), None)
 
 
@@ -88,6 +92,9 @@ def _above(path: Path, own: tuple[str, ...]) -> list[Root]:
     folder = path.parents[depth]
     if own[0] in OURS:
         return [Root(folder, OURS)]
+    if depth:
+        # Installed in place, a package may be a folder of another name.
+        return [Root(data.ROOT, OURS), Root(path.parents[depth - 1], frozenset({own[0]}), True)]
     return [Root(data.ROOT, OURS), Root(folder, frozenset({own[0]}))]
 
 

@@ -59,6 +59,8 @@ class Entry:
     """Options that are paths."""
     form: Form = "weights"
     """Of a method: what it leaves."""
+    origin: str = ""
+    """The distribution that brings it as a plug-in, and its version."""
 
     @cached_property
     def version(self) -> str:

@@ -55,7 +55,7 @@ def able(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[str]:
 
     Their names are without what may follow an @: these go with the package's thresholds.
     """
-    found = eyes(map(registry.metric, registry.metrics()), FAMILIES, erased, prompts)
+    found = eyes(registry.usable_metrics().values(), FAMILIES, erased, prompts)
     return [metric.name.partition("@")[0] for metric in found]
 
 

@@ -75,7 +75,8 @@ def plan(
         if CONFIDENCE in metric.columns and metric.reads(family, chosen.kind)
     )
     if len(found) < len(metrics) or not found:
-        fit = [m for m in registry.metrics() if CONFIDENCE in registry.metric(m).columns]
+        every = registry.usable_metrics().items()
+        fit = [name for name, each in every if CONFIDENCE in each.columns]
         raise InputError(
             f"calibrate got metrics {', '.join(metrics or chosen.metrics)}, allowed for {model} "
             f"are those that choose between concepts: {', '.join(fit)}"

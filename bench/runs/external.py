@@ -150,7 +150,7 @@ def _metrics(
     what = f"metric for single images of {model} and concepts of kind {kind}"
     found = registry.chosen_metrics(names, fits, what)
     if not found:
-        every = [registry.metric(name) for name in registry.metrics()]
+        every = list(registry.usable_metrics().values())
         found = authority.eyes(every, [family], erased, rows)
         found += [each for each in every if each.least_reference(family) and fits(each)]
     if not found:

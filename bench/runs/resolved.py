@@ -119,6 +119,16 @@ class Content:
         return {metric.name: registry.detector(metric) for metric in self.metrics}
 
     @property
+    def plugins(self) -> dict[str, str]:
+        """Which distribution, with its version, brought its method, suite and metrics, if any."""
+        used = {f"method {self.spec.method}": registry.method(self.spec.place("method")).origin}
+        used[f"suite {self.suite.name}"] = prompts.origin(self.suite)
+        known = registry.metrics()
+        for metric in self.metrics:
+            used[f"metric {metric.name}"] = known[metric.name.partition("@")[0]].origin
+        return {name: origin for name, origin in used.items() if origin}
+
+    @property
     def original(self) -> RunSpec:
         """The spec of the un-erased model's run of the same protocol."""
         shared = {part: at for part, at in self.spec.places.items() if part in ("suite", "model")}

@@ -54,7 +54,7 @@ def run(
     work = _Work(Content(spec), folder, device, batch_size, progress, clock, real)
     prompt_hash = prompts.file_hash(work.content.suite, work.content.family)
     facts = provenance.gather(spec.place("model"), prompt_hash, device, batch_size)
-    facts |= {"places": dict(spec.places)}
+    facts |= {"places": dict(spec.places), "plugins": work.content.plugins}
     with clock.step("total"):
         work.check()
         work.erase()

@@ -65,7 +65,8 @@ def attempts(
     if not names:
         raise InputError(f"attack needs --attack; choices: {', '.join(known)}, {ALL}")
     for name in names:
-        find("attack", name, (*known, ALL))
+        if name != ALL:
+            registry.attack(name, [ALL])
     find("budget", budget, BUDGETS)
     wanted = [entry for name, entry in known.items() if ALL in names or name in names]
     given = registry.shared_settings(wanted, settings, FLAG)

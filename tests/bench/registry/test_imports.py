@@ -198,3 +198,14 @@ def test_listing_computes_no_version(words: list[str]) -> None:
         [sys.executable, "-c", code], cwd=data.ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_a_package_may_be_a_folder_of_another_name(pack: Path) -> None:
+    (pack / "main.py").write_text("from called import other\nfrom .sub import deep\n")
+    found = imports.behind(pack / "main.py", "called.main")
+    names = ("called.main", "called", "called.other", "called.sub", "called.sub.deep")
+    assert set(found) == set(names)
+    # What is beside the folder is not in the package.
+    (pack.parent / "pack.py").write_text("")
+    (pack / "__init__.py").unlink()
+    assert "called" not in imports.behind(pack / "main.py", "called.main")

@@ -184,7 +184,7 @@ def test_a_module_from_outside_is_a_method(tmp_path: Path, monkeypatch: pytest.M
         ("{0}/fade.py:", "unknown method"),
         ("{0}/broken.py:Fade", "is not Python"),
         ("no_such_module:Fade", "there is no Python module"),
-        ("no.such.module:Fade", "cannot find module"),
+        ("no.such.module:Fade", "there is no Python module"),
         ("json:Fade", "a class with the base Eraser"),
         ("realer", "nearest: realera"),
     ],
