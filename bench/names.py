@@ -1,23 +1,63 @@
-"""The one place that looks a name up, so that every "unknown ..." message reads the same."""
+"""Names that a user types: what an unknown one is near, and how the command line is called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from bench.types import InputError
+
+SCRIPT = "erasure-bench"
+"""The command that an installation brings."""
+MODULE = "python -m bench"
+"""The same command where nothing is installed."""
+ALIKE = 0.6
+"""Similarity (difflib's ratio) from which on two names may be a slip of the fingers."""
+BEGINNING = 3
+"""Letters of a name that are enough to stand for it."""
 
 
 def find(kind: str, name: str, choices: Iterable[str]) -> str:
     """Return `name` if it is one of `choices`.
 
     Raises:
-        InputError: it is not; the message lists the choices and the nearest of them.
+        InputError: it is not; the message lists the choices and the nearest, if one is near.
     """
     allowed = list(choices)
     if name in allowed:
         return name
-    folded = {choice.casefold(): choice for choice in allowed}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.3)
-    nearest = f"nearest: {folded[close[0]]}; " if close else ""
-    raise InputError(f"unknown {kind}: '{name}'; {nearest}choices: {', '.join(allowed) or 'none'}")
+    near = nearest(name, allowed)
+    said = f"nearest: {near}; " if near else ""
+    raise InputError(f"unknown {kind}: '{name}'; {said}choices: {', '.join(allowed) or 'none'}")
+
+
+def nearest(name: str, choices: Sequence[str]) -> str | None:
+    """Return the choice that somebody who typed `name` may have meant, None if none is near.
+
+    Case and leading dashes do not count. Near is a choice that begins with what was typed, and one
+    that most letters are shared with, in their order.
+    """
+    plain = {_plain(choice): choice for choice in choices}
+    wanted = _plain(name)
+    if len(wanted) >= BEGINNING:
+        longer = [choice for short, choice in plain.items() if short.startswith(wanted)]
+        if longer:
+            return min(longer, key=len)
+    close = get_close_matches(wanted, plain, n=1, cutoff=ALIKE)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").casefold()
+
+
+def typed(words: str = "") -> str:
+    """Return a command line as the user would type it, for hints and errors.
+
+    Args:
+        words: What follows the program's name, for example "list methods".
+    """
+    name = Path(sys.argv[0] if sys.argv else "").name.removesuffix(".exe")
+    return f"{SCRIPT if name == SCRIPT else MODULE} {words}".rstrip()

@@ -9,15 +9,16 @@ import sys
 from collections.abc import Sequence
 
 from bench.cli import commands
-from bench.cli.arguments import Parser
+from bench.cli.arguments import Parser, Version
+from bench.names import typed
 from bench.types import InputError
 
 EXAMPLES = """\
-examples:
-  bench run --method realera                        erase an airplane from mini and score it
-  bench run --method realera --size smoke --plan    say what that would do
-  bench list methods -v                             methods with their options
-  bench new-method my_eraser                        start an eraser of your own
+examples, each after `{program}`:
+  run --method realera                        erase an airplane from mini and score it
+  run --method realera --size smoke --plan    say what that would do
+  list methods -v                             methods with their options
+  new-method my_eraser                        start an eraser of your own
 """
 
 
@@ -30,25 +31,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except InputError as error:
-        print(f"bench: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{typed()}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader, say `head`, has seen enough; Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("bench: interrupted; the same command resumes", file=sys.stderr)
+        print(f"{typed()}: interrupted; the same command resumes", file=sys.stderr)
         return 130
 
 
 def _parser(words: Sequence[str]) -> Parser:
     parser = Parser(
-        prog="bench",
+        prog=typed(),
         description="Erase concepts from text-to-image models and measure what is left and lost.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.format(program=typed()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(execute=lambda _: _help(parser))
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version, and end")
     choices = parser.add_subparsers(dest="command", metavar="command")
     asked = next((word for word in words if not word.startswith("-")), None)
     for name, module in commands.found().items():

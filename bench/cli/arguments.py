@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.names import find
+from bench.names import SCRIPT, find
 from bench.types import InputError
 
 OUT = Path("reports/runs")
@@ -48,6 +48,20 @@ class Parser(argparse.ArgumentParser):
             find(f"{what} of {self.prog}", str(value), map(str, action.choices))
 
 
+class Version(argparse.Action):
+    """Prints the version of the package, and of a checkout its commit, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print and exit."""
+        from bench import __version__, data
+        from bench.runs import provenance
+
+        commit, dirty = provenance.git_state(data.ROOT)
+        state = f" ({commit[:12]}{', changed since' if dirty else ''})" if commit else ""
+        print(f"{SCRIPT} {__version__}{state}")
+        parser.exit()
+
+
 def whole(text: str) -> int:
     """Read a whole number from 0 up, as a seed is."""
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
@@ -83,7 +97,7 @@ def add_out(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare --device, the same for every command that computes."""
     parser.add_argument(
-        "--device", metavar="NAME", help="cpu or cuda (default: cuda where there is one)"
+        "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)"
     )
 
 
@@ -98,12 +112,26 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
 
 
 def device(asked: str | None) -> str:
-    """Return the device that was asked for, or the best there is."""
-    if asked:
+    """Return the device that was asked for, as torch names it, or the best there is.
+
+    Raises:
+        InputError: torch has no such device here.
+    """
+    if asked == "cpu":
         return asked
+    here = _devices()
+    if asked is None:
+        return "cuda" if "cuda" in here else "cpu"
+    return find("device", asked, here)
+
+
+def _devices() -> list[str]:
+    """Return the devices that torch can use on this machine."""
     if sys.platform == "linux" and not any(Path(node).exists() for node in GPUS):
         # So that a plan needs no torch where there is nothing to ask it for.
-        return "cpu"
+        return ["cpu"]
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["cpu", *mps, *(["cuda"] if cards else []), *cards]

@@ -16,7 +16,7 @@ from bench.cli import brought
 from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
 from bench.models import pipelines
-from bench.names import find
+from bench.names import find, typed
 from bench.prompts.window import WINDOWS, too_long
 from bench.types import Form, Prompt, Size, Suite
 
@@ -248,7 +248,7 @@ def _suites(verbose: bool) -> Iterator[str]:
     known = prompts.suites() | prompts.plugged().known
     if not verbose:
         yield from _columns((name, suite.summary) for name, suite in known.items())
-        yield f"or {prompts.A_FOLDER}, as `bench import-prompts` makes one"
+        yield f"or {prompts.A_FOLDER}, as `{typed('import-prompts')}` makes one"
         return
     for suite in known.values():
         yield f"{suite.name} version {suite.version}: {suite.summary}"
@@ -257,7 +257,7 @@ def _suites(verbose: bool) -> Iterator[str]:
         if suite.families:
             yield f"  models   of the families {', '.join(suite.families)}"
         yield from (f"  {line}" for line in _sizes(suite))
-    yield f"or {prompts.A_FOLDER}, as `bench import-prompts` makes one"
+    yield f"or {prompts.A_FOLDER}, as `{typed('import-prompts')}` makes one"
 
 
 LISTS: dict[str, Callable[[bool], Iterator[str]]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.files import Row
+from bench.names import typed
 from bench.results import authority, calibrations, protocol
 from bench.results.stats import collapse, confirmation, headlines
 from bench.results.stats.aggregate import ALL, aggregate, merged
@@ -203,7 +204,8 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     if known and folder.per_image_hash() not in known:
         raise InputError(
             f"{folder.per_image_path} was changed since the run wrote it; put it back, or delete "
-            "it and record.json, and `bench run` with the same options measures its images again"
+            f"it and record.json, and `{typed('run')}` with the same options measures its images "
+            "again"
         )
     return record, metrics
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.commands import print_lines
+from bench.names import typed
 from bench.types import ORIGINAL, RunSpec
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="an attack, see `bench list attacks`, or all; repeatable",
+        help=f"an attack, see `{typed('list attacks')}`, or all; repeatable",
     )
     add("--budget", default="quick", metavar="NAME", help="quick or full (default: quick)")
     add(
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an option of the attacks, see `bench list attacks -v`; repeatable",
+        help=f"an option of the attacks, see `{typed('list attacks -v')}`; repeatable",
     )
 
 

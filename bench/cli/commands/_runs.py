@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import arguments
+from bench.names import typed
 from bench.types import RunSpec
 
 METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
@@ -33,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an option of the methods, see `bench list methods -v`; repeatable",
+        help=f"an option of the methods, see `{typed('list methods -v')}`; repeatable",
     )
     add(
         "--preset",
         metavar="NAME",
-        help="published options, see `bench list methods -v` (default: the model's)",
+        help=f"published options, see `{typed('list methods -v')}` (default: the model's)",
     )
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import arguments
+from bench.names import typed
 from bench.types import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     find("format", args.format, FORMATS)
     groups, problems = _groups(args.runs, args.out, args.anyway)
     for problem in problems:
-        print(f"bench: left out: {' '.join(problem.split())}", file=sys.stderr)
+        print(f"{typed()}: left out: {' '.join(problem.split())}", file=sys.stderr)
     for what, asked, known in (
         ("baseline", args.baseline, [name for group in groups for name in group.names]),
         ("metric of these runs", args.metric, [n for group in groups for n in group.metrics]),
@@ -62,7 +63,7 @@ def _groups(runs: Sequence[Path], out: Path, anyway: bool) -> tuple[list[Group],
         if not (path / "record.json").is_file():
             raise InputError(f"{path} is no finished run: it has no record.json")
     if not paths:
-        raise InputError(f"there is no finished run under {out}; `bench run` makes one")
+        raise InputError(f"there is no finished run under {out}; `{typed('run')}` makes one")
     found, problems = store.finished(paths)
     if not found:
         raise InputError("; ".join(problems))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bench.names import find
+from bench.names import find, typed
 from bench.types import InputError
 
 HELP = "the embedded model: train it, read its card"
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--start",
         type=Path,
-        help="go on training the U-Net of these weights, see `bench mini path`; the rest stays",
+        help=f"go on training the U-Net of these weights, as `{typed('mini path')}` says",
     )
     card = commands.add_parser("card", help="measure mini and write its card and sample sheet")
     card.add_argument("--images", type=int, default=200, help="images per entry (default: 200)")
@@ -64,7 +64,7 @@ def execute(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     chosen = args.stage or list(STAGES)
     for stage in chosen:
-        find("stage of bench mini train", stage, STAGES)
+        find(f"stage of {typed('mini train')}", stage, STAGES)
     if args.images < 500 or args.images % 500:
         raise InputError(f"--images: got {args.images}, must be a positive multiple of 500")
     if not args.scale > 0:

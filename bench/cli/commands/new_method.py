@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from bench.names import typed
+
 HELP = "start an eraser of your own"
 
 
@@ -18,5 +20,5 @@ def execute(args: argparse.Namespace) -> int:
 
     for path in scaffold.create(args.name):
         print(f"wrote {path}")
-    print(f"next: bench check-method {args.name}, then bench run --method {args.name}")
+    print(f"next: {typed('check-method')} {args.name}, then {typed('run')} --method {args.name}")
     return 0

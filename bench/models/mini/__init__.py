@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from bench import data
+from bench.names import typed
 from bench.types import InputError
 
 WEIGHTS = data.MINI / "weights"
@@ -34,7 +35,7 @@ def verify(folder: Path) -> None:
     if not sums.is_file():
         raise InputError(
             f"mini's weights are missing: no {SUMS} in {folder}; reinstall, or train them with "
-            "`python -m bench mini train`"
+            f"`{typed('mini train')}`"
         )
     for line in sums.read_text().splitlines():
         wanted, name = line.split("  ", 1)

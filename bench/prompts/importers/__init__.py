@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import prompts
-from bench.names import find
+from bench.names import find, typed
 from bench.prompts.importers import formats, records, suite
 from bench.prompts.importers.normalise import Asked, Outcome, normalise
 from bench.prompts.window import WINDOWS, too_long
@@ -113,7 +113,7 @@ def report(done: Imported, out: Path) -> Iterator[str]:
     for concept in done.plan.concepts:
         yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
     yield f"wrote     {out / 'suite.toml'} and prompts.csv"
-    yield f"next: bench show suite {out}, then bench run --suite {out} --method realera"
+    yield f"next: {typed(f'show suite {out}')}, then {typed(f'run --suite {out}')} --method realera"
 
 
 def _dropped(outcome: Outcome) -> Iterator[str]:

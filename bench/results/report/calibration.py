@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bench.models import pipelines
+from bench.names import typed
 from bench.results import calibrations
 from bench.results.calibrations import NOTHING
 from bench.results.report.groups import Column, Group
@@ -14,7 +15,7 @@ from bench.results.stats.calibration import Calibration, Reading
 from bench.results.stats.confirmation import LOW
 from bench.types import InputError
 
-NONE = "The detectors were not calibrated for these images; `bench calibrate` does it."
+NONE = f"The detectors were not calibrated for these images; `{typed('calibrate')}` does it."
 
 
 def confusion(reading: Reading) -> Table:

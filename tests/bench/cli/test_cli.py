@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import cli, data
+from bench import __version__, cli, data
+from bench.cli import arguments
 from bench.models import pipelines
+from bench.names import SCRIPT
 from bench.runs import plan, runner
 from bench.types import InputError, RunRecord, RunSpec, Score
 
@@ -19,19 +24,22 @@ SMOKE = ["run", "--method", "original", "--model", "sd14", "--size", "smoke"]
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
-    assert "examples:" in capsys.readouterr().out
+    assert "examples, each after" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["rnu"], "unknown command of bench: 'rnu'; nearest: run; choices: "),
-        (["--plan"], "unknown option of bench: '--plan'"),
+        (["rnu"], "unknown command of python -m bench: 'rnu'; nearest: run; choices: "),
+        (["--plan"], "unknown option of python -m bench: '--plan'"),
         (
             ["run", "--metod", "realera"],
-            "unknown option of bench run: '--metod'; nearest: --method",
+            "unknown option of python -m bench run: '--metod'; nearest: --method",
         ),
-        (["run", "--metod=realera"], "unknown option of bench run: '--metod'; nearest: --method"),
+        (
+            ["run", "--metod=realera"],
+            "unknown option of python -m bench run: '--metod'; nearest: --method",
+        ),
         (["run", "--siz", "quick"], "'--siz'; nearest: --size"),
         (["run", "realera"], "unexpected argument 'realera'"),
         (["run"], "run needs --method; choices: "),
@@ -44,7 +52,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         ([*SMOKE, "--set", "rank=3"], "unknown option of original: 'rank'"),
         (["run", "--method", "realer"], "unknown method: 'realer'"),
         (["list", "method"], "unknown thing to list: 'method'; nearest: methods"),
-        (["list", "methods", "--verbos"], "unknown option of bench list: '--verbos'"),
+        (["list", "methods", "--verbos"], "unknown option of python -m bench list: '--verbos'"),
         (["show", "suit", "objects"], "unknown thing to show: 'suit'; nearest: suite"),
         (["show", "suite", "object"], "unknown suite: 'object'; nearest: objects"),
     ],
@@ -57,7 +65,7 @@ def test_bad_input_is_one_line_and_status_two(
     assert cli.main(planned) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert captured.err.startswith("python -m bench: error: ") and captured.err.count("\n") == 1
     assert message in captured.err
 
 
@@ -79,7 +87,7 @@ def test_altered_mini_weights_are_refused_first(
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
     monkeypatch.setattr(pipelines, "_mini", altered)
     assert cli.main(["run", "--method", "original", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "bench: error: unet.safetensors is altered\n"
+    assert capsys.readouterr().err == "python -m bench: error: unet.safetensors is altered\n"
     assert not any(tmp_path.iterdir())
 
 
@@ -182,14 +190,14 @@ def test_what_a_method_refuses_is_refused_before_any_work(
     monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
     assert cli.main(["run", "--out", str(tmp_path), "--method", *words]) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert captured.err.startswith("python -m bench: error: ") and captured.err.count("\n") == 1
     assert message in captured.err
     assert not any(tmp_path.iterdir())
 
 
 HEAVY = {"torch", "diffusers", "transformers", "pandas", "scipy", "rich"}
 INSTANT = [
-    (["--help"], 0, "examples:"),
+    (["--help"], 0, "examples, each after"),
     (["run", "--help"], 0, "--method"),
     (["list", "methods", "-v"], 0, "negative_guidance"),
     (["list", "models"], 0, "sdxl"),
@@ -232,3 +240,48 @@ def test_a_list_reads_each_source_only_so_often(alone: Any) -> None:
     reads = Counter(Path(name) for name in done.opened if methods in Path(name).parents)
     assert {*reads} >= {methods / "uce.py", methods / "esd" / "__init__.py"}
     assert max(count for path, count in reads.items() if path.suffix == ".py") <= 2
+
+
+def test_the_version_is_said_with_the_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert re.match(
+        rf"erasure-bench {re.escape(__version__)}( \([0-9a-f]{{12}}.*\))?\n$",
+        capsys.readouterr().out,
+    )
+
+
+def test_the_console_script_is_the_same_door() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, name = project["scripts"][SCRIPT].partition(":")
+    assert getattr(importlib.import_module(module), name) is cli.main
+
+
+@pytest.mark.parametrize(
+    ("asked", "cards", "said"),
+    [
+        (
+            "cuda:9",
+            2,
+            "unknown device: 'cuda:9'; nearest: cuda:1; choices: cpu, cuda, cuda:0",
+        ),
+        ("cuda", 0, "unknown device: 'cuda'; choices: cpu"),
+        ("gpu", 1, "unknown device: 'gpu'; nearest: cpu; choices: cpu, cuda, cuda:0"),
+        ("cuda:0,cuda:1", 2, "unknown device: 'cuda:0,cuda:1'"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused(
+    asked: str, cards: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "GPUS", ("/dev/null",))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
+    with pytest.raises(InputError) as error:
+        arguments.device(asked)
+    assert str(error.value).startswith(said)
+
+
+def test_devices_are_called_as_torch_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "GPUS", ("/dev/null",))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert [arguments.device(name) for name in (None, "cpu", "cuda:1")] == ["cuda", "cpu", "cuda:1"]

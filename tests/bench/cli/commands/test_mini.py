@@ -17,7 +17,7 @@ from bench.types import InputError
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "unt"], "unknown stage of bench mini train: 'unt'; nearest: unet; choices: "),
+        (["train", "unt"], "unknown stage of python -m bench mini train: 'unt'; nearest: unet"),
         (["train", "clip", "Judge"], "'Judge'; nearest: judge"),
         (["train", "--images", "0"], "--images: got 0, must be a positive multiple of 500"),
         (["train", "--images", "-500"], "--images: got -500"),
@@ -29,7 +29,7 @@ from bench.types import InputError
         (["train", "--start", "nowhere"], "no SHA256SUMS in nowhere"),
         (["train", "--device", "tpu"], "cannot train on 'tpu'; allowed here: cpu"),
         (["trian"], "nearest: train"),
-        (["train", "--picures", "500"], "'--picures'; nearest: --images"),
+        (["train", "--imges", "500"], "'--imges'; nearest: --images"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_made(
@@ -43,7 +43,7 @@ def test_bad_input_is_one_line_and_nothing_is_made(
     assert cli.main(["mini", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("bench: error: ") and captured.err.count("\n") == 1
+    assert captured.err.startswith("python -m bench: error: ") and captured.err.count("\n") == 1
     assert message in captured.err
     assert not any(tmp_path.iterdir())
 

@@ -46,7 +46,7 @@ def test_bad_input_is_refused_before_any_work(
     out = tmp_path / "runs"
     assert cli.main([command, *words, "--out", str(out)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("bench: error: ") and error.count("\n") == 1
+    assert error.startswith("python -m bench: error: ") and error.count("\n") == 1
     assert message in error
     assert not out.exists()
 
