@@ -112,3 +112,14 @@ def check(pipe: Any, concepts: Sequence[Concept], preserved: Sequence[str] = ())
                 f"the concept {concept.name[:40]!r}... has {count} tokens; "
                 f"the text encoder reads {room}"
             )
+
+
+def check_window(pipe: Any, text: str) -> None:
+    """Refuse a text that the encoder would cut.
+
+    Raises:
+        InputError: saying how many tokens it has, and how many are read.
+    """
+    room, count = pipe.tokenizer.model_max_length - 2, pipelines.token_count(pipe, text)
+    if count > room:
+        raise InputError(f"the text {text[:40]!r}... has {count} tokens; the encoder reads {room}")

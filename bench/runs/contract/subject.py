@@ -22,6 +22,9 @@ SMALL = 3
 """Counts (steps, prompts, images, ...) are cut to this, so that an erasure takes a second."""
 AIRPLANE = Concept("airplane", "object", "the sky", ("aircraft", "plane", "jet"), ("bird",))
 BIRD = Concept("bird", "object", "the sky", ("avian", "fowl"), ("airplane",))
+PROMPTS = ("a photo of an airplane", "a dog")
+STEPS = 2
+"""Steps of each image."""
 
 State = dict[str, torch.Tensor]
 
@@ -51,6 +54,14 @@ class Subject:
     ) -> Any:
         """Erase concepts with a new eraser and return the erased pipeline."""
         return self.make().erase(self.pipe, list(concepts), seed=seed, progress=progress)
+
+    def outcome(self, *concepts: Concept, seed: int = 0) -> State:
+        """Return all that an erasure comes to: what is fitted, the weights, and images."""
+        eraser = self.make()
+        fitted = eraser.fit(self.pipe, list(concepts), seed=seed)
+        erased = eraser.apply(self.pipe, list(concepts), fitted)
+        tensors = {f"fitted.{name}": each.detach() for name, each in fitted.items()}
+        return {**state(erased), **tensors, "images": draw(erased)}
 
     def fit(self, *concepts: Concept) -> Mapping[str, torch.Tensor]:
         """Fit a new eraser to concepts and return its tensors."""
@@ -113,12 +124,18 @@ def changed(before: State, after: State) -> list[str]:
     return sorted({*odd, *(name for name in both if not torch.equal(before[name], after[name]))})
 
 
-def draw(pipe: Any, prompts: Sequence[str] = ("a photo of an airplane", "a dog")) -> torch.Tensor:
-    """Draw two steps of some prompts with fixed noise, (n, 3, 64, 64)."""
+def draw(pipe: Any, prompts: Sequence[str] = PROMPTS, *, first: int = 0) -> torch.Tensor:
+    """Draw a few steps of some prompts with fixed noise, (n, 3, 64, 64) in 0 to 1.
+
+    Args:
+        pipe: A pipeline.
+        prompts: One image each.
+        first: Number of the first one's noise.
+    """
     images: torch.Tensor = pipe(
         list(prompts),
-        num_inference_steps=2,
-        generator=[torch.Generator().manual_seed(seed) for seed in range(len(prompts))],
+        num_inference_steps=STEPS,
+        generator=[torch.Generator().manual_seed(first + each) for each in range(len(prompts))],
         output_type="pt",
     ).images
     return images
