@@ -33,6 +33,13 @@ class Sld(Eraser):
     paper: ClassVar[str] = "Safe Latent Diffusion, arXiv 2211.05105 (CVPR 2023)"
     touches: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {
+            "warmup": 0.0,
+            "strength": 5000.0,
+            "threshold": 1.0,
+            "momentum_scale": 0.5,
+            "momentum_beta": 0.7,
+        },
         "weak": {
             "warmup": 0.3,
             "strength": 200.0,
@@ -63,6 +70,7 @@ class Sld(Eraser):
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "Hyp-Max; the weaker ones leave most ships of mini as they are, methods/sld.md",
         "weak": "Hyp-Weak of paper and code, warm-up 15 of 50 steps",
         "medium": "Hyp-Medium of paper and code, their default, warm-up 10 of 50 steps",
         "strong": "Hyp-Strong of paper and code, warm-up 7 of 50 steps",

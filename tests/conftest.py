@@ -98,6 +98,14 @@ def tiny_pipe() -> Any:
 
 
 @pytest.fixture(scope="session")
+def tiny_sdxl() -> Any:
+    """The same in SDXL's layout."""
+    from bench.models.tiny import build_tiny_sdxl_pipe
+
+    return build_tiny_sdxl_pipe()
+
+
+@pytest.fixture(scope="session")
 def tiny_folder(tiny_pipe: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same pipeline saved in diffusers layout; returns its folder."""
     folder = tmp_path_factory.mktemp("tiny")
