@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.types import InputError, Progress, silent
+from bench.models import prediction
+from bench.models.prediction import Conditioning
+from bench.types import Progress, silent
 
 BATCH = 16
 """Trajectories denoised together; a bound on memory that does not change the result."""
@@ -103,8 +105,8 @@ def in_bucket(scheduler: Any, timesteps: Tensor, generator: torch.Generator) -> 
 
 def trajectories(
     pipe: Any,
-    rows: Tensor,
-    null: Tensor,
+    rows: Conditioning,
+    null: Conditioning,
     *,
     count: int,
     steps: int,
@@ -117,8 +119,8 @@ def trajectories(
 
     Args:
         pipe: A diffusers pipeline, used as it is.
-        rows: Embeddings (prompts, positions, dim); trajectory i is for prompt i mod prompts.
-        null: Embedding of the empty prompt, (1, positions, dim).
+        rows: The prompts; trajectory i is for prompt i mod prompts.
+        null: What guidance leads away from, one text.
         count: Number of trajectories.
         steps: Length of the timestep grid.
         guidance: Scale of classifier-free guidance.
@@ -140,12 +142,12 @@ def trajectories(
     kept, final = [], []
     for first in range(0, count, BATCH):
         x = noise[first : first + BATCH].to(unet.device)
-        text = torch.cat([null.expand(len(x), -1, -1), rows[order[first : first + BATCH]]])
+        text = prediction.joined([null.expand(len(x)), rows[order[first : first + BATCH]]])
         path = []
         with torch.no_grad():
             for t in grid:
                 path.append(x)
-                empty, full = predict(unet, torch.cat([x, x]), t, text).chunk(2)
+                empty, full = prediction.predict(unet, torch.cat([x, x]), t, text).chunk(2)
                 x = scheduler.step(empty + guidance * (full - empty), t, x).prev_sample
         kept.append(torch.stack(path) if path else x[None][:0])
         final.append(x)
@@ -157,26 +159,3 @@ def importance(timesteps: int) -> Tensor:
     """Return MACE's odds of each timestep, (timesteps,) in fp64; most lie in 200 to 400."""
     t = torch.arange(timesteps, dtype=torch.float64)
     return torch.sigmoid(0.05 * (t - 200)) - torch.sigmoid(0.05 * (t - 400))
-
-
-def predict(unet: Any, latents: Tensor, timesteps: Tensor, rows: Tensor) -> Tensor:
-    """Return the U-Net's prediction in fp32, whatever it computes in."""
-    dtype = next(unet.parameters()).dtype
-    made: Tensor = unet(
-        latents.to(dtype), timesteps.to(latents.device), rows.to(latents.device, dtype)
-    )[0]
-    return made.float()
-
-
-def check(pipe: Any) -> None:
-    """Refuse U-Nets with inputs besides the text.
-
-    Raises:
-        InputError: naming the further input.
-    """
-    extra = getattr(pipe.unet.config, "addition_embed_type", None)
-    if extra is not None:
-        raise InputError(
-            f"this U-Net needs {extra} inputs besides the text (SDXL); "
-            "training works on SD 1.x and 2.x, closed-form edits on all"
-        )

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.models import pipelines
+from bench.models import prediction
+from bench.models.prediction import Conditioning
 from bench.types import Concept, InputError, Kind
 from methods import _tokens
 
@@ -184,12 +185,22 @@ ARTICLES = frozenset({"a", "an", "the", "of", "in"})
 class Pairs:
     """Embeddings of a concept's prompts beside those of its anchor's prompts."""
 
-    concept: Tensor
-    """(prompts, positions, dim), fp32."""
-    anchor: Tensor
-    """(prompts, positions, dim), as the text encoder gives them."""
+    asked: Conditioning
+    """The concept's prompts."""
+    wanted: Conditioning
+    """The anchor's."""
     aligned: Tensor
     """(prompts, positions, dim), the anchor's row that each row of the concept's corresponds to."""
+
+    @property
+    def concept(self) -> Tensor:
+        """The concept's embeddings, (prompts, positions, dim), fp32."""
+        return self.asked.states
+
+    @property
+    def anchor(self) -> Tensor:
+        """The anchor's, (prompts, positions, dim), as the text encoder gives them."""
+        return self.wanted.states
 
 
 def noun_phrase(concept: Concept, number: int) -> str:
@@ -226,16 +237,16 @@ def texts(
 def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
     """Encode a concept's training prompts and its anchor's, with their rows aligned."""
     old, new = texts(concept, count)
-    concept_rows, anchor_rows = pipelines.encode(pipe, old), pipelines.encode(pipe, new)
-    positions = concept_rows.shape[1]
+    asked, wanted = prediction.condition(pipe, old), prediction.condition(pipe, new)
+    positions = asked.states.shape[1]
     order = torch.stack(
         [
             _tokens.align(_tokens.ids(pipe, one), _tokens.ids(pipe, other), positions)
             for one, other in zip(old, new, strict=True)
         ]
-    ).to(anchor_rows.device)
-    index = order[:, :, None].expand_as(anchor_rows)
-    return Pairs(concept_rows, anchor_rows, anchor_rows.gather(1, index))
+    ).to(wanted.states.device)
+    index = order[:, :, None].expand_as(wanted.states)
+    return Pairs(asked, wanted, wanted.states.gather(1, index))
 
 
 def prior(name: str, concepts: Sequence[Concept]) -> list[str]:

@@ -100,9 +100,9 @@ def tiny_pipe() -> Any:
 @pytest.fixture(scope="session")
 def tiny_sdxl() -> Any:
     """The same in SDXL's layout."""
-    from bench.models.tiny import build_tiny_sdxl_pipe
+    from bench.models.tiny import build_tiny_pipe
 
-    return build_tiny_sdxl_pipe()
+    return build_tiny_pipe("sdxl")
 
 
 @pytest.fixture(scope="session")

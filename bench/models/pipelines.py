@@ -184,6 +184,16 @@ def encode(pipe: Any, texts: Sequence[str]) -> Tensor:
     return states.float()
 
 
+def encode_pooled(pipe: Any, texts: Sequence[str]) -> Tensor:
+    """Return SDXL's embeddings of whole texts, by its second encoder, fp32 (texts, width)."""
+    import torch
+
+    encoder = pipe.text_encoder_2
+    with torch.no_grad():
+        pooled: Tensor = encoder(_tokens(pipe.tokenizer_2, texts).to(encoder.device)).text_embeds
+    return pooled.float()
+
+
 def token_positions(pipe: Any, text: str, phrase: str) -> list[int]:
     """Return where the phrase's tokens are in the tokenised text, every occurrence, start token 0.
 

@@ -1,8 +1,8 @@
-"""Pipelines in Stable Diffusion's layouts with random weights: quick to make, and no download."""
+"""Pipelines in true layouts with random weights: quick to make, and no download."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from diffusers import (
@@ -23,6 +23,9 @@ WORDS = (
     "red blue green yellow white black orange purple style mosaic neon sepia woodcut art person "
     "Abraham Lincoln Cleopatra Napoleon Bonaparte someone"
 )
+Layout = Literal["sd1", "sd2", "sdxl"]
+"""Stable Diffusion 1 (predicts the noise), 2 (predicts the velocity) and XL (two encoders)."""
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 POSITIONS = 32
 WIDTH = 32
 
@@ -32,61 +35,37 @@ def _tokenizer() -> Any:
     return build_tokenizer([WORDS], merges=4000, positions=POSITIONS)
 
 
-def build_tiny_pipe() -> Any:
-    """Return a StableDiffusionPipeline of 64x64 images and 8x8x8 latents with random weights."""
+def build_tiny_pipe(layout: Layout = "sd1") -> Any:
+    """Return a pipeline of 64x64 images and 8x8x8 latents with random weights.
+
+    Args:
+        layout: Whose parts it has.
+    """
+    large = layout == "sdxl"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tokenizer = _tokenizer()
-        # The default spread leaves all words alike, which would hide every effect of a word.
-        text_encoder = CLIPTextModel(_text(tokenizer, 20.0))
-        unet = _unet(WIDTH)
-        vae = _vae()
-    pipe = StableDiffusionPipeline(
-        vae=vae.eval(),
-        text_encoder=text_encoder.eval(),
-        tokenizer=tokenizer,
-        unet=unet.eval(),
-        scheduler=_scheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-def build_tiny_sdxl_pipe() -> Any:
-    """Return a StableDiffusionXLPipeline of the same sizes: two encoders, pooled text, time ids."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        tokenizer = _tokenizer()
-        # What SDXL reads of its encoders passes no last norm, so a smaller spread will do.
-        first = CLIPTextModel(_text(tokenizer, 5.0))
-        second = CLIPTextModelWithProjection(_text(tokenizer, 5.0))
-        # Pooled text, and six numbers of size and crop as sines of that width.
-        width = 8
-        unet = _unet(
-            2 * WIDTH,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=width,
-            projection_class_embeddings_input_dim=WIDTH + 6 * width,
+        parts: dict[str, Any] = {
+            "tokenizer": tokenizer,
+            "text_encoder": CLIPTextModel(_text(tokenizer, large)).eval(),
+            "unet": _unet(large).eval(),
+            "vae": _vae().eval(),
+            "scheduler": _scheduler("v_prediction" if layout == "sd2" else "epsilon"),
+        }
+        if large:
+            second = CLIPTextModelWithProjection(_text(tokenizer, large)).eval()
+            parts |= {"tokenizer_2": tokenizer, "text_encoder_2": second}
+    if large:
+        pipe: Any = StableDiffusionXLPipeline(**parts, add_watermarker=False)
+    else:
+        pipe = StableDiffusionPipeline(
+            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
         )
-        vae = _vae()
-    pipe = StableDiffusionXLPipeline(
-        vae=vae.eval(),
-        text_encoder=first.eval(),
-        text_encoder_2=second.eval(),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        unet=unet.eval(),
-        scheduler=_scheduler(),
-        add_watermarker=False,
-    )
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _text(tokenizer: Any, spread: float) -> Any:
+def _text(tokenizer: Any, large: bool) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -98,11 +77,20 @@ def _text(tokenizer: Any, spread: float) -> Any:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        initializer_factor=spread,
+        # The default spread leaves all words alike, which would hide every effect of a word. What
+        # SDXL reads of its encoders passes no last norm, so a smaller one will do.
+        initializer_factor=5.0 if large else 20.0,
     )
 
 
-def _unet(text_width: int, **more: Any) -> Any:
+def _unet(large: bool) -> UNet2DConditionModel:
+    more = {}
+    if large:
+        more = {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 8,
+            "projection_class_embeddings_input_dim": 6 * 8 + WIDTH,
+        }
     return UNet2DConditionModel(
         sample_size=8,
         in_channels=8,
@@ -111,14 +99,14 @@ def _unet(text_width: int, **more: Any) -> Any:
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=text_width,
+        cross_attention_dim=2 * WIDTH if large else WIDTH,
         attention_head_dim=2,
         norm_num_groups=8,
         **more,
     )
 
 
-def _vae() -> Any:
+def _vae() -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 8, 8, 8),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -130,7 +118,7 @@ def _vae() -> Any:
     )
 
 
-def _scheduler() -> Any:
+def _scheduler(prediction: str) -> DDIMScheduler:
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -138,4 +126,5 @@ def _scheduler() -> Any:
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
+        prediction_type=prediction,
     )

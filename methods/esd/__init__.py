@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.models import pipelines
+from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
+from bench.models.prediction import Conditioning
 from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _noise, _tokens, _training, _unet
 from methods.esd._conventions import (
@@ -105,11 +106,11 @@ class Esd(Eraser):
         if not concepts:
             return {}
         generator = torch.Generator().manual_seed(seed)
-        null = pipelines.encode(pipe, [""])
-        asked = pipelines.encode(pipe, [concept.name for concept in concepts])
+        null = prediction.unconditional(pipe)
+        asked = prediction.condition(pipe, [concept.name for concept in concepts])
         base = asked
         if self.erase_from is not None:
-            base = pipelines.encode(pipe, [self.erase_from]).expand_as(asked)
+            base = prediction.condition(pipe, [self.erase_from]).expand(len(asked))
         student = _unet.trainable(pipe.unet)
         weights = selected(student, self._trained(concepts), self.convention)
         optimizer = torch.optim.Adam(
@@ -120,12 +121,12 @@ class Esd(Eraser):
 
         def loss_at(step: int) -> Tensor:
             draw = source.draw(step)
-            text = torch.cat([null.expand(self.batch, -1, -1), asked[draw.prompts]])
+            text = prediction.joined([null.expand(self.batch), asked[draw.prompts]])
             if self.erase_from is not None:
-                text = torch.cat([text, base[draw.prompts]])
+                text = prediction.joined([text, base[draw.prompts]])
             copies = len(text) // self.batch
             with torch.no_grad():
-                parts = _noise.predict(
+                parts = prediction.predict(
                     pipe.unet,
                     draw.latents.repeat(copies, 1, 1, 1),
                     draw.timesteps.repeat(copies),
@@ -138,7 +139,7 @@ class Esd(Eraser):
                 convention=self.convention,
                 eps_erase_from=parts[2] if self.erase_from is not None else None,
             )
-            made = _noise.predict(student, draw.latents, draw.timesteps, base[draw.prompts])
+            made = prediction.predict(student, draw.latents, draw.timesteps, base[draw.prompts])
             return (made - wanted).square().mean()
 
         _training.fit(optimizer, loss_at, plan.steps, what="fine-tuning", progress=progress)
@@ -154,7 +155,6 @@ class Esd(Eraser):
         )
         if self.refresh < 0:
             raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
-        _noise.check(pipe)
         _tokens.check(pipe, concepts)
 
     def _published(self) -> Published:
@@ -174,8 +174,8 @@ class _Source:
         self,
         options: Esd,
         pipe: Any,
-        rows: Tensor,
-        null: Tensor,
+        rows: Conditioning,
+        null: Conditioning,
         generator: torch.Generator,
         progress: Progress,
     ) -> None:
@@ -216,7 +216,7 @@ class _Source:
         return _noise.Draw(torch.cat(latents), torch.stack(timesteps).to(device), which)
 
     def _denoise(
-        self, rows: Tensor, count: int, stop: int | None, progress: Progress
+        self, rows: Conditioning, count: int, stop: int | None, progress: Progress
     ) -> _noise.Pool:
         return _noise.trajectories(
             self.pipe,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.models.eraser import Eraser
+from bench.models.prediction import condition, unconditional
 from bench.models.weights import loaded
 from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
@@ -128,8 +129,6 @@ class Mace(Eraser):
         _training.at_least_one(images=self.images, image_steps=self.image_steps)
         if plan.lamb < 0:
             raise InputError(f"lamb is {plan.lamb}, allowed is 0 or more")
-        if self.stage != "refine":
-            _noise.check(pipe)
 
     def _domain(self) -> list[str]:
         return [part.strip() for part in self.domain.split(";") if part.strip()]
@@ -184,14 +183,14 @@ class Mace(Eraser):
     ) -> _lora.Factors:
         """Stage two: train a LoRA until the object's pixels attend to the concept no more."""
         texts, _ = self._texts(concept)
-        rows = pipelines.encode(pipe, texts)
+        rows = condition(pipe, texts)
         positions = [
             _tokens.of_concept(pipe, text, concept.name, pooler=self.use_pooler) for text in texts
         ]
         pool = _noise.trajectories(
             pipe,
             rows[:1],
-            pipelines.encode(pipe, [""]),
+            unconditional(pipe),
             count=self.images,
             steps=self.image_steps,
             guidance=self.image_guidance,

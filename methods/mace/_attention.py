@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.prediction import Conditioning, predict
 from methods import _noise
 
 
@@ -93,7 +94,7 @@ def attention_loss(
 def step_loss(
     student: Any,
     pool: _noise.Pool,
-    rows: Tensor,
+    rows: Conditioning,
     masks: Tensor,
     positions: Sequence[Sequence[int]],
     *,
@@ -103,12 +104,12 @@ def step_loss(
 ) -> Tensor:
     """Noise one image, ask one prompt, and return the attention loss.
 
-    Panel and prompt are drawn apart, as in MACE's code.
+    Image and prompt are drawn apart, as in MACE's code.
 
     Args:
         student: A U-Net that learns.
         pool: Its finished images are used.
-        rows: Embeddings of the prompts, (prompts, positions, dim).
+        rows: The prompts.
         masks: The object in each image, (images, height, width).
         positions: Positions of the concept's tokens in each prompt.
         odds: Odds of each timestep.
@@ -122,5 +123,5 @@ def step_loss(
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     noisy = pool.scheduler.add_noise(clean, noise, t)
     with recorded(student) as maps:
-        _noise.predict(student, noisy, t, rows[prompt : prompt + 1])
+        predict(student, noisy, t, rows[prompt : prompt + 1])
     return attention_loss(maps, masks[image], positions[prompt], squared=squared)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.prediction import Conditioning, predict
 from bench.types import InputError
 from methods import _noise
 from methods.mace import _attention
@@ -29,8 +30,8 @@ class Scene:
     """The pipeline that drew them."""
     latents: Tensor
     """(n, channels, height, width)."""
-    rows: Tensor
-    """Embedding of their prompt, (1, positions, dim)."""
+    rows: Conditioning
+    """Their prompt."""
     positions: Sequence[int]
     """Positions of the concept's tokens in it."""
     phrase: str
@@ -63,7 +64,7 @@ def from_attention(scene: Scene) -> Tensor:
         noise = torch.randn(latents.shape, generator=scene.generator).to(latents)
         with torch.no_grad(), _attention.recorded(pipe.unet) as maps:
             noisy = scheduler.add_noise(latents, noise, t)
-            _noise.predict(pipe.unet, noisy, t, scene.rows.expand(len(latents), -1, -1))
+            predict(pipe.unet, noisy, t, scene.rows.expand(len(latents)))
         for layer in maps:
             side = round(layer.shape[2] ** 0.5)
             seen = layer[..., list(scene.positions)].mean((1, 3)).reshape(-1, side, side)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.models.eraser import Eraser
+from bench.models.prediction import Conditioning, condition, unconditional
 from bench.models.weights import loaded
 from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
@@ -120,12 +121,12 @@ class RealEra(Eraser):
             return {}
         generator = torch.Generator().manual_seed(seed)
         pairs = [_prompts.pairs(pipe, concept, self.prompts) for concept in concepts]
-        prior = pipelines.encode(pipe, _prompts.prior(self.prior, concepts))
+        prior = condition(pipe, _prompts.prior(self.prior, concepts))
         if self.reading == "crce":
             return _crce.fine_tuned(
                 pipe,
-                [pair.concept for pair in pairs],
-                pools=[self._pool(pipe, pair.concept, generator, progress) for pair in pairs],
+                [pair.asked for pair in pairs],
+                pools=[self._pool(pipe, pair.asked, generator, progress) for pair in pairs],
                 near=self._near,
                 beyond=self._beyond,
                 draw=self._draw,
@@ -137,7 +138,7 @@ class RealEra(Eraser):
         weights: dict[str, Tensor] = {}
         if self.stage != "lora":
             progress("closed form", 0, 1)
-            weights = _unet.multiplied(pipe, self._matrix(pairs, prior, generator))
+            weights = _unet.multiplied(pipe, self._matrix(pairs, prior.states, generator))
             progress("closed form", 1, 1)
         if self.stage != "closed_form":
             edited = loaded(pipe, weights)
@@ -148,7 +149,7 @@ class RealEra(Eraser):
                 pipelines.cross_attention(edited.unet),
                 changes,
                 [pair.concept for pair in pairs],
-                prior=prior,
+                prior=prior.states,
                 prior_scale=self.prior_scale,
                 ridge=self.fuse_ridge,
             )
@@ -163,8 +164,6 @@ class RealEra(Eraser):
         if self.neighbors < 0 or self.beyond < 0:
             raise InputError("neighbors and beyond count points, allowed is 0 or more")
         _neighbors.check_band(self.min_cos, self.max_cos)
-        if self.reading == "crce" or self.stage != "closed_form":
-            _noise.check(pipe)
 
     def _near(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         sample = partial(sample_neighbors, min_cos=self.min_cos, max_cos=self.max_cos)
@@ -210,12 +209,12 @@ class RealEra(Eraser):
         pipe: Any,
         edited: Any,
         pair: _prompts.Pairs,
-        prior: Tensor,
+        prior: Conditioning,
         generator: torch.Generator,
         progress: Progress,
     ) -> _lora.Factors:
         """Stage two: train a LoRA so that neighbours are predicted as the anchor is."""
-        pool = self._pool(pipe, pair.concept, generator, progress)
+        pool = self._pool(pipe, pair.asked, generator, progress)
         student = _unet.trainable(edited.unet)
         parameters = _lora.attach(student, self.rank, generator)
 
@@ -243,12 +242,12 @@ class RealEra(Eraser):
         return _lora.factors(student)
 
     def _pool(
-        self, pipe: Any, rows: Tensor, generator: torch.Generator, progress: Progress
+        self, pipe: Any, rows: Conditioning, generator: torch.Generator, progress: Progress
     ) -> _noise.Pool:
         return _noise.trajectories(
             pipe,
             rows,
-            pipelines.encode(pipe, [""]),
+            unconditional(pipe),
             count=self.trajectories,
             steps=self.trajectory_steps,
             guidance=self.trajectory_guidance,

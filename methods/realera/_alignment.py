@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.prediction import Conditioning, joined, predict
 from methods import _noise
 from methods._prompts import Pairs
 
@@ -20,10 +21,10 @@ Points = Callable[[Tensor, torch.Generator], Tensor]
 class Text:
     """The text embeddings of one step."""
 
-    asked: Tensor
-    """What the student sees, (n, positions, dim)."""
-    wanted: Tensor
-    """What the frozen model sees, (n, positions, dim)."""
+    asked: Conditioning
+    """What the student is told, n texts."""
+    wanted: Conditioning
+    """What the frozen model is told, n texts."""
     weights: Tensor
     """Weight of each squared error, (n,)."""
     owner: list[int]
@@ -33,7 +34,7 @@ class Text:
 def compose(
     pair: Pairs,
     prompts: Sequence[int],
-    prior: Tensor,
+    prior: Conditioning,
     *,
     near: Points,
     beyond: Points,
@@ -50,7 +51,7 @@ def compose(
     Args:
         pair: Embeddings of the concept and of its anchor.
         prompts: Index of the prompt of each noisy latent.
-        prior: Captions that stay, (captions, positions, dim).
+        prior: Captions that stay.
         near: Draws neighbours.
         beyond: Draws points that stay.
         mu: Weight of the beyond term.
@@ -59,24 +60,24 @@ def compose(
     """
     asked, wanted, weights, owner = [], [], [], []
     for index, prompt in enumerate(prompts):
-        rows = pair.concept[prompt]
-        moved = torch.cat([rows[None], near(rows, generator)])
-        away = beyond(rows, generator) if mu else rows[None][:0]
+        one, rows = pair.asked[[prompt]], pair.concept[prompt]
+        moved = one.around(torch.cat([rows[None], near(rows, generator)]))
+        away = one.around(beyond(rows, generator)) if mu else one[:0]
         choice = torch.randint(len(prior), (1 if prior_mu else 0,), generator=generator)
-        kept = prior[choice.to(prior.device)]
+        kept = prior[choice.tolist()]
         asked += [moved, away, kept]
-        wanted += [pair.anchor[prompt].expand_as(moved), away, kept]
+        wanted += [pair.wanted[[prompt]].expand(len(moved)), away, kept]
         weights += [1 / len(moved)] * len(moved) + [mu / max(len(away), 1)] * len(away)
         weights += [prior_mu] * len(kept)
         owner += [index] * (len(moved) + len(away) + len(kept))
-    shares = torch.tensor(weights, device=prior.device) / len(prompts)
-    return Text(torch.cat(asked), torch.cat(wanted), shares, owner)
+    shares = torch.tensor(weights, device=prior.states.device) / len(prompts)
+    return Text(joined(asked), joined(wanted), shares, owner)
 
 
 def loss(frozen: Any, student: Any, draw: _noise.Draw, text: Text) -> Tensor:
     """Return the weighted mean squared difference of the two predictions."""
     latents, timesteps = draw.latents[text.owner], draw.timesteps[text.owner]
     with torch.no_grad():
-        target = _noise.predict(frozen, latents, timesteps, text.wanted)
-    made = _noise.predict(student, latents, timesteps, text.asked)
+        target = predict(frozen, latents, timesteps, text.wanted)
+    made = predict(student, latents, timesteps, text.asked)
     return (text.weights * (made - target).square().flatten(1).mean(1)).sum()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
+from bench.models.prediction import Conditioning, joined, predict, unconditional
 from bench.types import Progress
 from methods import _noise, _training, _unet
 from methods.realera._alignment import Points
@@ -24,7 +25,7 @@ Source = Callable[[_noise.Pool, int, torch.Generator], _noise.Draw]
 
 def fine_tuned(
     pipe: Any,
-    rows: Sequence[Tensor],
+    rows: Sequence[Conditioning],
     *,
     pools: Sequence[_noise.Pool],
     near: Points,
@@ -39,7 +40,7 @@ def fine_tuned(
 
     Args:
         pipe: The un-erased pipeline.
-        rows: Prompts of each concept, (prompts, positions, dim).
+        rows: Prompts of each concept.
         pools: Noisy latents of each concept.
         near: Draws neighbours of a prompt.
         beyond: Draws points that must stay.
@@ -49,7 +50,7 @@ def fine_tuned(
         generator: Source of all randomness.
         progress: Told after each step.
     """
-    null = pipelines.encode(pipe, [""])
+    null = unconditional(pipe)
     student = _unet.trainable(pipe.unet)
     weights = pipelines.cross_attention(student)
     parameters = [weight.requires_grad_(True) for weight in weights.values()]
@@ -57,16 +58,16 @@ def fine_tuned(
     def loss_at(step: int) -> Tensor:
         which = step // 2 % len(rows)
         noisy = draw(pools[which], 1, generator)
-        own = rows[which][noisy.prompts[0]][None]
+        own = rows[which][[noisy.prompts[0]]]
         moved, kept = own, own[:0]
         if step % 2:
-            sampled, away = near(own[0], generator), beyond(own[0], generator)
+            sampled, away = (each(own.states[0], generator) for each in (near, beyond))
             # With neither sort of point every step is ESD's.
             if len(sampled) + len(away):
-                moved, kept = sampled, away
-        fixed = torch.cat([null, own, kept])
+                moved, kept = own.around(sampled), own.around(away)
+        fixed = joined([null, own, kept])
         with torch.no_grad():
-            frozen = _noise.predict(
+            frozen = predict(
                 pipe.unet,
                 noisy.latents.expand(len(fixed), -1, -1, -1),
                 noisy.timesteps.expand(len(fixed)),
@@ -75,8 +76,8 @@ def fine_tuned(
         target = torch.cat(
             [(2 * frozen[:1] - frozen[1:2]).expand(len(moved), -1, -1, -1), frozen[2:]]
         )
-        asked = torch.cat([moved, kept])
-        made = _noise.predict(
+        asked = joined([moved, kept])
+        made = predict(
             student,
             noisy.latents.expand(len(asked), -1, -1, -1),
             noisy.timesteps.expand(len(asked)),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.models import pipelines
+from bench.models import pipelines, prediction
 from bench.types import Concept, InputError
 from methods import _noise, _training, esd
 from methods.esd import Esd
@@ -279,7 +279,7 @@ def test_timesteps_lie_where_the_codes_draw_them(
     """paper: all of 0 to 999, each with the x_t of its tenth; code2025: the ten of the grid."""
     seen: list[tuple[int, torch.Tensor]] = []
     steps: list[dict[int, torch.Tensor]] = []
-    predict, run = _noise.predict, _noise.trajectories
+    predict, run = prediction.predict, _noise.trajectories
 
     def heard(unet: Any, x: torch.Tensor, t: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled():
@@ -294,7 +294,7 @@ def test_timesteps_lie_where_the_codes_draw_them(
             steps.append(dict(zip(grid, latents[:, path], strict=False)))
         return made
 
-    monkeypatch.setattr(_noise, "predict", heard)
+    monkeypatch.setattr(prediction, "predict", heard)
     monkeypatch.setattr(_noise, "trajectories", kept)
     options = QUICK | {"steps": 60, "trajectory_steps": 10, "pool": pool, "refresh": 0}
     Esd(**options, convention=convention).erase(tiny_pipe, [airplane], seed=0)
@@ -314,7 +314,7 @@ def test_training_brings_the_prediction_to_its_target(tiny_pipe: Any, airplane: 
     edited = Esd(steps=100, pool=4, refresh=0, trajectory_steps=4, learning_rate=1e-3).erase(
         tiny_pipe, [airplane], seed=0
     )
-    rows = pipelines.encode(tiny_pipe, ["", "airplane"])
+    rows = prediction.condition(tiny_pipe, ["", "airplane"])
     path = _noise.trajectories(
         tiny_pipe,
         rows[1:],
@@ -326,9 +326,11 @@ def test_training_brings_the_prediction_to_its_target(tiny_pipe: Any, airplane: 
     )
     x, t = path.latents[2], path.timesteps[2]
     with torch.no_grad():
-        empty, full = (_noise.predict(tiny_pipe.unet, x, t, row.expand(4, -1, -1)) for row in rows)
+        empty, full = (
+            prediction.predict(tiny_pipe.unet, x, t, row.expand(4)) for row in (rows[:1], rows[1:])
+        )
         wanted = esd.target(empty, full, negative_guidance=1.0, convention="paper")
-        made = _noise.predict(edited.unet, x, t, rows[1:].expand(4, -1, -1))
+        made = prediction.predict(edited.unet, x, t, rows[1:].expand(4))
     assert (made - wanted).norm() < 0.7 * (full - wanted).norm()
 
 
@@ -336,7 +338,7 @@ def test_the_pool_saves_evaluations(
     tiny_pipe: Any, airplane: Concept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = []
-    predict = _noise.predict
+    predict = prediction.predict
     for pool in (1, 2):
         seen = [0]
 
@@ -344,7 +346,7 @@ def test_the_pool_saves_evaluations(
             seen[0] += len(x)
             return predict(unet, x, *rest)
 
-        monkeypatch.setattr(_noise, "predict", counted)
+        monkeypatch.setattr(prediction, "predict", counted)
         Esd(steps=40, pool=pool, trajectory_steps=12).erase(tiny_pipe, [airplane], seed=0)
         counts.append(seen[0])
     assert counts[0] > 2 * counts[1]

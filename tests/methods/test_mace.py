@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.models import pipelines
+from bench.models import pipelines, prediction
 from bench.types import Concept, InputError, Kind
 from methods import _lora, _noise, _prompts, _tokens, mace
 from methods.mace import Mace, _attention, _masks
@@ -316,13 +316,13 @@ def weights(pipe: Any) -> torch.Tensor:
 
 def test_stage_two_takes_attention_off_the_object(tiny_pipe: Any, airplane: Concept) -> None:
     text = _prompts.texts(airplane, 1)[0]
-    embedding = pipelines.encode(tiny_pipe, text)
+    embedding = prediction.condition(tiny_pipe, text)
     positions = _tokens.of_concept(tiny_pipe, text[0], "airplane", pooler=False)
     x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
 
     def paid(pipe: Any) -> float:
         with torch.no_grad(), _attention.recorded(pipe.unet) as maps:
-            _noise.predict(pipe.unet, x, torch.tensor(300), embedding)
+            prediction.predict(pipe.unet, x, torch.tensor(300), embedding)
         mask = torch.ones(8, 8)
         return float(_attention.attention_loss(maps, mask, positions, squared=False))
 
@@ -342,12 +342,12 @@ def test_stage_two_takes_attention_off_the_object(tiny_pipe: Any, airplane: Conc
 
 def test_recording_changes_no_prediction_and_leaves_no_trace(tiny_pipe: Any) -> None:
     x, t = random(2, 8, 8, 8).float(), torch.tensor(300)
-    text = pipelines.encode(tiny_pipe, ["a bird", "a dog"])
+    text = prediction.condition(tiny_pipe, ["a bird", "a dog"])
     plain = tiny_pipe.unet.attn_processors
     with torch.no_grad():
-        before = _noise.predict(tiny_pipe.unet, x, t, text)
+        before = prediction.predict(tiny_pipe.unet, x, t, text)
         with _attention.recorded(tiny_pipe.unet) as maps:
-            during = _noise.predict(tiny_pipe.unet, x, t, text)
+            during = prediction.predict(tiny_pipe.unet, x, t, text)
     assert torch.allclose(before, during, atol=1e-5)
     assert tiny_pipe.unet.attn_processors == plain
     assert len(maps) == len(pipelines.cross_attention(tiny_pipe.unet)) / 2
@@ -380,7 +380,7 @@ def test_attention_masks_are_neither_empty_nor_full(tiny_pipe: Any) -> None:
     scene = _masks.Scene(
         tiny_pipe,
         random(3, 8, 8, 8).float(),
-        pipelines.encode(tiny_pipe, ["a bird"]),
+        prediction.condition(tiny_pipe, ["a bird"]),
         [2],
         "bird",
         torch.Generator().manual_seed(0),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from bench.models import pipelines
-from bench.types import InputError
+from bench.models import prediction
+from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from methods import _noise
 
 
@@ -17,16 +16,18 @@ def pool(pipe: Any, **changes: Any) -> _noise.Pool:
     options = {"count": 3, "steps": 4, "guidance": 3.0} | changes
     return _noise.trajectories(
         pipe,
-        pipelines.encode(pipe, ["a bird", "a dog"]),
-        pipelines.encode(pipe, [""]),
+        prediction.condition(pipe, ["a bird", "a dog"]),
+        prediction.unconditional(pipe),
         generator=torch.Generator().manual_seed(0),
         **options,
     )
 
 
-def test_a_trajectory_is_what_the_pipeline_samples(tiny_pipe: Any) -> None:
-    made = pool(tiny_pipe, guidance=3.0)
-    wanted = tiny_pipe(
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_trajectory_is_what_the_pipeline_samples(layout: Layout) -> None:
+    pipe = build_tiny_pipe(layout)
+    made = pool(pipe, guidance=3.0)
+    wanted = pipe(
         ["a bird", "a dog", "a bird"],
         latents=made.latents[0],
         num_inference_steps=4,
@@ -68,9 +69,3 @@ def test_renoising_mixes_images_with_fresh_noise(tiny_pipe: Any) -> None:
     early = int(draw.timesteps.argmin())
     distance = (made.final - draw.latents[early]).flatten(1).norm(dim=1).min()
     assert distance < (made.final - draw.latents[int(draw.timesteps.argmax())]).flatten(1).norm()
-
-
-def test_inputs_besides_the_text_are_refused() -> None:
-    unet = SimpleNamespace(config=SimpleNamespace(addition_embed_type="text_time"))
-    with pytest.raises(InputError, match="text_time"):
-        _noise.check(SimpleNamespace(unet=unet))

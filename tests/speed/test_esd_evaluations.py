@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from bench.models import prediction
 from bench.types import Concept
-from methods import _noise
 from methods.esd import Esd
 
 pytestmark = pytest.mark.speed
@@ -18,13 +18,13 @@ def test_the_pool_needs_a_fifth_of_the_evaluations(
     tiny_pipe: Any, airplane: Concept, monkeypatch: pytest.MonkeyPatch, benchmark: Any
 ) -> None:
     """With the defaults of the 2025 code: 200 steps, trajectories of 50."""
-    predict, seen = _noise.predict, [0]
+    predict, seen = prediction.predict, [0]
 
     def counted(unet: Any, x: torch.Tensor, *rest: Any) -> torch.Tensor:
         seen[0] += len(x)
         return predict(unet, x, *rest)
 
-    monkeypatch.setattr(_noise, "predict", counted)
+    monkeypatch.setattr(prediction, "predict", counted)
 
     def evaluations(**options: Any) -> int:
         seen[0] = 0

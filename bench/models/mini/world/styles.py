@@ -1,4 +1,4 @@
-"""Panel styles as image transforms that stay unmistakable when an image is reduced to 64 px.
+"""Image styles as image transforms that stay unmistakable when an image is reduced to 64 px.
 
 Their patterns keep to one grid, so that a small model can learn them.
 """

@@ -1,0 +1,92 @@
+"""Every eraser that trains or solves does so in the layouts of SD 1, SD 2 (velocity) and SDXL."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench import registry
+from bench.models import prediction
+from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
+from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
+from methods import esd
+
+NAMES = {"uce": {}, "esd": {}, "mace": {}, "realera": {}, "realera crce": {"reading": "crce"}}
+
+built = functools.cache(build_tiny_pipe)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_erases_what_it_may_and_draws(name: str, layout: Layout, tmp_path: Path) -> None:
+    pipe = built(layout)
+    subject = Subject(registry.method(name.partition(" ")[0]), pipe, tmp_path)
+    before = state(pipe)
+    eraser = subject.make(**NAMES[name])
+    tensors = eraser.fit(pipe, [AIRPLANE], seed=0)
+    erased = eraser.apply(pipe, [AIRPLANE], tensors)
+    assert not changed(before, state(pipe))
+    moved = changed(before, state(erased))
+    assert moved and all(each.startswith("unet.") for each in moved)
+    images, plain = draw(erased), draw(pipe)
+    assert torch.isfinite(images).all() and not torch.equal(images, plain)
+
+
+def test_the_layouts_are_what_they_stand_for() -> None:
+    """Else erasing in them would show nothing: another prediction, two encoders, pooled text."""
+    noise, velocity, large = (built(layout) for layout in LAYOUTS)
+    assert noise.scheduler.config.prediction_type == "epsilon"
+    assert velocity.scheduler.config.prediction_type == "v_prediction"
+    text = prediction.condition(large, ["a bird", "an airplane"])
+    assert text.pooled is not None and not torch.equal(*text.pooled)
+    assert text.states.shape[-1] == 2 * prediction.condition(noise, ["a"]).states.shape[-1]
+
+
+def test_of_sdxl_the_pooled_text_and_the_size_are_seen() -> None:
+    pipe = built("sdxl")
+    text = prediction.condition(pipe, ["a bird"])
+    x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor(500)
+    assert text.pooled is not None and text.sizes is not None
+    assert text.sizes.tolist() == [[64, 64, 0, 0, 64, 64]]
+    with torch.no_grad():
+        plain = prediction.predict(pipe.unet, x, t, text)
+        for other in (
+            prediction.Conditioning(text.states, text.pooled + 1, text.sizes),
+            prediction.Conditioning(text.states, text.pooled, text.sizes * 2),
+        ):
+            assert not torch.allclose(plain, prediction.predict(pipe.unet, x, t, other))
+
+
+@pytest.mark.parametrize("convention", ["paper", "code2025"])
+@pytest.mark.parametrize("t", [20, 500, 980])
+def test_the_target_in_velocities_is_the_target_in_noise(convention: Any, t: int) -> None:
+    """v = alpha noise - sigma x_0 and x = alpha x_0 + sigma noise, so noise = alpha v + sigma x."""
+    pipe = built("sd2")
+    beta = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    kept = (1 - beta).cumprod(0)[t]
+    alpha, sigma = float(kept.sqrt()), float((1 - kept).sqrt())
+    x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(t))
+    text = prediction.condition(pipe, ["", "airplane"])
+    with torch.no_grad():
+        empty, full = (
+            prediction.predict(pipe.unet, x, torch.tensor(t), each) for each in (text[:1], text[1:])
+        )
+    wanted = esd.target(empty, full, negative_guidance=1.5, convention=convention)
+    in_noise = esd.target(
+        alpha * empty + sigma * x,
+        alpha * full + sigma * x,
+        negative_guidance=1.5,
+        convention=convention,
+    )
+    torch.testing.assert_close(alpha * wanted + sigma * x, in_noise, rtol=1e-4, atol=1e-5)
+    scheduler = pipe.scheduler
+    scheduler.set_timesteps(1000)
+    step = scheduler.step(full, t, x).pred_original_sample
+    torch.testing.assert_close(
+        (x - sigma * (alpha * full + sigma * x)) / alpha, step, rtol=1e-3, atol=1e-3
+    )
