@@ -78,6 +78,7 @@ def test_everything_that_is_read_is_inside(installed: Path) -> None:
 
 def test_commands_from_an_empty_folder(run: Run, installed: Path) -> None:
     assert "realera" in run("-m", "bench", "list", "methods")
+    assert "realera" in run(str(installed / "bin" / "erasure-bench"), "list", "methods")
     assert "objects-mace" in run("-m", "bench", "list", "suites")
     assert "objects.csv, 10000 rows" in run("-m", "bench", "show", "suite", "objects")
     plan = run("-m", "bench", "run", "--method", "uce", "--size", "smoke", "--plan")
