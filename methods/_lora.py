@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.weights import loaded
 from methods import _closed_form
 
 Factors = dict[str, tuple[Tensor, Tensor]]
@@ -49,6 +50,32 @@ def factors(unet: Any) -> Factors:
         name: (up.detach().clone(), down.detach().clone())
         for name, (up, down) in _parameters(unet).items()
     }
+
+
+def named(change: Factors) -> dict[str, Tensor]:
+    """Return factors as tensors under the names that diffusers gives a LoRA of a pipeline."""
+    tensors: dict[str, Tensor] = {}
+    for name, (up, down) in change.items():
+        module = f"unet.{name.removesuffix('.weight')}"
+        tensors |= {f"{module}.lora_A.weight": down, f"{module}.lora_B.weight": up}
+    return tensors
+
+
+def added(pipe: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return a pipeline with a LoRA added to the weights of a copy of its U-Net.
+
+    Args:
+        pipe: A diffusers pipeline, which stays as it was.
+        tensors: As `named` returns them; none gives back the pipeline.
+    """
+    parameters = dict(pipe.unet.named_parameters())
+    down, up = ".lora_A.weight", ".lora_B.weight"
+    change: Factors = {}
+    for module in (name.removesuffix(down) for name in tensors if name.endswith(down)):
+        name = f"{module.removeprefix('unet.')}.weight"
+        device = parameters[name].device
+        change[name] = tensors[module + up].to(device), tensors[module + down].to(device)
+    return loaded(pipe, merged({name: parameters[name] for name in change}, change))
 
 
 def merged(weights: Mapping[str, Tensor], change: Factors) -> dict[str, Tensor]:

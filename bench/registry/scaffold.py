@@ -7,110 +7,26 @@ import re
 from pathlib import Path
 
 from bench import data, registry
-from bench.types import InputError
+from bench.names import find
+from bench.registry.templates import PAGE, TEMPLATES
+from bench.types import Form, InputError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-METHOD = '''"""{title}: one line that says what it does, and where it was published."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from torch import Tensor
-
-from bench.models import pipelines
-from bench.models.eraser import Eraser
-from bench.types import Concept, Progress, silent
-from methods import _closed_form, _tokens, _unet
-
-
-@dataclass(frozen=True)
-class {title}(Eraser):
-    """Reads a concept's last token as its anchor's; replace this by what yours does."""
-
-    paper: ClassVar[str] = "unpublished"
-    touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
-
-    ridge: float = 0.5
-    """Pull towards the weights as they are, a factor (ours)."""
-
-    def fit(
-        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
-    ) -> Mapping[str, Tensor]:
-        """Solve for the weights in closed form."""
-        _tokens.check(pipe, concepts)
-        if not concepts:
-            return {{}}
-        words = pipelines.encode(pipe, [concept.name for concept in concepts])
-        anchors = pipelines.encode(pipe, [concept.anchor for concept in concepts])
-        sums = _closed_form.Equations(words.shape[-1], words.device)
-        for number, concept in enumerate(concepts):
-            old = pipelines.last_token(pipe, concept.name)
-            new = pipelines.last_token(pipe, concept.anchor)
-            sums.move(words[number, old], anchors[number, new])
-        sums.ridge(self.ridge)
-        return _unet.multiplied(pipe, sums.matrix())
-'''
-
-TEST = '''"""What is particular to {name}; the contract tests find it by themselves."""
-
-from __future__ import annotations
-
-from typing import Any
-
-import torch
-
-from bench.models import pipelines
-from bench.types import Concept
-from methods.{name} import {title}
-
-
-def read(pipe: Any, text: str) -> torch.Tensor:
-    """Return what the first cross-attention layer makes of a text's last token."""
-    weight = next(iter(pipelines.cross_attention(pipe.unet).values())).detach()
-    return weight @ pipelines.encode(pipe, [text])[0, pipelines.last_token(pipe, text)]
-
-
-def test_the_concept_reads_as_its_anchor(tiny_pipe: Any, airplane: Concept) -> None:
-    edited = {title}().erase(tiny_pipe, [airplane], seed=0)
-    anchor = read(tiny_pipe, airplane.anchor)
-    before = (read(tiny_pipe, airplane.name) - anchor).norm()
-    after = (read(edited, airplane.name) - anchor).norm()
-    assert after < 0.5 * before
-'''
-
-PAGE = """# {name}
-
-One paragraph: what it does, and for whom.
-
-| | |
-| --- | --- |
-| source | paper, code and commit |
-| changes | cross-attention keys and values |
-
-## Equations
-
-Each with its number in the paper and the function here.
-
-## Where this differs
-
-What the paper says, what its code does, what is done here, and why.
-
-## Presets
-
-Where each default comes from.
-"""
-
-
-def create(name: str) -> list[Path]:
+def create(name: str, kind: str = "weights") -> list[Path]:
     """Write methods/<name>.py, its test and its page, or nothing, and return their paths.
 
+    Args:
+        name: The method's name.
+        kind: The form of what it will leave: weights, inference or adapter.
+
     Raises:
-        InputError: the name cannot be one, is taken, or this is no checkout of the project.
+        InputError: there is no such kind, the name cannot be one or is taken, or this is no
+            checkout of the project.
     """
+    forms: dict[str, Form] = {form: form for form in TEMPLATES}
+    form = forms[find("kind of method", kind, forms)]
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise InputError(
             f"new method '{name}': must be a Python name in lower case, for example my_eraser"
@@ -124,14 +40,16 @@ def create(name: str) -> list[Path]:
             "a file of your own runs as --method path/to/file.py:Class"
         )
     title = "".join(part.capitalize() for part in name.split("_"))
+    start = TEMPLATES[form]
     texts = {
-        root / "methods" / f"{name}.py": METHOD,
-        root / "tests" / "methods" / f"test_{name}.py": TEST,
+        root / "methods" / f"{name}.py": start.method,
+        root / "tests" / "methods" / f"test_{name}.py": start.test,
         root / "methods" / f"{name}.md": PAGE,
     }
+    words = {"name": name, "title": title, "form": form, "changes": start.changes}
     for path in texts:
         if path.exists():
             raise InputError(f"{path} is there already; nothing was written")
     for path, text in texts.items():
-        path.write_text(text.format(name=name, title=title), encoding="utf-8")
+        path.write_text(text.format(**words), encoding="utf-8")
     return list(texts)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from bench.models import pipelines
+from bench.types import Concept
 from methods import _lora
+from methods.checkpoint import Checkpoint
 
 
 def trained(pipe: Any, seed: int) -> tuple[Any, _lora.Factors]:
@@ -64,3 +68,30 @@ def test_fused_loras_hold_each_on_its_own_rows(tiny_pipe: Any) -> None:
             wanted = own @ _lora.merged({name: weight}, change)[name].double().T
             assert torch.allclose(own @ fused[name].double().T, wanted, atol=1e-4)
         assert torch.allclose(basis[8:] @ (fused[name] - weight).double().T, zero, atol=1e-4)
+
+
+def test_an_added_lora_is_read_alike_by_others(
+    tiny_pipe: Any, airplane: Concept, tmp_path: Path
+) -> None:
+    """What an adapter leaves, a checkpoint in diffusers' names holds as well."""
+    weights = pipelines.cross_attention(tiny_pipe.unet)
+    generator = torch.Generator().manual_seed(0)
+    change = {
+        name: (
+            torch.randn(len(weight), 2, generator=generator),
+            torch.randn(2, weight.shape[1], generator=generator),
+        )
+        for name, weight in weights.items()
+    }
+    tensors = _lora.named(change)
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    found = pipelines.cross_attention(_lora.added(tiny_pipe, tensors).unet)
+    path = tmp_path / "lora.safetensors"
+    save_file(tensors, path)
+    loaded = Checkpoint(path=str(path)).erase(tiny_pipe, [airplane], seed=0)
+    for name, weight in pipelines.cross_attention(loaded.unet).items():
+        up, down = change[name]
+        assert torch.allclose(found[name], before[name] + up @ down, atol=1e-5)
+        assert torch.allclose(found[name], weight, atol=1e-6)
+        assert torch.equal(weights[name], before[name])
+    assert _lora.added(tiny_pipe, {}) is tiny_pipe

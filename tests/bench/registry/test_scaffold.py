@@ -8,6 +8,7 @@ import pytest
 
 from bench import cli, data, registry
 from bench.registry import scaffold
+from bench.registry.templates import TEMPLATES
 from bench.runs import contract
 from bench.types import InputError
 
@@ -23,17 +24,19 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_new_method_is_found_and_keeps_to_the_contract(root: Path) -> None:
-    scaffold.create("my_eraser")
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_the_new_method_is_found_and_keeps_to_the_contract(root: Path, kind: str) -> None:
+    scaffold.create("my_eraser", kind)
     entry = registry.methods()["my_eraser"]
-    assert entry.class_name == "MyEraser"
+    assert (entry.class_name, entry.form) == ("MyEraser", kind)
     results = list(contract.check(f"{entry.path}:MyEraser"))
     assert results and not [result for result in results if result.problem]
 
 
-def test_its_own_test_passes(root: Path) -> None:
-    code, test, page = scaffold.create("my_eraser")
-    assert "# my_eraser" in page.read_text()
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_its_own_test_passes(root: Path, kind: str) -> None:
+    code, test, page = scaffold.create("my_eraser", kind)
+    assert "# my_eraser" in page.read_text() and f"| form | {kind} |" in page.read_text()
     # The package `methods` of the project, with the new file in it as well.
     fixtures = (REAL / "tests" / "conftest.py").read_text()
     more = f"import methods; methods.__path__.append({str(code.parent)!r})"
@@ -64,6 +67,12 @@ def test_its_own_test_passes(root: Path) -> None:
 def test_a_name_that_cannot_be_one_is_refused(root: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         scaffold.create(name)
+    assert not any(path.is_file() for path in root.rglob("*"))
+
+
+def test_a_kind_that_is_none_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["new-method", "mine", "--kind", "inferense"]) == 2
+    assert "nearest: inference" in capsys.readouterr().err
     assert not any(path.is_file() for path in root.rglob("*"))
 
 
