@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from bench import cli, plugins, registry
-from bench.models import pipelines
+from bench.models import pipelines, prediction, steering
 from bench.models.eraser import Eraser
 from bench.runs import contract
 from bench.types import Concept, InputError
 
 PAGE = (Path(__file__).resolve().parents[2] / "methods" / "README.md").read_text(encoding="utf-8")
-MODULES = "pipelines|_closed_form|_tokens|_prompts|_unet|_noise|_training|_lora"
+MODULES = "pipelines|prediction|steering|_closed_form|_tokens|_prompts|_unet|_noise|_training|_lora"
 
 ROWS = [("ship", "target")] * 3 + [("cat", "far"), ("dog", "far")]
 SUITE = """
@@ -38,17 +38,33 @@ cases = ["ship"]
 """
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
-    return str(found)
+def block(language: str, word: str = "") -> str:
+    """Return the one block of code with a word in it."""
+    found = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    (only,) = (text for text in found if word in text)
+    return str(only)
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The example, saved as the page says; returns what `--method` is given."""
-    path = tmp_path_factory.mktemp("page") / "rece.py"
-    path.write_text(block("python"), encoding="utf-8")
-    return f"{path}:Rece"
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples, saved as files."""
+    made = tmp_path_factory.mktemp("page")
+    for name in ("Rece", "Redirect"):
+        text = block("python", f"class {name}(")
+        (made / f"{name.lower()}.py").write_text(text, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def example(folder: Path) -> str:
+    """What `--method` is given for the first of them."""
+    return f"{folder / 'rece.py'}:Rece"
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> str:
+    """What `--method` is given for the second."""
+    return f"{folder / 'redirect.py'}:Redirect"
 
 
 def make(example: str, **options: object) -> Eraser:
@@ -57,8 +73,9 @@ def make(example: str, **options: object) -> Eraser:
     return registry.load_method(entry, registry.options(entry, "", settings))
 
 
-def test_the_example_keeps_to_the_contract(example: str) -> None:
-    results = list(contract.check(example))
+@pytest.mark.parametrize("name", ["rece.py:Rece", "redirect.py:Redirect"])
+def test_the_examples_keep_to_the_contract(folder: Path, name: str) -> None:
+    results = list(contract.check(f"{folder / name}"))
     assert results and not [result for result in results if result.problem]
 
 
@@ -113,16 +130,38 @@ def test_the_example_refuses_options_out_of_range(
             make(example, **options).check(tiny_pipe, [airplane])
 
 
+def test_the_trained_example_predicts_the_concept_as_its_anchor(
+    trained: str, tiny_pipe: Any, airplane: Concept
+) -> None:
+    asked, wanted = (prediction.condition(tiny_pipe, [text]) for text in ("airplane", "the sky"))
+    other = prediction.condition(tiny_pipe, ["a dog"])
+    noise = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(5))
+    erased = make(trained).erase(tiny_pipe, [airplane], seed=0)
+
+    def made(pipe: Any, text: prediction.Conditioning) -> Tensor:
+        with torch.no_grad():
+            return prediction.predict(pipe.unet, noise, torch.tensor(500), text)
+
+    aim = made(tiny_pipe, wanted)
+    moved = {
+        name: float((made(erased, text) - made(tiny_pipe, text)).norm())
+        for name, text in (("concept", asked), ("other", other))
+    }
+    before = float((made(tiny_pipe, asked) - aim).norm())
+    assert float((made(erased, asked) - aim).norm()) < 0.5 * before
+    assert moved["other"] < 0.8 * moved["concept"]
+
+
 def test_all_that_the_page_names_is_there() -> None:
     names = set(re.findall(rf"\b({MODULES})\.(\w+)", PAGE))
     assert len(names) > 20 and {module for module, _ in names} == set(MODULES.split("|"))
     for module, name in names:
-        package = "bench.models" if module == "pipelines" else "methods"
+        package = "methods" if module.startswith("_") else "bench.models"
         assert hasattr(importlib.import_module(f"{package}.{module}"), name), f"{module}.{name}"
     from methods._closed_form import Equations
     from methods._noise import Pool
 
-    for owner, word in ((Equations, "sums"), (Pool, "pool")):
+    for owner, word in ((Equations, "sums"), (Pool, "pool"), (steering.Rows, "rows")):
         for name in re.findall(rf"\b{word}\.(\w+)", PAGE):
             assert hasattr(owner, name), f"{word}.{name}"
 
