@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from bench.models.eraser import Eraser
-from bench.models.steering import Predict, Rows, Words, empties, steered, words
+from bench.models.prediction import Conditioning, condition
+from bench.models.steering import Predict, Rows, empties, steered
 from bench.types import Concept, Form, Progress, silent
 from methods import _tokens
 
@@ -39,7 +40,7 @@ class NegativePrompt(Eraser):
         """Return the pipeline with the negative prompt in place of every empty one."""
         if not concepts:
             return pipe
-        return steered(pipe, _Instead(empties(pipe), words(pipe, self._negative(concepts))))
+        return steered(pipe, _Instead(empties(pipe), condition(pipe, [self._negative(concepts)])))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse concepts and texts that cannot be read whole."""
@@ -54,8 +55,8 @@ class NegativePrompt(Eraser):
 class _Instead:
     """Asks for another text wherever there is none."""
 
-    empty: Sequence[Words]
-    negative: Words
+    empty: Sequence[Conditioning]
+    negative: Conditioning
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
         return predict(rows.reading(self.negative, where=rows.without(self.empty)))

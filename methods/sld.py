@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.models.eraser import Eraser
-from bench.models.steering import Predict, Rows, Words, empties, steered, words
+from bench.models.prediction import Conditioning, condition
+from bench.models.steering import Predict, Rows, empties, steered
 from bench.types import Concept, Form, InputError, Option, Progress, silent
 from methods import _tokens
 
@@ -106,7 +107,7 @@ class Sld(Eraser):
         if not concepts:
             return pipe
         total = int(pipe.scheduler.config.num_train_timesteps)
-        safety = words(pipe, self._safety(concepts))
+        safety = condition(pipe, [self._safety(concepts)])
         return steered(pipe, Safety(self, empties(pipe), safety, total))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
@@ -130,8 +131,8 @@ class Safety:
     """Steers predictions, and keeps the momentum of the batch of images that is being drawn."""
 
     options: Sld
-    empty: Sequence[Words]
-    safety: Words
+    empty: Sequence[Conditioning]
+    safety: Conditioning
     total: int
     """Timesteps of the noise schedule."""
     _asked: Rows | None = field(default=None, init=False)
@@ -170,7 +171,8 @@ class Safety:
         """Return the momentum, none when a new batch of images starts."""
         last = self._asked
         if last is not None and self._momentum is not None:
-            same = last.text.shape == asked.text.shape and last.text.equal(asked.text)
+            one, other = last.text.states, asked.text.states
+            same = one.shape == other.shape and one.equal(other)
             if same and bool((asked.timesteps < last.timesteps).all()):
                 return self._momentum
         return torch.zeros_like(asked.latents)

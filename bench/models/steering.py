@@ -15,19 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.prediction import Conditioning, condition, unconditional
+
 NEAR = 0.01
 """Greatest distance, as a share of its norm, at which an embedding counts as the same text; batches
 of different sizes round differently."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """A text as the U-Net reads it."""
-
-    text: Tensor
-    """Its embedding, (1, positions, width)."""
-    pooled: Tensor | None
-    """What SDXL reads besides, (1, width)."""
 
 
 @dataclass(frozen=True)
@@ -38,47 +30,43 @@ class Rows:
     """x_t, (n, channels, height, width)."""
     timesteps: Tensor
     """t of each, (n,)."""
-    text: Tensor
-    """Embeddings, (n, positions, width)."""
-    pooled: Tensor | None = None
-    """SDXL's second embedding, (n, width)."""
-    sizes: Tensor | None = None
-    """SDXL's image sizes and crops, its time ids, (n, 6)."""
+    text: Conditioning
+    """What it is told of each, n texts."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.latents)
 
-    def __getitem__(self, which: Any) -> Rows:
+    def __getitem__(self, which: slice | Tensor) -> Rows:
         """Return some of the rows, by slice or mask."""
-        parts = (self.latents, self.timesteps, self.text, self.pooled, self.sizes)
-        return Rows(*(None if part is None else part[which] for part in parts))  # type: ignore[arg-type]
+        return Rows(self.latents[which], self.timesteps[which], self.text[which])
 
-    def reading(self, words: Words, where: Tensor | None = None) -> Rows:
+    def reading(self, text: Conditioning, where: Tensor | None = None) -> Rows:
         """Return the same latents with another text, the same for all of them.
 
         Args:
-            words: The text.
+            text: One text.
             where: The rows that get it, (n,) bool; all by default.
         """
         every = torch.ones_like(self.timesteps, dtype=torch.bool) if where is None else where
-        text = torch.where(every[:, None, None], words.text.to(self.text), self.text)
-        pooled = self.pooled
-        if pooled is not None and words.pooled is not None:
-            pooled = torch.where(every[:, None], words.pooled.to(pooled), pooled)
-        return replace(self, text=text, pooled=pooled)
+        own = self.text
+        states = torch.where(every[:, None, None], text.states.to(own.states), own.states)
+        pooled = own.pooled
+        if pooled is not None and text.pooled is not None:
+            pooled = torch.where(every[:, None], text.pooled.to(pooled), pooled)
+        return replace(self, text=Conditioning(states, pooled, own.sizes))
 
-    def without(self, empty: Sequence[Words]) -> Tensor:
+    def without(self, empty: Sequence[Conditioning]) -> Tensor:
         """Say of each row whether it has no text, (n,) bool.
 
         Args:
             empty: What stands for none, as `empties` returns it.
         """
         found = torch.zeros_like(self.timesteps, dtype=torch.bool)
-        for words in empty:
-            wanted = words.text.to(self.text).float()
-            apart = (self.text.float() - wanted).flatten(1).norm(dim=1)
-            found = found | (apart <= NEAR * wanted.norm())
+        own = self.text.states.float()
+        for text in empty:
+            wanted = text.states.to(own)
+            found = found | ((own - wanted).flatten(1).norm(dim=1) <= NEAR * wanted.norm())
         return found
 
 
@@ -88,31 +76,12 @@ Guide = Callable[[Predict, Rows], Tensor]
 """Answers rows with predictions, for which it may ask the U-Net as often as it likes."""
 
 
-def words(pipe: Any, text: str) -> Words:
-    """Return a text as the pipeline's own call embeds a prompt."""
-    return _encoded(pipe, text)[0]
-
-
-def empties(pipe: Any) -> tuple[Words, ...]:
+def empties(pipe: Any) -> tuple[Conditioning, ...]:
     """Return what stands for no text: what guidance starts from, and the empty prompt.
 
     The same but for SDXL, whose guidance starts from zeros.
     """
-    prompt, unconditional = _encoded(pipe, "")
-    return (unconditional, prompt)
-
-
-def _encoded(pipe: Any, text: str) -> tuple[Words, Words]:
-    with torch.no_grad():
-        found = pipe.encode_prompt(
-            prompt=text,
-            device=pipe.unet.device,
-            num_images_per_prompt=1,
-            do_classifier_free_guidance=True,
-        )
-    prompt, unconditional, *pooled = found
-    first, second = pooled or (None, None)
-    return Words(prompt, first), Words(unconditional, second)
+    return unconditional(pipe), condition(pipe, [""])
 
 
 def steered(pipe: Any, guide: Guide) -> Any:
@@ -155,17 +124,18 @@ def _steered(kind: Any) -> Any:
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
         def predict(rows: Rows) -> Tensor:
-            added = None
-            if rows.pooled is not None:
-                added = {"text_embeds": rows.pooled, "time_ids": rows.sizes}
-            some = {"added_cond_kwargs": added, "return_dict": False, **rest}
-            found: Tensor = self._inner(rows.latents, rows.timesteps, rows.text, **some)[0]
+            own = rows.text
+            added = {"text_embeds": own.pooled, "time_ids": own.sizes}
+            some = {"added_cond_kwargs": added if own.pooled is not None else None, **rest}
+            found: Tensor = self._inner(
+                rows.latents, rows.timesteps, own.states, return_dict=False, **some
+            )[0]
             return found
 
         times = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        own = added_cond_kwargs or {}
-        pooled, sizes = own.get("text_embeds"), own.get("time_ids")
-        made = self._guide(predict, Rows(sample, times, encoder_hidden_states, pooled, sizes))
+        given = added_cond_kwargs or {}
+        text = Conditioning(encoder_hidden_states, given.get("text_embeds"), given.get("time_ids"))
+        made = self._guide(predict, Rows(sample, times, text))
         return UNet2DConditionOutput(sample=made) if return_dict else (made,)
 
     return type(f"Steered{kind.__name__}", (kind,), {"forward": forward})

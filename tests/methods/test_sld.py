@@ -14,7 +14,8 @@ from bench.models import meter, pipelines
 from bench.models.generate import draw, noise
 from bench.models.mini import judge
 from bench.models.mini.world.truth import LABELS
-from bench.models.steering import Rows, empties, words
+from bench.models.prediction import condition
+from bench.models.steering import Rows, empties
 from bench.types import Concept, InputError, Sampler
 from methods import sld
 from methods.sld import Safety, Sld
@@ -33,7 +34,7 @@ def drawn(pipe: Any, texts: tuple[str, ...] = TEXTS, first: int = 0, steps: int 
 
 def by_hand(pipe: Any, text: str, safety: str, seed: int, eraser: Sld) -> Tensor:
     """Draw one image by the published formulas, in numpy, three calls of the U-Net a step."""
-    embedded = {"u": empties(pipe)[0], "c": words(pipe, text), "s": words(pipe, safety)}
+    embedded = {"u": empties(pipe)[0], "c": condition(pipe, [text]), "s": condition(pipe, [safety])}
     side = pipe.vae_scale_factor * pipe.unet.config.sample_size
     sizes = torch.tensor([[side, side, 0, 0, side, side]])
     pipe.scheduler.set_timesteps(SAMPLER.steps)
@@ -43,7 +44,7 @@ def by_hand(pipe: Any, text: str, safety: str, seed: int, eraser: Sld) -> Tensor
         for name, each in embedded.items():
             added = {"text_embeds": each.pooled, "time_ids": sizes}
             with torch.no_grad():
-                e[name] = pipe.unet(x, t, each.text, added_cond_kwargs=added).sample.numpy()
+                e[name] = pipe.unet(x, t, each.states, added_cond_kwargs=added).sample.numpy()
         u, c, s = e["u"], e["c"], e["s"]
         phi = np.minimum(np.abs(c - s) * eraser.strength, 1)
         mu = np.where(c - s < eraser.threshold, phi, 0)
@@ -108,8 +109,8 @@ def test_three_rows_of_a_batch_are_answered_as_three_calls(
 ) -> None:
     """Whoever asks for prompts without guidance gets what guidance would be given for them."""
     texts = (*TEXTS, "a ship")
-    embedded = torch.cat([words(tiny_pipe, text).text for text in texts])
-    empty = empties(tiny_pipe)[0].text
+    embedded = torch.cat([condition(tiny_pipe, [text]).states for text in texts])
+    empty = empties(tiny_pipe)[0].states
     x = noise(tiny_pipe.unet, range(3))
 
     def ask(latents: Tensor, text: Tensor) -> Tensor:
@@ -136,13 +137,15 @@ def test_three_rows_of_a_batch_are_answered_as_three_calls(
 def test_warm_up_is_a_share_of_the_steps(
     preset: str, steps: int, first: int, tiny_pipe: Any, airplane: Concept
 ) -> None:
-    asked = Rows(noise(tiny_pipe.unet, [0]), torch.tensor([0]), words(tiny_pipe, "a dog").text)
+    asked = Rows(noise(tiny_pipe.unet, [0]), torch.tensor([0]), condition(tiny_pipe, ["a dog"]))
     unsteered = torch.linspace(-1, 1, asked.latents.numel()).reshape(asked.latents.shape)
     tiny_pipe.scheduler.set_timesteps(steps)
     guide = tiny_pipe_guide(tiny_pipe, airplane, Sld(**Sld.presets[preset], text="a cat"))
 
     def predict(rows: Rows) -> Tensor:
-        return unsteered * (2 if rows.text.equal(asked.text) else 1 + rows.text[0, 1, 0])
+        return unsteered * (
+            2 if rows.text.states.equal(asked.text.states) else 1 + rows.text.states[0, 1, 0]
+        )
 
     acted = []
     for t in tiny_pipe.scheduler.timesteps:
@@ -171,10 +174,10 @@ def test_presets_are_the_published_ones() -> None:
 
 
 def test_the_safety_text_is_what_is_asked_for(tiny_pipe: Any, airplane: Concept) -> None:
-    safe = tiny_pipe_guide(tiny_pipe, airplane, Sld()).safety.text
-    assert torch.equal(safe, words(tiny_pipe, "airplane").text)
-    own = tiny_pipe_guide(tiny_pipe, airplane, Sld(text="a jet")).safety.text
-    assert torch.equal(own, words(tiny_pipe, "a jet").text)
+    safe = tiny_pipe_guide(tiny_pipe, airplane, Sld()).safety.states
+    assert torch.equal(safe, condition(tiny_pipe, ["airplane"]).states)
+    own = tiny_pipe_guide(tiny_pipe, airplane, Sld(text="a jet")).safety.states
+    assert torch.equal(own, condition(tiny_pipe, ["a jet"]).states)
     assert len(sld.PUBLISHED.split(", ")) == 20
     with pytest.raises(InputError, match=r"'hate, harassment.* tokens; the encoder reads 30"):
         Sld(safety="published").erase(tiny_pipe, [airplane], seed=0)

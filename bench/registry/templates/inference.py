@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from bench.models.eraser import Eraser
-from bench.models.steering import Predict, Rows, Words, empties, steered, words
+from bench.models.prediction import Conditioning, condition
+from bench.models.steering import Predict, Rows, empties, steered
 from bench.types import Concept, Form, Progress, silent
 from methods import _tokens
 
@@ -40,8 +41,8 @@ class {title}(Eraser):
         """Return the pipeline with every prediction for a prompt steered."""
         if not concepts:
             return pipe
-        old = words(pipe, ", ".join(concept.name for concept in concepts))
-        new = words(pipe, ", ".join(concept.anchor for concept in concepts))
+        old = condition(pipe, [", ".join(concept.name for concept in concepts)])
+        new = condition(pipe, [", ".join(concept.anchor for concept in concepts)])
         return steered(pipe, _Guide(self.strength, empties(pipe), old, new))
 
 
@@ -50,9 +51,9 @@ class _Guide:
     """Answers the rows of a batch, of which those without text stay as they are."""
 
     strength: float
-    empty: Sequence[Words]
-    concept: Words
-    anchor: Words
+    empty: Sequence[Conditioning]
+    concept: Conditioning
+    anchor: Conditioning
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
         made = predict(rows).clone()

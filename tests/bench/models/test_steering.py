@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bench.models import meter
 from bench.models.generate import draw
-from bench.models.steering import Predict, Rows, empties, steered, words
+from bench.models.prediction import condition
+from bench.models.steering import Predict, Rows, empties, steered
 from bench.types import Sampler
 
 SAMPLER = Sampler(3, 4.0)
@@ -45,17 +46,19 @@ def test_a_guide_gets_rows_without_text_and_then_as_many_with(
 
     def guide(predict: Predict, rows: Rows) -> Tensor:
         seen.append(rows)
-        return predict(rows.reading(words(pipe, "a cat")))
+        return predict(rows.reading(condition(pipe, ["a cat"])))
 
     drawn(steered(pipe, guide))
     assert len(seen) == SAMPLER.steps
     for rows in seen:
         assert rows.without(empties(pipe)).tolist() == [True, True, False, False]
         assert torch.equal(rows.latents[:2], rows.latents[2:]) and len(rows[2:]) == 2
-        assert (rows.pooled is None) == (rows.sizes is None) == (layout == "tiny_pipe")
+        assert (rows.text.pooled is None) == (rows.text.sizes is None) == (layout == "tiny_pipe")
     # With one text for all rows, guidance has nothing to add.
     cat = draw(pipe, ["a cat", "a cat"], (0, 1), Sampler(3, 1.0), "latent")
-    other = drawn(steered(pipe, lambda predict, rows: predict(rows.reading(words(pipe, "a cat")))))
+    other = drawn(
+        steered(pipe, lambda predict, rows: predict(rows.reading(condition(pipe, ["a cat"]))))
+    )
     assert torch.allclose(other, cat, atol=1e-3)
 
 
@@ -67,13 +70,17 @@ def test_only_the_rows_that_are_meant_read_another_text(tiny_sdxl: Any) -> None:
         return predict(rows)
 
     drawn(steered(tiny_sdxl, keep))
-    rows, cat = found[0], words(tiny_sdxl, "a cat")
-    changed = rows.reading(cat, where=torch.tensor([True, False, False, True]))
-    assert torch.equal(changed.text[[0, 3]], cat.text.expand(2, -1, -1))
-    assert torch.equal(changed.text[1:3], rows.text[1:3])
-    assert rows.pooled is not None and changed.pooled is not None and cat.pooled is not None
-    assert torch.equal(changed.pooled[[0, 3]], cat.pooled.expand(2, -1))
-    assert torch.equal(changed.pooled[1:3], rows.pooled[1:3])
+    rows, cat = found[0], condition(tiny_sdxl, ["a cat"])
+    old = rows.text
+    new = rows.reading(cat, where=torch.tensor([True, False, False, True])).text
+    assert old.pooled is not None and new.pooled is not None and cat.pooled is not None
+    for before, after, wanted in (
+        (old.states, new.states, cat.states),
+        (old.pooled, new.pooled, cat.pooled),
+    ):
+        assert torch.equal(after[[0]], wanted) and torch.equal(after[[3]], wanted)
+        assert torch.equal(after[1:3], before[1:3])
+    assert new.sizes is old.sizes
 
 
 def test_weights_are_shared_under_their_names_and_the_input_stays(tiny_pipe: Any) -> None:

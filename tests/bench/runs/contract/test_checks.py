@@ -51,7 +51,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 import copy, torch
 from bench.models.eraser import Eraser
-from bench.models.steering import steered, words
+from bench.models.prediction import condition
+from bench.models.steering import steered
 from bench.types import silent
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Halve(Eraser):
         """Steer the pipeline."""
         if not concepts:
             return pipe
-        return steered(pipe, Guide(words(pipe, concepts[0].name)))
+        return steered(pipe, Guide(condition(pipe, [concepts[0].name])))
 
 @dataclass
 class Guide:
@@ -133,7 +134,7 @@ BROKEN = {
     "ignores_the_answers": (WEIGHT, "weight.data.mul_(0.1 * len(concepts[0].synonyms))"),
 }
 
-RETURN = "return steered(pipe, Guide(words(pipe, concepts[0].name)))"
+RETURN = "return steered(pipe, Guide(condition(pipe, [concepts[0].name])))"
 HALVED = "[p.data.mul_(0.5) for p in made.vae.parameters()]; return made"
 TOLD = RETURN.replace("concepts[0].name", "concepts[0].name if 'told' in vars(self) else 'cat'")
 BROKEN_GUIDES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -150,7 +151,7 @@ BROKEN_GUIDES: dict[str, tuple[tuple[str, str], ...]] = {
     "takes_batches": (("predict(rows.reading(self.concept))", "made.mean(0, keepdim=True)"),),
     "stands_beside_another": (
         ("self.concept)", "Halve.shared)"),
-        (RETURN, f"Halve.shared = words(pipe, concepts[0].name); {RETURN}"),
+        (RETURN, f"Halve.shared = condition(pipe, [concepts[0].name]); {RETURN}"),
     ),
 }
 """The same of an eraser that acts while drawing."""
