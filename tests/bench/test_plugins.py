@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -166,8 +167,12 @@ def test_what_it_brings_runs_and_the_record_says_whose_it_is(
         for folder in (run, original)
     }
     assert all("redness_red" in rows[0] for rows in reds.values())
-    attack = alone("attack", *words, "--attack", "shout", "--plan", environment=path)
-    assert "attack shout" in attack.out, attack.err
+    words = (*words, "--attack", "shout", "--budget", "quick", "--steps", "2", "--device", "cpu")
+    attack = alone("attack", *words, environment=path)
+    assert attack.status == 0, attack.err
+    with (run / "attacks.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["role"], row["origin"]) == ("attack.shout", "fading 1.5")
 
 
 def test_a_plug_ins_version_covers_its_own_modules(

@@ -36,10 +36,12 @@ SUMMARY = (
     *("method", "model", "suite", "case", "role", "kind", "convention", "budget", "metric"),
     *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
     *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "edit"),
+    "origin",
 )
 """Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
 p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
-what is unusual, the folders of the trial and of the images before it, and the edit's sha256."""
+what is unusual, the folders of the trial and of the images before it, the edit's sha256, and the
+distribution that brought the attack as a plug-in."""
 
 NOTHING = "un-erased draws none: nothing searched"
 """Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""

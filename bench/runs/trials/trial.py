@@ -94,6 +94,7 @@ class Trial:
             "note": "" if ground.usable else NOTHING,
             "unattacked": self.edit.unattacked.path.name,
             "edit": self.edit.hash,
+            "origin": self.attempt.entry.origin,
         }
         return self.folder.finish(facts, rows, matched=self._matched)
 
