@@ -16,6 +16,7 @@ from torch import Tensor
 from bench import cli, plugins, registry
 from bench.models import pipelines, prediction, steering
 from bench.models.eraser import Eraser
+from bench.models.tiny import build_tiny_pipe
 from bench.runs import contract
 from bench.types import Concept, InputError
 
@@ -150,6 +151,17 @@ def test_the_trained_example_predicts_the_concept_as_its_anchor(
     before = float((made(tiny_pipe, asked) - aim).norm())
     assert float((made(erased, asked) - aim).norm()) < 0.5 * before
     assert moved["other"] < 0.8 * moved["concept"]
+
+
+def test_the_examples_erase_from_sdxls_layout(
+    example: str, trained: str, airplane: Concept
+) -> None:
+    pipe = build_tiny_pipe("sdxl")
+    for name in (example, trained):
+        found = make(name).fit(pipe, [airplane], seed=0)
+        own = pipelines.cross_attention(pipe.unet)
+        assert found.keys() == own.keys()
+        assert all(not torch.equal(found[name], own[name]) for name in own)
 
 
 def test_all_that_the_page_names_is_there() -> None:

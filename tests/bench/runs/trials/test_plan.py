@@ -30,7 +30,10 @@ P4D = ["--attack", "p4d", "--plan", "--attack-set"]
         ([*ESD, *P4D, "step=3"], "unknown option of p4d: 'step'; nearest: steps"),
         ([*ESD, *P4D, "steps"], "--attack-set got 'steps', must be name=value"),
         ([*ESD, *P4D, "steps=x"], "--attack-set steps=x: p4d's option steps must be an integer"),
-        ([*ESD, *P4D, "convention=fast"], "value of p4d's option convention: 'fast'; nearest: "),
+        (
+            [*ESD, *P4D, "convention=fast"],
+            "value of p4d's option convention: 'fast'; choices: official, quick",
+        ),
         ([*ESD, *P4D, "look_every=3"], "look_every has no meaning with convention=quick"),
         ([*ESD, *P4D, "steps=0"], "option steps is 0, allowed is 1 or more"),
         (["--method", "esdd", "--attack", "all"], "unknown method: 'esdd'; nearest: esd"),
