@@ -90,6 +90,13 @@ def test_commands_from_an_empty_folder(run: Run, installed: Path) -> None:
     assert "is no checkout of the project" in refusal
 
 
+def test_a_package_that_hides_ours_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "methods").mkdir()
+    (tmp_path / "empty" / "methods" / "__init__.py").write_text("")
+    said = run("-m", "bench", "run", "--method", "uce", "--size", "smoke", status=2)
+    assert f"{tmp_path / 'empty' / 'methods'} hides the benchmark's package methods" in said
+
+
 def test_figures_and_calibrations_are_read_and_new_ones_kept_where_one_can_write(
     run: Run, tmp_path: Path
 ) -> None:

@@ -241,9 +241,25 @@ def _load(entry: Entry) -> Any:
         return getattr(importlib.import_module(entry.module), entry.class_name)
     except Exception as error:
         if not entry.origin:
+            _check_not_hidden(entry)
             raise
         problem = f"{entry.module} cannot be imported: {type(error).__name__}: {error}"
         raise InputError(f"{entry.kind} '{entry.name}' of {entry.origin}: {problem}") from error
+
+
+def _check_not_hidden(entry: Entry) -> None:
+    """Refuse to go on where a package of the user's has the name of one of ours, and comes first.
+
+    Raises:
+        InputError: saying where it is.
+    """
+    top = entry.module.partition(".")[0]
+    place = getattr(sys.modules.get(top), "__file__", None)
+    if place and not Path(place).is_relative_to(data.ROOT):
+        raise InputError(
+            f"{Path(place).parent} hides the benchmark's package {top}; run from another folder, "
+            "or by the command erasure-bench"
+        )
 
 
 def _import_file(entry: Entry) -> ModuleType:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import bench
 from bench import data, digests
 
 PACKAGES = (
@@ -39,6 +40,7 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
     return {
         "commit": commit,
         "dirty": dirty,
+        "version": bench.__version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.runs import provenance
 
 
@@ -60,6 +61,7 @@ def test_the_weights_hash_follows_contents_and_names(tmp_path: Path) -> None:
 
 def test_what_is_gathered_can_be_stored(tmp_path: Path) -> None:
     facts = provenance.gather(str(tmp_path), "abc", "cpu", 25)
+    assert facts["version"] == bench.__version__
     assert json.loads(json.dumps(facts)) == facts
     assert set(facts["packages"]) == set(provenance.PACKAGES)
     assert (facts["device"], facts["prompts_sha256"]) == ("cpu", "abc")
