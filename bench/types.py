@@ -184,7 +184,7 @@ class RunSpec:
     """First digits of a sha256 over the method's code and all of ours that it imports: a changed
     method is another run."""
     precision: Precision = "fp32"
-    """What the model computes in, and its edits are stored in."""
+    """What the model computes in, and its erasures are stored in."""
     family: str = ""
     """The model's family; empty where the model's name says it."""
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -101,7 +101,7 @@ def compared(
     Args:
         eraser: What made it.
         pipe: The un-erased pipeline.
-        concepts: What is erased; the name of the first is drawn, unless the weights alone tell.
+        concepts: What is erased; the first is drawn, unless the weights alone tell.
         tensors: What the eraser fitted.
         sampler: How it is drawn.
 
@@ -110,7 +110,8 @@ def compared(
     """
     from bench.models.weights import changed
 
-    text = concepts[0].name if concepts else ""
+    # Not the name alone: what steers away from a text may leave that very text as it is.
+    text = f"a photo of {concepts[0].name}" if concepts else ""
     if eraser.form == "weights":
         problem = "" if changed(pipe, tensors) else "it leaves every weight as it was"
         return problem, _drawn(pipe, text, replace(sampler, steps=1))[1]

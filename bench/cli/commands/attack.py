@@ -1,6 +1,6 @@
 """Search prompts or embeddings that bring an erased concept back.
 
-Works on the runs that the command `run` makes with the same options; an edit that is missing is
+Works on the runs that the command `run` makes with the same options; an erasure that is missing is
 made first. Success is counted only over prompts whose un-erased image shows the concept; where none
 does, nothing is searched. What is there already is kept: the same command resumes.
 """

@@ -1,4 +1,4 @@
-"""Tries attacks on the edits of runs, edit by edit, and puts what they found together."""
+"""Tries attacks on the erasures of runs, erasure by erasure, and puts what they found together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.results.store import RunFolder
 from bench.runs import folders, provenance, runner
 from bench.runs.trials import plan
 from bench.runs.trials.baseline import Ground
-from bench.runs.trials.edit import Edit
+from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.table import collect
 from bench.runs.trials.trial import Shown, Trial
@@ -26,9 +26,9 @@ def attack(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> list[Row]:
-    """Try attacks on the edits of runs and return one summary row a trial.
+    """Try attacks on the erasures of runs and return one summary row a trial.
 
-    An edit that is missing is made first, as the run makes it. What is there already is kept: a
+    An erasure that is missing is made first, as the run makes it. What is there already is kept: a
     finished trial is read, a stopped one goes on at the batch it stopped in.
 
     Args:
@@ -51,10 +51,10 @@ def attack(
         mine = list(same)
         if any(trial in left for trial in mine):
             runner.erase(mine[0].spec, out, device=device, progress=progress)
-        for edit, some in groupby(mine, key=lambda trial: trial.edit):
+        for erasure, some in groupby(mine, key=lambda trial: trial.erasure):
             rows += [trial.run() for trial in some]
-            edit.release()
-        collect(mine[0].edit.run_folder)
+            erasure.release()
+        collect(mine[0].erasure.run_folder)
     return rows
 
 
@@ -79,7 +79,7 @@ def images(
 def _trials(
     specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str, progress: Progress
 ) -> list[Trial]:
-    """Return the attacks on each case of each edit; nothing is loaded yet."""
+    """Return the attacks on each case of each erasure; nothing is loaded yet."""
     plain = RunFolder(out, specs[0].run_id)
     weights = provenance.weights_hash(specs[0].place("model"))
     grounds = [
@@ -87,9 +87,9 @@ def _trials(
         for suite, case in plan.cases(specs[0])
     ]
     return [
-        Trial(edit, attempt)
+        Trial(erasure, attempt)
         for spec in specs
         if spec.method != ORIGINAL
-        for edit in [Edit(spec, RunFolder(out, spec.run_id), ground) for ground in grounds]
+        for erasure in [Erasure(spec, RunFolder(out, spec.run_id), ground) for ground in grounds]
         for attempt in chosen
     ]

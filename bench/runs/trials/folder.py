@@ -1,4 +1,4 @@
-"""The files of one trial, an attack on one edit.
+"""The files of one trial, an attack on one erasure.
 
 <run>/attacks/<case>/<attack>-<budget>-<hash>/
   results.csv               one row a prompt: what was found, before, after, what it cost
@@ -35,12 +35,12 @@ its batch."""
 SUMMARY = (
     *("method", "model", "suite", "case", "role", "kind", "convention", "budget", "metric"),
     *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
-    *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "edit"),
+    *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "erasure"),
     "origin",
 )
 """Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
 p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
-what is unusual, the folders of the trial and of the images before it, the edit's sha256, and the
+what is unusual, the folders of the trial and of the images before it, the erasure's sha256, and the
 distribution that brought the attack as a plug-in."""
 
 NOTHING = "un-erased draws none: nothing searched"

@@ -21,7 +21,7 @@ FLAG = "--attack-set"
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attack with its options and budget: what is tried on every edit."""
+    """An attack with its options and budget: what is tried on every erasure."""
 
     entry: registry.Entry
     options: Mapping[str, Option]
@@ -114,7 +114,7 @@ def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Pro
 
 
 def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[str]:
-    """Yield, line by line, which attacks would be tried on which edit, and what each may spend."""
+    """Yield, line by line, which attacks are tried on which erasure, and what each may spend."""
     for spec in (spec for spec in specs if spec.method != ORIGINAL):
         for suite, case in cases(spec):
             for each in chosen:

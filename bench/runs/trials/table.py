@@ -19,13 +19,13 @@ from bench.types import ATTACK, PRE_ASR, InputError, Score
 def collect(run: RunFolder) -> list[Row]:
     """Write the run's attacks.csv from its finished trials, and return its rows.
 
-    Trials of an edit that is no longer there, and those that cannot be read (`unread`), are left
+    Trials of an erasure that is no longer there, and those that cannot be read (`unread`), are left
     out.
     """
     rows, _ = _summaries(run)
-    edits = {case: run.erasure_path(case) for case in {row["case"] for row in rows}}
-    hashes = {case: digests.file(edit) for case, edit in edits.items() if edit.exists()}
-    rows = [row for row in rows if row["edit"] == hashes.get(row["case"])]
+    erasures = {case: run.erasure_path(case) for case in {row["case"] for row in rows}}
+    hashes = {case: digests.file(erasure) for case, erasure in erasures.items() if erasure.exists()}
+    rows = [row for row in rows if row["erasure"] == hashes.get(row["case"])]
     rows.sort(key=lambda row: [row[name] for name in ("case", "role", "convention", "trial")])
     write_rows(run.path / "attacks.csv", SUMMARY, rows)
     _into_scores(run, rows)

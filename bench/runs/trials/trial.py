@@ -1,4 +1,4 @@
-"""One attack on one edit: which prompts, before, search, after; resumable by batch."""
+"""One attack on one erasure: which prompts, before, search, after; resumable by batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.files import Row, write_bytes
 from bench.models.generate import generate
 from bench.runs.trials import candidates
 from bench.runs.trials.baseline import Ground
-from bench.runs.trials.edit import Edit
+from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.folder import NOTHING, RESULT, TrialFolder, derived, digest
 from bench.runs.trials.plan import Attempt
 from bench.types import ATTACK, Prompt, RunSpec
@@ -29,33 +29,33 @@ Shown = tuple[str, str, tuple[Path | None, Path | None, Path | None]]
 
 @dataclass(eq=False)
 class Trial:
-    """One attack on one edit."""
+    """One attack on one erasure."""
 
-    edit: Edit
+    erasure: Erasure
     attempt: Attempt
 
     @property
     def spec(self) -> RunSpec:
         """The run's spec."""
-        return self.edit.spec
+        return self.erasure.spec
 
     @property
     def ground(self) -> Ground:
         """The un-erased model's side."""
-        return self.edit.ground
+        return self.erasure.ground
 
     @property
     def erased(self) -> Any:
         """The erased pipeline."""
-        return self.edit.pipe
+        return self.erasure.pipe
 
     @cached_property
     def folder(self) -> TrialFolder:
         """The trial's files, under a name that changes with all that decides the result."""
         entry = self.attempt.entry
-        facts = self.edit.facts | {"attack": [entry.version, dict(self.attempt.options)]}
+        facts = self.erasure.facts | {"attack": [entry.version, dict(self.attempt.options)]}
         name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
-        return TrialFolder(self.edit.run_folder.path / "attacks" / self.ground.case.name / name)
+        return TrialFolder(self.erasure.run_folder.path / "attacks" / self.ground.case.name / name)
 
     @cached_property
     def attack(self) -> Attack:
@@ -64,7 +64,7 @@ class Trial:
 
     def finished(self) -> Row | None:
         """Return the finished trial's summary, None if something is left; loads no model."""
-        return self.folder.summary() if self.edit.path.exists() else None
+        return self.folder.summary() if self.erasure.path.exists() else None
 
     def run(self) -> Row:
         """Carry out what is left of the trial and return its summary."""
@@ -92,8 +92,8 @@ class Trial:
             "metric": ground.detector.name,
             "left_out": str(len(ground.asked) - len(rows)),
             "note": "" if ground.usable else NOTHING,
-            "unattacked": self.edit.unattacked.path.name,
-            "edit": self.edit.hash,
+            "unattacked": self.erasure.unattacked.path.name,
+            "erasure": self.erasure.hash,
             "origin": self.attempt.entry.origin,
         }
         return self.folder.finish(facts, rows, matched=self._matched)
@@ -109,7 +109,7 @@ class Trial:
             self._derived(
                 dict.fromkeys(RESULT, "")
                 | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
-                | {"before": candidates.written(self.edit.before[row.id])}
+                | {"before": candidates.written(self.erasure.before[row.id])}
             )
             for row in self.ground.counted
         ]
@@ -197,7 +197,7 @@ class Trial:
 
     def images(self) -> Iterator[Shown]:
         """Yield the first prompts, those that the attack brought back before others."""
-        ground, edit = self.ground, self.edit
+        ground, erasure = self.ground, self.erasure
         after = {row["id"]: candidates.read(row["after"]) for row in self.folder.results()}
         rows = sorted(self.folder.results(), key=lambda row: not any(after[row["id"]]))
         for row in rows[:PROMPTS]:
@@ -205,7 +205,7 @@ class Trial:
             first = seen.index(True) if any(seen) else 0
             attacked = self.folder.images / f"{row['id']}-{first}.png" if seen else None
             whole, erased = (
-                model.image(row["id"]) for model in (ground.unattacked, edit.unattacked)
+                model.image(row["id"]) for model in (ground.unattacked, erasure.unattacked)
             )
             yield (
                 f"{ATTACK}{self.attempt.entry.name}",

@@ -1,4 +1,4 @@
-"""A problem on the tiny pipeline: prompts for an airplane, images, and an edit that halves it."""
+"""A problem on the tiny pipeline: prompts for an airplane, images, an erasure that halves it."""
 
 from __future__ import annotations
 

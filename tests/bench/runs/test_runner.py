@@ -240,7 +240,7 @@ def test_un_erased_images_are_stored_once_for_all_cases(spec: RunSpec, tmp_path:
     [
         ("nothing", "it leaves every weight as it was"),
         ("same", "its `apply` gives back the pipeline that it was given"),
-        ("idle", "it draws 'airplane' as the un-erased model does"),
+        ("idle", "it draws 'a photo of airplane' as the un-erased model does"),
     ],
 )
 def test_a_method_that_changes_nothing_is_refused(

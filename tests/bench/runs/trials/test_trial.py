@@ -25,7 +25,7 @@ from bench.runs import provenance
 from bench.runs.resolved import Content
 from bench.runs.trials import attack, baseline, trial, unattacked
 from bench.runs.trials import plan as trials
-from bench.runs.trials.edit import Edit
+from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.table import collect
 from bench.types import InputError, RunRecord, Sampler, Score
@@ -64,7 +64,7 @@ def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
 
 
 def test_the_images_before_have_the_seeds_of_those_after(bench: Bench) -> None:
-    """All attacks share them: they are drawn and judged once for an edit, and once un-erased."""
+    """All attacks share them: they are drawn and judged once for an erasure, and once un-erased."""
     bench.attack("ring_a_bell", "p4d")
     looked = Counter(bench.eye.looked)
     before = [name for name in looked if name.startswith("pre_asr")]
@@ -208,8 +208,8 @@ def test_a_stopped_trial_goes_on_in_the_batch_it_stopped_in(
     (whole,) = bench.attack("unlearndiffatk")
     assert len(bench.seen) == 2
     assert rows == comparable(bench, "unlearndiffatk")
-    # The file of the edit says how long erasing took, so its hash differs.
-    names = ("seconds", "edit", "trial", "unattacked")
+    # The file of the erasure says how long erasing took, so its hash differs.
+    names = ("seconds", "erasure", "trial", "unattacked")
     both = [row | dict.fromkeys(names, "") for row in map(dict, (resumed, whole))]
     assert both[0] == both[1]
 
@@ -288,7 +288,9 @@ def candidates(bench: Bench, asked: Any, text: str) -> Any:
     entry = registry.attacks()["inversion"]
     amount = Attempt(entry, registry.options(entry, "mini"), "quick")
     made = baseline.Ground(bench.specs()[0], *(None,) * 4, amount, "", None)  # type: ignore[arg-type]
-    return trial.Trial(Edit(bench.specs()[1], bench.folder, made), amount).candidates(asked, text)
+    return trial.Trial(Erasure(bench.specs()[1], bench.folder, made), amount).candidates(
+        asked, text
+    )
 
 
 def test_nothing_is_erased_when_a_prompt_does_not_fit(bench: Bench) -> None:
@@ -430,11 +432,11 @@ def test_what_is_in_the_runs_spec_is_another_trial(bench: Bench, field: str) -> 
     _, spec = bench.specs()
     values = {"sampler": Sampler(9, 1.0), "seed": 7, "options": {"factor": 0.1}, "model": "sd14"}
     changed = replace(spec, **{field: values[field]})
-    edit = Edit(changed, bench.folder, bench.ground())
-    other = trial.Trial(edit, bench.ground().attempt)
+    erasure = Erasure(changed, bench.folder, bench.ground())
+    other = trial.Trial(erasure, bench.ground().attempt)
     assert other.folder.path != path
     assert (
-        trial.Trial(Edit(spec, bench.folder, bench.ground()), bench.ground().attempt).folder.path
+        trial.Trial(Erasure(spec, bench.folder, bench.ground()), bench.ground().attempt).folder.path
         == path
     )
 

@@ -1,4 +1,4 @@
-"""An edit under attack: the erased model of one case of a run, and what it draws before."""
+"""An erasure under attack: the erased model of one case of a run, and what it draws before."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.types import RunSpec
 
 
 @dataclass(eq=False)
-class Edit:
-    """The edit of a case, shared by all attacks on it."""
+class Erasure:
+    """The erasure of a case, shared by all attacks on it."""
 
     spec: RunSpec
     run_folder: RunFolder
@@ -26,23 +26,23 @@ class Edit:
 
     @cached_property
     def path(self) -> Path:
-        """The edit's file."""
+        """The erasure's file."""
         return self.run_folder.erasure_path(self.ground.case.name)
 
     @cached_property
     def hash(self) -> str:
-        """The SHA-256 of the edit."""
+        """The SHA-256 of the erasure."""
         return digests.file(self.path)
 
     @cached_property
     def facts(self) -> dict[str, object]:
         """All that decides what is seen before an attack: part of a trial's name."""
-        return self.ground.facts | self.spec.to_json() | {"edit": self.hash}
+        return self.ground.facts | self.spec.to_json() | {"erasure": self.hash}
 
     @cached_property
     def unattacked(self) -> Unattacked:
         """The erased model's images of the prompts as they are."""
-        return unattacked(self.ground, self.spec, self.run_folder, {"edit": self.hash})
+        return unattacked(self.ground, self.spec, self.run_folder, {"erasure": self.hash})
 
     @cached_property
     def pipe(self) -> Any:
