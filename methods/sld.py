@@ -148,7 +148,8 @@ class Safety:
         safe = predict(asked.reading(self.safety))
         before, beta = self._kept(asked), self.options.momentum_beta
         gamma = guidance(start, prompt, safe, before, self.options)
-        self._asked, self._momentum = asked, beta * before + (1 - beta) * gamma
+        if not torch.is_grad_enabled():
+            self._asked, self._momentum = asked, beta * before + (1 - beta) * gamma
         # Of a grid over the whole schedule, the first steps are those of the highest timesteps.
         acts = asked.timesteps + 1 <= (1 - self.options.warmup) * self.total + 0.5
         away = torch.where(acts[:, None, None, None], gamma, torch.zeros_like(gamma))
@@ -168,9 +169,12 @@ class Safety:
         return full, predict(rows[full].reading(self.empty[0])) if full.any() else made[:0]
 
     def _kept(self, asked: Rows) -> Tensor:
-        """Return the momentum, none when a new batch of images starts."""
+        """Return the momentum, none when a new batch of images starts.
+
+        Nor is there any for predictions that gradients are asked of: they are no step of an image.
+        """
         last = self._asked
-        if last is not None and self._momentum is not None:
+        if last is not None and self._momentum is not None and not torch.is_grad_enabled():
             one, other = last.text.states, asked.text.states
             same = one.shape == other.shape and one.equal(other)
             if same and bool((asked.timesteps < last.timesteps).all()):

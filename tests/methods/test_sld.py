@@ -130,6 +130,22 @@ def test_three_rows_of_a_batch_are_answered_as_three_calls(
         assert not torch.allclose(together, tiny_pipe.unet(x, 401, embedded).sample, atol=1e-2)
 
 
+def test_predictions_that_gradients_are_asked_of_are_steered_and_keep_no_momentum(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    """As a search on the erased model asks for them: one text, timestep after timestep."""
+    unet = Sld(**HALF, momentum_scale=0.5).erase(tiny_pipe, [airplane], seed=0).unet
+    text = condition(tiny_pipe, ["a dog"]).states.requires_grad_(True)
+    x = noise(tiny_pipe.unet, [0])
+    first = unet(x, 401, text).sample
+    for _ in range(2):
+        (gradient,) = torch.autograd.grad(unet(x, 301, text).sample.sum(), text)
+        assert gradient.abs().max() > 0
+    again = unet(x, 401, text).sample
+    unet(x, 501, text)
+    assert torch.equal(unet(x, 401, text).sample, first) and torch.equal(first, again)
+
+
 @pytest.mark.parametrize(
     ("preset", "steps", "first"),
     [("weak", 50, 15), ("medium", 50, 10), ("strong", 50, 7), ("max", 50, 0), ("medium", 20, 4)],
