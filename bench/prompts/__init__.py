@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from bench import data, plugins
+from bench.families import FAMILIES
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.choice import Choice, choice
@@ -41,10 +42,6 @@ __all__ = [
 ]
 
 FOLDER = data.PROMPTS
-WORDS = {"sd": 48, "sdxl": 48}
-"""Words that surely fit a family's text window of 77 tokens; others have SHORTEST."""
-SHORTEST = 20
-"""Words that fit mini's window of 32 tokens, as far as they are its own."""
 A_FOLDER = "a folder with a suite.toml"
 
 
@@ -236,5 +233,7 @@ def select(suite: Suite, case: Case, size: Size, family: str = "") -> tuple[Prom
     Raises:
         InputError: a prompt file is unusable or names an unknown concept.
     """
-    window = WORDS.get(family, SHORTEST)
+    # For no family in particular, what all can read.
+    able = [FAMILIES[family]] if family else FAMILIES.values()
+    window = min(each.words for each in able)
     return selection.choose(suite, case, size, rows(suite, family), known_concepts(suite), window)

@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.families import FAMILIES
 from bench.names import find
 from bench.prompts import adversarial
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
-
-FAMILIES = ("mini", "sd", "sdxl")
 
 
 def toml(path: Path) -> dict[str, Any]:

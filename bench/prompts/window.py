@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from bench import data
+from bench.families import FAMILIES
 
-WINDOWS = {"mini": 32, "sd": 77, "sdxl": 77}
-"""Tokens that a family's text encoder reads, start and end token among them."""
+
+def windows() -> dict[str, int]:
+    """Return how many tokens each family's text encoder reads, by family."""
+    return {name: family.window for name, family in FAMILIES.items()}
 
 
 def too_long(texts: Iterable[str], family: str) -> list[str]:
     """Return the texts whose end the family's text encoder never sees, each once."""
-    room = WINDOWS[family] - 2
+    room = FAMILIES[family].window - 2
     # Never more tokens than bytes, so that short texts need no tokenizer.
     doubtful = [text for text in dict.fromkeys(texts) if len(text.encode()) > room]
     if not doubtful:

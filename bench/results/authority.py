@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.prompts.tables import FAMILIES
+from bench.families import FAMILIES
 from bench.types import Concept, Prompt
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import digests
-from bench.models import pipelines
+from bench.families import MODELS
 from bench.registry.sources import Entry
 from bench.types import InputError, Option, Suite
 
@@ -31,11 +31,11 @@ def model(asked: str) -> tuple[str, Places]:
     Args:
         asked: As `pipelines.check` accepts it.
     """
-    if asked in pipelines.MODELS:
+    if asked in MODELS:
         return asked, {}
     folder = Path(asked).expanduser()
     if not folder.is_dir():
-        known = {hub: name for name, hub in pipelines.MODELS.items()}
+        known = {hub: name for name, (_, hub) in MODELS.items()}
         return known.get(asked, asked), {}
     folder = folder.resolve()
     digest = digests.of(folder, digests.WEIGHTS)

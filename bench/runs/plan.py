@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
+from bench.families import FAMILIES, MODELS
 from bench.models import pipelines
 from bench.names import find
 from bench.results.store import UNERASED, RunFolder
@@ -80,7 +81,7 @@ def specs(
     for name, values in options.items():
         _check_concepts(found[name], values, cases)
     _check_prompts(chosen, amount, cases, family)
-    sampler = pipelines.SAMPLERS[family]
+    sampler = FAMILIES[family].sampler
     model_name, model_place = places.model(model)
     first = RunSpec(
         method=ORIGINAL,
@@ -183,6 +184,8 @@ def describe(
             f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
             f"seed {spec.seed}"
         )
+        if pipelines.guessed(spec.place("model")):
+            yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"
         for part, place in spec.places.items():
             yield f"  {part:<8}  {place}"
         if real is not None:
@@ -265,7 +268,7 @@ def _check_concepts(
 def _check_family(suite: Suite, family: str, model: str) -> None:
     """Refuse a model that cannot draw what the suite is about."""
     if suite.families and family not in suite.families:
-        able = [name for name in pipelines.MODELS if pipelines.family(name) in suite.families]
+        able = [name for name, (own, _) in MODELS.items() if own in suite.families]
         raise InputError(
             f"suite {suite.name} is for models of the families {', '.join(suite.families)}; "
             f"'{model}' is of {family}; choices: {', '.join(able)}, a hub id, a folder"

@@ -11,6 +11,7 @@ from typing import Any
 
 import bench
 from bench import data, digests
+from bench.families import MODELS
 
 PACKAGES = (
     *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
@@ -97,7 +98,6 @@ def weights_hash(model: str) -> str | None:
 
 
 def _folder(model: str) -> Path | None:
-    from bench.models import pipelines
 
     if model == "mini":
         from bench.models import mini
@@ -108,7 +108,7 @@ def _folder(model: str) -> Path | None:
     try:
         from huggingface_hub import snapshot_download
 
-        hub_id = pipelines.MODELS.get(model, model)
+        hub_id = MODELS[model][1] if model in MODELS else model
         return Path(snapshot_download(hub_id, local_files_only=True))
     except Exception:  # a record without this hash is better than no record
         return None

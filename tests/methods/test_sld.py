@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench import prompts
+from bench.families import FAMILIES
 from bench.models import meter, pipelines
 from bench.models.generate import draw, noise
 from bench.models.mini import judge
@@ -225,7 +226,7 @@ def test_on_mini_it_erases_what_the_un_erased_model_draws() -> None:
     def rate(pipe: Any) -> float:
         some = rows[:4]
         texts, seeds = [row.text for row in some], [row.seed for row in some]
-        images = draw(pipe, texts, seeds, pipelines.SAMPLERS["mini"], "pil")
+        images = draw(pipe, texts, seeds, FAMILIES["mini"].sampler, "pil")
         pixels = torch.stack([torch.tensor(np.array(each)).permute(2, 0, 1) for each in images])
         seen = judge.load().read(pixels / 255)["object"].argmax(1)
         return float((seen == LABELS["object"].index("ship")).float().mean())

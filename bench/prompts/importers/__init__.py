@@ -11,7 +11,7 @@ from bench import prompts
 from bench.names import find, typed
 from bench.prompts.importers import formats, records, suite
 from bench.prompts.importers.normalise import Asked, Outcome, normalise
-from bench.prompts.window import WINDOWS, too_long
+from bench.prompts.window import too_long, windows
 from bench.types import ROLES, InputError
 
 SHOWN = 8
@@ -101,7 +101,7 @@ def report(done: Imported, out: Path) -> Iterator[str]:
         yield (
             f"seeds     {done.outcome.derived} rows have none; each got one that its text decides"
         )
-    for family, window in WINDOWS.items():
+    for family, window in windows().items():
         if not done.plan.families or family in done.plan.families:
             cut = set(too_long((prompt.text for prompt in kept), family))
             if cut:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.families import FAMILIES
 from bench.images import read_image
 from bench.models import pipelines
 from bench.models.generate import generate
@@ -162,7 +163,7 @@ def drawing(pipe: Any, entry: Entry, progress: Progress) -> Figures:
             pipe,
             entry.prompts,
             Path(folder),
-            pipelines.SAMPLERS["mini"],
+            FAMILIES["mini"].sampler,
             progress=lambda _, done, total: progress(entry.name, done, total),
         )
         pixels = np.stack([np.asarray(read_image(path)) for path in paths])

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.families import FAMILIES
 from bench.models.mini.world.truth import OBJECTS, PEOPLE, PLACES, SCENES, STYLES, SYNONYMS
-from bench.models.pipelines import SAMPLERS
 
 SIDE, GAP, LINE, COLUMNS = 96, 8, 15, 10
 """Pixels of an image and around it, height of its words, images a row."""
@@ -46,7 +46,7 @@ def draw_sheet(pipe: Any, path: Path, *, seed: int = 7) -> None:
     """Draw the sheet with a pipeline and save it as PNG."""
     rows = prompts()
     texts = [text for row in rows for text in row]
-    sampler = SAMPLERS["mini"]
+    sampler = FAMILIES["mini"].sampler
     images: list[Image.Image] = []
     for start in range(0, len(texts), 25):
         some = texts[start : start + 25]

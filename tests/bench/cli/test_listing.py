@@ -6,8 +6,8 @@ import pytest
 
 from bench import prompts, registry
 from bench.cli.listing import listing, show_suite
+from bench.families import MODELS
 from bench.metrics import OF_CASES, STATISTICS
-from bench.models import pipelines
 from bench.types import InputError
 
 
@@ -15,7 +15,7 @@ from bench.types import InputError
 def test_lists_name_everything(verbose: bool) -> None:
     everything = {
         "methods": registry.methods(),
-        "models": pipelines.MODELS,
+        "models": MODELS,
         "suites": prompts.suites(),
         "metrics": registry.metrics(),
     }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench import cli
+from bench.families import MODELS
 from bench.models import pipelines
 from bench.types import InputError
 
@@ -21,7 +23,7 @@ def model_folder(path: Path, kind: str, width: int) -> str:
 
 
 def test_family_of_names_hub_ids_and_folders(tmp_path: Path) -> None:
-    named = {name: pipelines.family(name) for name in pipelines.MODELS}
+    named = {name: pipelines.family(name) for name in MODELS}
     assert named == {"mini": "mini", "sd14": "sd", "sd15": "sd", "sd21": "sd", "sdxl": "sdxl"}
     assert pipelines.family("someone/sdxl-tuned") == "sdxl"
     assert pipelines.family("someone/photos") == "sd"
@@ -29,6 +31,53 @@ def test_family_of_names_hub_ids_and_folders(tmp_path: Path) -> None:
     assert pipelines.family(model_folder(tmp_path / "a", single, 768)) == "sd"
     assert pipelines.family(model_folder(tmp_path / "b", single, 128)) == "mini"
     assert pipelines.family(model_folder(tmp_path / "c", large, 2048)) == "sdxl"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["FluxPipeline", "StableDiffusion3Pipeline", "StableDiffusionInpaintPipeline", "Unheard"],
+)
+def test_an_unknown_layout_is_refused_by_name_before_anything_is_loaded(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = model_folder(tmp_path / "m", kind, 768)
+    words = ["run", "--method", "uce", "--model", folder, "--size", "smoke", "--device", "cpu"]
+    assert cli.main([*words, "--plan", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert f"unknown layout of model '{folder}': '{kind}'" in said
+    assert "choices: StableDiffusionPipeline, StableDiffusionXLPipeline" in said
+
+
+@pytest.mark.parametrize("name", ["black-forest-labs/FLUX.1-dev", "a/stable-diffusion-3-medium"])
+def test_a_name_on_the_hub_that_says_another_layout_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="is of another layout by its name"):
+        pipelines.family(name)
+
+
+def cached(folder: Path, name: str, kind: str, width: int) -> None:
+    """Put the description of a model where the hub's client keeps what it has fetched."""
+    place = folder / f"models--{name.replace('/', '--')}"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("0" * 40)
+    model_folder(place / "snapshots" / ("0" * 40), kind, width)
+
+
+def test_a_model_in_the_hubs_cache_is_read_and_any_other_is_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "someone/photos", "StableDiffusionXLPipeline", 2048)
+    cached(tmp_path, "someone/xl-like", "StableDiffusionPipeline", 768)
+    cached(tmp_path, "someone/fluid", "FluxPipeline", 4096)
+    assert pipelines.family("someone/photos") == "sdxl"
+    assert pipelines.family("someone/xl-like") == "sd"
+    assert not pipelines.guessed("someone/photos") and pipelines.guessed("someone/else")
+    with pytest.raises(InputError, match="unknown layout of model 'someone/fluid': 'FluxPipeline'"):
+        pipelines.family("someone/fluid")
+    words = ["run", "--method", "uce", "--size", "smoke", "--device", "cpu", "--plan"]
+    for name, said in {"someone/photos": False, "someone/else": True}.items():
+        assert cli.main([*words, "--model", name, "--out", str(tmp_path / "out")]) == 0
+        assert ("guessed by its name" in capsys.readouterr().out) == said
 
 
 def test_check_accepts_what_could_be_a_model(tmp_path: Path) -> None:

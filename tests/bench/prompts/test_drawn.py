@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts
+from bench.families import FAMILIES
 from bench.types import Prompt, Size
 
 PER_CASE = 5
@@ -30,7 +31,7 @@ def seen(rows: list[Prompt], folder: Path, head: str) -> list[str]:
     from bench.models.mini.world.truth import LABELS
 
     pipe = pipelines.shared("mini", "cpu")
-    paths = generate(pipe, rows, folder, pipelines.SAMPLERS["mini"])
+    paths = generate(pipe, rows, folder, FAMILIES["mini"].sampler)
     pixels, readable = read_images(paths, square(64))
     assert all(readable)
     return [

@@ -66,7 +66,7 @@ def test_the_prompt_null_stays_text(tmp_path: Path) -> None:
         ("suites.toml", "target = 4", "target = -4", "target is -4"),
         ("suites.toml", "target = 4", "target = '4'", "target is '4'"),
         ("suites.toml", '"typo"', '"tpyo"', "'tpyo'; nearest: typo"),
-        ("suites.toml", 'families = ["sd"', 'families = ["ds"', "'ds'; nearest: sd"),
+        ("suites.toml", 'families = ["sd"', 'families = ["sdx"', "'sdx'; nearest: sdxl"),
         ("suites.toml", "summary =", "sumary =", "'summary' is missing"),
         ("suites.toml", 'version = "2"', 'version = "2"\ncolour = 1', "unknown key: 'colour'"),
         ("objects.csv", "-000,airplane,", "-000,airplan,", "nearest: airplane"),

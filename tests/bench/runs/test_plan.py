@@ -202,7 +202,7 @@ def test_a_setting_for_some_concepts_alone_is_refused_for_others() -> None:
         ({"methods": []}, "run needs --method; choices: .*original"),
         ({"methods": ["orignal"]}, "unknown method: 'orignal'; nearest: original"),
         ({"suite": "object"}, "unknown suite: 'object'; nearest: objects"),
-        ({"size": "fool"}, "unknown size: 'fool'; nearest: full"),
+        ({"size": "ful"}, "unknown size: 'ful'; nearest: full"),
         ({"model": "sd114"}, "unknown model: 'sd114'; nearest: sd14"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench import prompts
+from bench.families import FAMILIES
 from bench.models import pipelines
 from bench.models.mini import judge
 from bench.models.mini.world.truth import LABELS
@@ -30,8 +31,8 @@ def shows(pipe: Any, concept: str, n: int = N) -> float:
     with torch.inference_mode():
         images = pipe(
             [row.text for row in some],
-            num_inference_steps=pipelines.SAMPLERS["mini"].steps,
-            guidance_scale=pipelines.SAMPLERS["mini"].guidance,
+            num_inference_steps=FAMILIES["mini"].sampler.steps,
+            guidance_scale=FAMILIES["mini"].sampler.guidance,
             generator=[torch.Generator().manual_seed(row.seed) for row in some],
             output_type="pt",
         ).images
