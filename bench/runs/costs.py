@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.results.store import RunFolder
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import InputError
 
 MACHINE = ("device", "platform", "batch_size")
@@ -14,7 +14,7 @@ MACHINE = ("device", "platform", "batch_size")
 
 
 def costs(
-    folder: RunFolder, content: Content, seconds: Mapping[str, float], facts: Mapping[str, Any]
+    folder: RunFolder, content: Resolved, seconds: Mapping[str, float], facts: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Return for each case of a run what is known of its cost, by column of the `cost` metric.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.models import meter
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, Concept, InputError, Progress, Sampler, silent
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SEED = 0
 
 
 def fit(
-    content: Content,
+    content: Resolved,
     case: Case,
     pipe: Any,
     path: Path,
@@ -73,7 +73,7 @@ def fit(
     )
 
 
-def apply(content: Content, case: Case, pipe: Any, path: Path) -> Any:
+def apply(content: Resolved, case: Case, pipe: Any, path: Path) -> Any:
     """Return the pipeline that a case's erasure makes of the un-erased one.
 
     Args:

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
-from bench.files import Row, csv_bytes, write_bytes, write_rows
+from bench.files import Row
 from bench.images import read_image
 from bench.models import pipelines
 from bench.models.generate import image_path
 from bench.names import find
 from bench.prompts.choice import Choice, choice
-from bench.results import authority, calibrations
+from bench.results import authority
 from bench.results.stats import confirmation
-from bench.results.stats.aggregate import aggregate
 from bench.results.stats.headlines import conclude
-from bench.results.store import SCORE_COLUMNS
+from bench.results.store import RunFolder
+from bench.runs import record
 from bench.runs.measure import blank, fill, prompt_row
 from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
 
@@ -195,20 +195,14 @@ def score(
     view = View(by_role, {}, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
-    looked = calibrations.Looked(
-        family=work.family,
-        kind=work.erased[0].kind,
-        detectors={metric.name: registry.detector(metric) for metric in work.metrics},
-        concepts={row["concept"] for row in rows} - {""},
-        choices=work.choice.to_json(),
-    )
-    scores = aggregate(
+    scores = record.measured(
         rows,
         work.spec,
         work.metrics,
         family=work.family,
+        kind=work.erased[0].kind,
         of_run={CASE: whole},
-        readings=calibrations.readings(looked),
+        choices=work.choice.to_json(),
     )
     scores += conclude(
         rows,
@@ -218,7 +212,8 @@ def score(
         decides=authority.decisive(work.metrics, work.family, work.erased),
         left_out=work.unconfirmed,
     )
-    write_bytes(out / "per_image.csv", csv_bytes(list(rows[0]), rows))
-    write_rows(out / "scores.csv", SCORE_COLUMNS, [vars(each) for each in scores])
+    folder = RunFolder(out.parent, out.name)
+    folder.write_per_image(rows)
+    folder.write_scores(scores)
     there = (path for path in images if path.name not in work.missing)
     return scores, tuple(path.name for path in there if read_image(path) is None)

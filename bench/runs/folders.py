@@ -9,7 +9,7 @@ from bench import prompts
 from bench.files import write_bytes
 from bench.prompts import written
 from bench.results.store import RunFolder
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec, Suite
 
 
@@ -26,7 +26,7 @@ def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
     resumed = folder.create(spec)
     if not folder.suite_table.exists():
         try:
-            keep(Content(spec).suite, folder.suite_path)
+            keep(Resolved(spec).suite, folder.suite_path)
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {folder.suite_path}: {reason}") from None

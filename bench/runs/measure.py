@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.files import Row
 from bench.models.generate import image_path
 from bench.results.store import PROMPT_COLUMNS, UNERASED, RunFolder
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, InputError, Progress, Prompt, RunSpec, silent
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Measuring:
     """The images of a run, and what is to be measured of them."""
 
-    content: Content
+    content: Resolved
     folder: RunFolder
     metrics: Sequence[Metric]
     device: str = "cpu"

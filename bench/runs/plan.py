@@ -15,7 +15,7 @@ from bench.models import pipelines
 from bench.names import find
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import places, reference
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import (
     ORIGINAL,
     Case,
@@ -102,7 +102,7 @@ def specs(
         family=family,
         places=places.suite(chosen) | model_place,
     )
-    content = Content(first)
+    content = Resolved(first)
     content.check(content.metrics)
     erased = [
         _erased(first, name, found[name], values, seed)
@@ -155,7 +155,7 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         InputError: a method cannot erase a case from this model with these options.
     """
     for spec in runs:
-        content = Content(spec)
+        content = Resolved(spec)
         known = prompts.known_concepts(content.suite)
         eraser = registry.eraser(spec)
         for case in content.cases:
@@ -169,7 +169,7 @@ def describe(
 ) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already."""
     for spec in runs:
-        content = Content(spec)
+        content = Resolved(spec)
         folder = RunFolder(out, spec.run_id)
         state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
         if folder.is_done() and not reference.compared(folder.read_record(), real):
@@ -194,7 +194,7 @@ def describe(
             yield f"  {_case(content, case, folder)}"
 
 
-def _case(content: Content, case: Case, folder: RunFolder) -> str:
+def _case(content: Resolved, case: Case, folder: RunFolder) -> str:
     """Return one line on a case: what is erased, how many images a role, how many are there."""
     rows = content.prompts[case.name]
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())

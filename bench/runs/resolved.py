@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Content:
+class Resolved:
     """The parts that a spec names.
 
     Raises:

@@ -15,11 +15,10 @@ from bench.files import Row
 from bench.images import ReferenceImages
 from bench.models import pipelines
 from bench.models.generate import due_batches, generate
-from bench.results import protocol
 from bench.results.store import UNERASED, RunFolder
-from bench.runs import erasing, folders, provenance, reference, rescore
+from bench.runs import erasing, folders, provenance, record, reference, rescore
 from bench.runs.measure import Measuring, image_folder
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import Form, Progress, Prompt, RunRecord, RunSpec, silent
 
 
@@ -51,7 +50,7 @@ def run(
     folder, resumed = folders.opened(spec, out)
     if folder.is_done():
         return _compared(folder, real, device, progress)
-    work = _Work(Content(spec), folder, device, batch_size, progress, clock, real)
+    work = _Work(Resolved(spec), folder, device, batch_size, progress, clock, real)
     prompt_hash = prompts.file_hash(work.content.suite, work.content.family)
     facts = provenance.gather(spec.place("model"), prompt_hash, device, batch_size)
     facts |= {"places": dict(spec.places), "plugins": work.content.plugins}
@@ -60,27 +59,20 @@ def run(
         work.erase()
         work.generate()
         facts |= {"classes": work.content.choice.to_json()}
-        found, flags = work.score(work.measure(), facts)
-    facts |= {"form": work.form()}
-    facts |= {"per_image_sha256": folder.per_image_hash()}
-    facts |= reference.facts(real)
-    facts |= {"detectors": work.content.detectors, "decides": found.decides}
-    facts |= {"protocol": protocol.digest(protocol.of(spec, facts))}
+        found = work.score(work.measure(), facts)
+    facts |= {"form": work.form(), "detectors": work.content.detectors}
     facts |= {"resumed": resumed, "started": started, "finished": provenance.now()}
-    seconds, scores = dict(clock.seconds), tuple(found.scores)
-    record = RunRecord(spec, facts, seconds, scores, flags, found.unconfirmed)
-    folder.write_record(record)
-    return record
+    return record.finish(work.measuring, found, clock.seconds, facts)
 
 
 def _compared(
     folder: RunFolder, real: ReferenceImages | None, device: str, progress: Progress
 ) -> RunRecord:
     """Return a finished run's record, compared with these real images."""
-    record = folder.read_record()
-    if reference.compared(record, real):
-        return record
-    content = Content(record.spec)
+    found = folder.read_record()
+    if reference.compared(found, real):
+        return found
+    content = Resolved(found.spec)
     names = [each.name for each in content.metrics if each.least_reference(content.family)]
     return rescore.score_again(folder, names, device=device, real=real, progress=progress)
 
@@ -90,7 +82,7 @@ def erase(
 ) -> RunFolder:
     """Make what is missing of a run's erasures and return its folder; `run` goes on from there."""
     folder, _ = folders.opened(spec, out)
-    _Work(Content(spec), folder, device, 1, progress, _Clock()).erase()
+    _Work(Resolved(spec), folder, device, 1, progress, _Clock()).erase()
     return folder
 
 
@@ -114,7 +106,7 @@ class _Clock:
 class _Work:
     """The steps of one run, over what its spec names."""
 
-    content: Content
+    content: Resolved
     folder: RunFolder
     device: str
     batch_size: int
@@ -206,11 +198,7 @@ class _Work:
         with self.clock.step("measure"):
             return self.measuring.measure(self.measuring.measured() or self.measuring.blank())
 
-    def score(
-        self, rows: list[Row], facts: Mapping[str, Any]
-    ) -> tuple[rescore.Outcome, tuple[str, ...]]:
-        """Write the scores, and return what they say with why the run must not be ranked."""
+    def score(self, rows: list[Row], facts: Mapping[str, Any]) -> record.Outcome:
+        """Return what the images say."""
         with self.clock.step("measure"):
-            found = rescore.outcome(self.measuring, rows, self.clock.seconds, facts)
-        self.folder.write_scores(found.scores)
-        return found, rescore.flags_of(self.measuring, found.scores, facts)
+            return record.outcome(self.measuring, rows, self.clock.seconds, facts)

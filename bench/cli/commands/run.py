@@ -55,9 +55,9 @@ def _reference(folder: Path | None, spec: RunSpec) -> ReferenceImages | None:
         return None
     from bench.cli import progress
     from bench.runs.reference import reference
-    from bench.runs.resolved import Content
+    from bench.runs.resolved import Resolved
 
-    content = Content(spec)
+    content = Resolved(spec)
     with progress.shown(f"checking {folder}") as advance:
         return reference(folder, content.metrics, content.family, advance)
 

@@ -53,13 +53,13 @@ def _again(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.results import store
     from bench.runs import rescore
-    from bench.runs.resolved import Content
+    from bench.runs.resolved import Resolved
 
     if not args.metric:
         raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
     folder = store.RunFolder(args.run.parent, args.run.name)
     record, metrics = rescore.checked(folder, args.metric)
-    real = _reference(args, metrics, Content(record.spec).family)
+    real = _reference(args, metrics, Resolved(record.spec).family)
     with progress.shown(f"measuring {args.run} by {', '.join(args.metric)}") as advance:
         record = rescore.score_again(
             folder, args.metric, device=arguments.device(args.device), real=real, progress=advance

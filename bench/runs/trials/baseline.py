@@ -14,7 +14,7 @@ from bench.metrics import _clip
 from bench.models import pipelines
 from bench.models.generate import generate
 from bench.results.store import RunFolder
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials import plan
 from bench.runs.trials.candidates import seeds
 from bench.runs.trials.detector import Detector, detector, judge
@@ -48,7 +48,7 @@ class Ground:
     @cached_property
     def detector(self) -> Detector:
         """What decides whether an image shows the concept."""
-        return detector(Content(self.spec), self.case, self.device)
+        return detector(Resolved(self.spec), self.case, self.device)
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -56,7 +56,7 @@ class Ground:
 
         The spec has the model's name, the sampler, the precision and the seed.
         """
-        content = Content(self.spec)
+        content = Resolved(self.spec)
         metric = judge(content, self.case)
         setting = content.setting(self.case, "", {})
         return {

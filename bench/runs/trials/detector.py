@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.results import authority
 from bench.runs.measure import blank, fill, prompt_row
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import Case, InputError, Progress, Prompt, silent
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ class Detector:
         return [self.metric.shows(row) for row in read]
 
 
-def detector(content: Content, case: Case, device: str) -> Detector:
+def detector(content: Resolved, case: Case, device: str) -> Detector:
     """Return the detector of a case, ready to measure; see `judge`."""
     metric = judge(content, case)
     metric.prepare(content.family, device)
     return Detector(metric.name, metric, content.setting(case, device, {}))
 
 
-def judge(content: Content, case: Case) -> Metric:
+def judge(content: Resolved, case: Case) -> Metric:
     """Return the metric that decides on new images of a case's concepts; loads nothing.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 from bench import digests
 from bench.results.store import RunFolder
 from bench.runs import erasing
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials.baseline import Ground, unattacked
 from bench.runs.trials.unattacked import Unattacked
 from bench.types import RunSpec
@@ -47,7 +47,7 @@ class Erasure:
     @cached_property
     def pipe(self) -> Any:
         """The erased pipeline."""
-        return erasing.apply(Content(self.spec), self.ground.case, self.ground.pipe, self.path)
+        return erasing.apply(Resolved(self.spec), self.ground.case, self.ground.pipe, self.path)
 
     @cached_property
     def before(self) -> dict[str, list[bool]]:

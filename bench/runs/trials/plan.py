@@ -11,7 +11,7 @@ from bench.attacks import BUDGETS, KINDS, Budget, Cost
 from bench.models import pipelines
 from bench.names import find
 from bench.runs.plan import ALL
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials.detector import judge
 from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
 
@@ -91,7 +91,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
         raise InputError(
             f"attack needs an erased model, and {ORIGINAL} erases nothing; name another --method"
         )
-    content = Content(specs[0])
+    content = Resolved(specs[0])
     for suite, case in cases(specs[0]):
         judge(content, case)
         if not targets(specs[0], suite, case, chosen[0].amount):
@@ -100,7 +100,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
 
 def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
     """Yield the suite with each case of a run."""
-    suite = Content(spec).suite
+    suite = Resolved(spec).suite
     for case in suite.cases:
         if case.name in spec.cases:
             yield suite, case

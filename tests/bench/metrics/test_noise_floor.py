@@ -13,7 +13,7 @@ from bench.metrics.fidelity import FEATURES, Fidelity
 from bench.models import pipelines
 from bench.models.generate import generate, image_path
 from bench.runs import plan
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 
 from .conftest import blended
 
@@ -32,7 +32,7 @@ def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, Measur
 @pytest.mark.slow
 def test_other_seeds_are_nearer_than_any_noise_and_more_noise_is_farther(tmp_path: Path) -> None:
     (spec,) = plan.specs(["original"], model="mini", suite="objects", size="full")
-    rows = [row for row in Content(spec).prompts["airplane"] if row.role in ("near", "far")]
+    rows = [row for row in Resolved(spec).prompts["airplane"] if row.role in ("near", "far")]
     rows = rows[:: len(rows) // COUNT][:COUNT]
     assert len(rows) > FEATURES["mini"]
     others = [replace(row, seed=row.seed + OTHER) for row in rows]

@@ -17,7 +17,7 @@ from bench.models import pipelines
 from bench.models.generate import generate
 from bench.results.store import RunFolder
 from bench.runs import plan, runner
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import RunSpec
 
 SUITE = """
@@ -72,7 +72,7 @@ def changed(kind: str) -> Any:
 
 def draw(kind: str, spec: RunSpec, folder: Path) -> None:
     """Put the images of a broken model where the run will look for its own."""
-    rows = Content(spec).prompts["airplane"]
+    rows = Resolved(spec).prompts["airplane"]
     if kind in ("untrained", "NaN"):
         generate(changed(kind), rows, folder, spec.sampler)
         return

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from bench import cli, prompts, registry
 from bench.results import calibrations, frames, store
 from bench.runs import folders, plan, rescore, runner
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec
 
 SUITE = """
@@ -215,7 +215,7 @@ def test_a_run_keeps_the_concepts_as_they_were(
     concepts = prompts.concepts()
     later = {name: replace(each, anchor="a cloud", near=()) for name, each in concepts.items()}
     monkeypatch.setattr(prompts, "concepts", lambda: later)
-    content = Content(folder.read_record().spec)
+    content = Resolved(folder.read_record().spec)
     assert prompts.known_concepts(content.suite)["airplane"] == concepts["airplane"]
     assert [row.role for row in content.prompts["airplane"]] == ["target", "target", "near", "far"]
 
@@ -283,7 +283,7 @@ def test_a_model_folder_is_loaded_from_where_it_is_and_its_run_scored_without_it
     shutil.rmtree(here / "xl")
     record = rescore.score_again(store.RunFolder(here / "runs", spec.run_id), ["cost"])
     # The name alone would say SDXL.
-    assert Content(record.spec).family == "sd"
+    assert Resolved(record.spec).family == "sd"
     assert record.spec.family == spec.family == "sd"
     assert record.provenance["places"]["model"] == str(here / "xl")
 
@@ -306,7 +306,7 @@ def test_a_method_from_outside_is_its_code(here: Path) -> None:
     twice = plan.specs(["mine.py:Mine", "./mine.py:Mine"], model="mini", suite="s", size="tiny")
     assert [spec.method for spec in twice] == ["original", "mine.py:Mine"]
     # The un-erased model's run beside it has nothing of the method.
-    original = Content(twice[1]).original
+    original = Resolved(twice[1]).original
     assert original == twice[0]
     assert type(registry.eraser(twice[1])).__name__ == "Mine"
     assert type(registry.eraser(original)).__name__ == "Original"

@@ -9,7 +9,7 @@ import pytest
 
 from bench import registry
 from bench.results.stats import collapse
-from bench.runs import rescore
+from bench.runs import record
 from bench.types import Concept, Score
 
 
@@ -65,11 +65,11 @@ def test_far_images_without_exposed_parts_are_not_lost_ones() -> None:
     before = SimpleNamespace(scores=[*nude(0.02), *scores(clip__far=0.9)])
     unerased = SimpleNamespace(read_record=lambda: before)
     measuring: Any = SimpleNamespace(content=content, unerased=unerased, metrics=[])
-    assert rescore.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)], {}) == ()
-    (text,) = rescore.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)], {})
+    assert record.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.8)], {}) == ()
+    (text,) = record.flags_of(measuring, [*nude(0.0), *scores(clip__far=0.1)], {})
     assert "far images show their own concept in 0.10, un-erased 0.90" in text
     metrics.pop()
-    assert rescore.flags_of(measuring, nude(0.0), {}) == ()
+    assert record.flags_of(measuring, nude(0.0), {}) == ()
 
 
 def nude(value: float) -> list[Score]:

@@ -11,7 +11,7 @@ from bench import prompts
 from bench.metrics import nudity
 from bench.models.mini import known
 from bench.runs import plan
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials.detector import Detector, detector, judge
 from bench.types import Case, InputError, Prompt
 
@@ -35,12 +35,12 @@ anchor = "x"
 """
 
 
-def content(folder: Path, concept: str, kind: str, model: str, *metrics: str) -> Content:
+def content(folder: Path, concept: str, kind: str, model: str, *metrics: str) -> Resolved:
     names = "[" + ", ".join(f'"{name}"' for name in metrics) + "]"
     (folder / "suite.toml").write_text(TOML.format(kind=kind, concept=concept, metrics=names))
     rows = [f"{i},{concept},target,the sky,{i}" for i in range(2)]
     (folder / "prompts.csv").write_text("\n".join(["id,concept,role,text,seed", *rows]) + "\n")
-    return Content(plan.specs(["original"], model=model, suite=str(folder), size="tiny")[0])
+    return Resolved(plan.specs(["original"], model=model, suite=str(folder), size="tiny")[0])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_of_one_concept_each_prompt_has_its_own(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.png" for number in range(len(images))]
     for path, (image, _) in zip(paths, images, strict=True):
         image.save(path)
-    made = Content(plan.specs(["original"], model="mini", suite="objects", size="smoke")[0])
+    made = Resolved(plan.specs(["original"], model="mini", suite="objects", size="smoke")[0])
     eye = detector(made, made.cases[0], "cpu")
     rows = [Prompt(str(i), "x", i, "target", name or "cat") for i, (_, name) in enumerate(images)]
     assert eye.shows(paths, rows) == [bool(name) for _, name in images]

@@ -10,7 +10,7 @@ import pytest
 from bench import cli, registry
 from bench.cli.commands import run
 from bench.runs.plan import specs
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials import attack, plan
 from bench.types import InputError
 
@@ -173,7 +173,7 @@ def test_images_that_nothing_can_judge_are_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(Content, "metrics", [registry.metric("change")])
+    monkeypatch.setattr(Resolved, "metrics", [registry.metric("change")])
     words = [command, *ESD, "--attack", "p4d", "--plan", "--out", str(tmp_path / "runs")]
     assert cli.main(words) == 2
     assert (

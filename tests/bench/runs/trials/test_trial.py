@@ -22,7 +22,7 @@ from bench.models.erasures import apply
 from bench.models.generate import generate
 from bench.results.stats.intervals import wilson
 from bench.runs import provenance
-from bench.runs.resolved import Content
+from bench.runs.resolved import Resolved
 from bench.runs.trials import attack, baseline, trial, unattacked
 from bench.runs.trials import plan as trials
 from bench.runs.trials.erasure import Erasure
@@ -416,8 +416,8 @@ def test_what_decides_a_trial_is_in_its_name(
     elif change == "code":
         monkeypatch.setattr(baseline, "code", lambda: "other")
     elif change == "classes":
-        plain = Content.setting
-        monkeypatch.setattr(Content, "setting", lambda *given: more_classes(plain(*given)))
+        plain = Resolved.setting
+        monkeypatch.setattr(Resolved, "setting", lambda *given: more_classes(plain(*given)))
     elif change == "budget":
         monkeypatch.setitem(trials.BUDGETS, "quick", Budget(4, 3, 4))  # type: ignore[arg-type]
     bench.attack("p4d", **more)

@@ -1,0 +1,175 @@
+"""What the images of a run say, and the one place that writes it down as a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench import registry
+from bench.files import Row
+from bench.results import authority, calibrations, protocol
+from bench.results.stats import collapse, confirmation
+from bench.results.stats.aggregate import ALL, aggregate
+from bench.results.stats.headlines import conclude
+from bench.runs import costs, reference
+from bench.types import ORIGINAL, Kind, RunRecord, RunSpec, Score
+
+if TYPE_CHECKING:
+    from bench.metrics import Measured, Metric
+    from bench.runs.measure import Measuring
+
+CHANGED = "per_image_sha256"
+"""Name in a record's provenance of the hash of per_image.csv."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the images of a run say of it."""
+
+    scores: list[Score]
+    unconfirmed: Mapping[str, str]
+    """The concepts of which nothing can be said, and why."""
+    decides: str
+    """The metric that headlines and effects come from; "" for none."""
+
+
+def outcome(
+    measuring: Measuring,
+    rows: Sequence[Row],
+    seconds: Mapping[str, float],
+    facts: Mapping[str, Any],
+) -> Outcome:
+    """Return what a run's images say of it, by the metrics that measure it.
+
+    Headlines and effects come from whichever of all metrics that have measured it decides.
+
+    Args:
+        measuring: The run and its metrics.
+        rows: per_image.csv.
+        seconds: The run's wall-clock seconds, for costs.
+        facts: The run's provenance, for where they were measured, and by what before.
+    """
+    content, spec = measuring.content, measuring.content.spec
+    before = measuring.unerased
+    unerased = before.read_per_image() if before else []
+    every = [each for each in _every(measuring, facts) if authority.has_measured(each, rows)]
+    decides = authority.decisive(every, content.family, content.targets)
+    left_out = confirmation.unconfirmed(
+        rows,
+        rows if spec.method == ORIGINAL else unerased,
+        every,
+        content.family,
+        content.concepts,
+    )
+    scores = measured(
+        rows,
+        spec,
+        measuring.metrics,
+        family=content.family,
+        kind=content.suite.kind,
+        of_run=measuring.of_run(rows, costs.costs(measuring.folder, content, seconds, facts)),
+        choices=content.choice.to_json(),
+    )
+    scores += conclude(
+        rows,
+        spec,
+        every,
+        content.suite.kind,
+        decides=decides,
+        unerased=unerased if decides and authority.has_measured(decides, unerased) else [],
+        left_out=left_out,
+    )
+    order = [*spec.cases, ALL]
+    scores.sort(key=lambda score: order.index(score.case))
+    return Outcome(scores, left_out, decides.name if decides else "")
+
+
+def flags_of(
+    measuring: Measuring, scores: Sequence[Score], facts: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return why a run with these scores must not be ranked; nothing for an honest one.
+
+    Args:
+        measuring: The run and its metrics.
+        scores: All that there are.
+        facts: The run's provenance, for what has measured it before.
+    """
+    content, unerased = measuring.content, measuring.unerased
+    before = unerased.read_record().scores if unerased else ()
+    there = {score.metric for score in before} or {score.metric for score in scores}
+    eyes = [
+        each
+        for each in _every(measuring, facts)
+        if authority.tells_loss(each)
+        and content.family not in each.kin
+        and each.measures()[0].name in there
+    ]
+    # Of equals, and of those that say nothing of what was erased, the suite's first.
+    eye = authority.decisive(eyes, content.family, content.targets) or next(iter(eyes), None)
+    name = eye.measures()[0].name if eye else ""
+    return collapse.flags(scores, before, name, content.family)
+
+
+def measured(
+    rows: Sequence[Row],
+    spec: RunSpec,
+    metrics: Sequence[Metric],
+    *,
+    family: str,
+    kind: Kind,
+    of_run: Mapping[str, Sequence[Measured]],
+    choices: Collection[str],
+) -> list[Score]:
+    """Return the scores of images by metrics, corrected where the detectors' errors are known.
+
+    Args:
+        rows: per_image.csv.
+        spec: The run's spec.
+        metrics: The metrics that measured.
+        family: Model family that drew the images.
+        kind: Kind of the concepts that were erased.
+        of_run: By case, what metrics say of it as a whole.
+        choices: What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`.
+    """
+    looked = calibrations.Looked(
+        family=family,
+        kind=kind,
+        detectors={metric.name: registry.detector(metric) for metric in metrics},
+        concepts={row["concept"] for row in rows} - {""},
+        choices=choices,
+    )
+    readings = calibrations.readings(looked)
+    return aggregate(rows, spec, metrics, family=family, of_run=of_run, readings=readings)
+
+
+def finish(
+    measuring: Measuring,
+    found: Outcome,
+    seconds: Mapping[str, float],
+    facts: Mapping[str, Any],
+) -> RunRecord:
+    """Write scores.csv and then the record, which declares a measured run finished.
+
+    Args:
+        measuring: The run, whose per_image.csv is written.
+        found: What its images say.
+        seconds: The run's wall-clock seconds.
+        facts: The run's provenance so far; what measuring decides of it is added here.
+    """
+    spec, folder = measuring.content.spec, measuring.folder
+    whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(measuring.reference)}
+    whole["decides"] = found.decides
+    whole["protocol"] = protocol.digest(protocol.of(spec, whole))
+    flags = flags_of(measuring, found.scores, whole)
+    record = RunRecord(spec, whole, dict(seconds), tuple(found.scores), flags, found.unconfirmed)
+    folder.write_scores(found.scores)
+    folder.write_record(record)
+    return record
+
+
+def _every(measuring: Measuring, facts: Mapping[str, Any]) -> list[Metric]:
+    """Return the suite's metrics, those that measured the run since, and those that do now."""
+    again = map(registry.metric, facts.get("scored_again", ()))
+    found = (*measuring.content.metrics, *again, *measuring.metrics)
+    return list({metric.name: metric for metric in found}.values())
