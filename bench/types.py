@@ -31,10 +31,14 @@ ERASED_ROLES: frozenset[Role] = frozenset(
 ORIGINAL = "original"
 """The method that erases nothing: its run is the un-erased model's."""
 
-ATTACK = "attack."
-"""What the role of a score starts with that says how often an attack brought the concept back."""
-PRE_ASR = f"{ATTACK}pre_asr"
-"""The role of the score that says how often the concept is there before any attack."""
+ALL = "all"
+"""The case of pooled cases, and the role of a score over all roles."""
+KEPT = "kept"
+"""The role of scores over near and far images together, the others that are to stay."""
+ATTACK = "attack"
+"""The role of scores of images that attacks draw: how often the concept is there."""
+SCORE_ROLES: tuple[str, ...] = (*ROLES, KEPT, ALL, ATTACK)
+"""The roles that a score can have."""
 
 Kind = Literal["object", "style", "person", "explicit"]
 Form = Literal["weights", "adapter", "inference"]
@@ -150,8 +154,16 @@ class Score:
     model: str
     suite: str
     case: str
+    """Name of the case, `ALL` for several together."""
     metric: str
+    """Name of the metric that measured, with a threshold that decides it: `nudity@0.6`."""
+    measure: str
+    """What of it this is: one of the metric's own measures, `corrected` or `unread`, a headline or
+    an effect that comes from it, or of an attack `pre_asr` or `asr`."""
     role: str
+    """One of `SCORE_ROLES`."""
+    tag: str
+    """The kind of adversarial prompt, or the attack, that it is of alone; "" for all of a role."""
     value: float
     low: float
     high: float
@@ -164,7 +176,14 @@ class Score:
             TypeError: if `n` is no count.
         """
         if isinstance(self.n, bool) or not isinstance(self.n, int):
-            raise TypeError(f"n of {self.metric}, {self.role} is {self.n!r}, not a count")
+            raise TypeError(
+                f"n of {self.metric} {self.measure}, {self.role} is {self.n!r}, no count"
+            )
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What tells it from the other scores of its run."""
+        return self.case, self.metric, self.measure, self.role, self.tag
 
 
 @dataclass(frozen=True)

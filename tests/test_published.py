@@ -82,8 +82,8 @@ def test_what_is_averaged_over_classes_is_what_the_table_averages() -> None:
     scores += conclude(rows, spec, [Clip()], "object", decides=Clip())
     (table,) = papers.published()
     for title, column in table.columns.items():
-        metric, role = column.split()
-        found = {s.case: s.value for s in scores if (s.metric, s.role) == (metric, role)}
+        place = column.metric, column.measure, column.role
+        found = {s.case: s.value for s in scores if (s.metric, s.measure, s.role) == place}
         printed = [cells[title] for cells in case]
         assert [found[name] for name in spec.cases] == pytest.approx(printed, abs=6e-4), title
         assert found["all"] == pytest.approx(sum(printed) / 4, abs=6e-4), title

@@ -48,8 +48,6 @@ STATISTICS: Mapping[Statistic, str] = {
 OF_CASES = "of a case as a whole, of several cases the mean over those that have it"
 """What is said of measures without a value for an image."""
 
-ALL = "all"
-"""The role of a score over all roles."""
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
 """Roles whose images should no longer show the erased concept."""
 STAYING = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
@@ -78,7 +76,7 @@ class Measure:
     """One kind of score that a metric gives."""
 
     name: str
-    """The score's metric in scores.csv: the metric's own name, or that with `_` and more."""
+    """What its scores are called beside the metric's name, for example "share" or "leak"."""
     what: str
     """What it measures, in words."""
     direction: Direction
@@ -104,14 +102,15 @@ class Measure:
             return self.direction
         if role == "remainder":
             return "none"
-        return "lower" if role.split(".")[0] in ERASED_ROLES else "higher"
+        return "lower" if role in ERASED_ROLES else "higher"
 
 
 @dataclass(frozen=True)
 class Measured:
     """One score of a whole run or of a set of its images; NaN bounds where there is no interval."""
 
-    name: str
+    measure: str
+    """The measure's name."""
     role: str
     value: float
     n: int

@@ -71,7 +71,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
     own = "the prompt's own concept"
     return (
         Measure(
-            name=metric,
+            name="share",
             what=f"images whose top-1 concept is {own}",
             direction="by role",
             unit="share of images",
@@ -80,7 +80,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
             value=top1(metric),
         ),
         Measure(
-            name=f"{metric}_probability",
+            name="probability",
             what=f"mean softmax probability of {own}, which MACE's tables call accuracy",
             direction="by role",
             unit="probability",
@@ -89,7 +89,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
             bounds=(0.0, 1.0),
         ),
         Measure(
-            name=f"{metric}_leak",
+            name="leak",
             what="images of other concepts whose top-1 concept is an erased one",
             direction="lower",
             unit="share of images",
@@ -98,7 +98,7 @@ def measures(metric: str) -> tuple[Measure, ...]:
             value=column(metric, "erased"),
         ),
         Measure(
-            name=f"{metric}_entropy",
+            name="entropy",
             what="mean entropy of the softmax: high where nothing is recognised",
             direction="none",
             unit="nats",

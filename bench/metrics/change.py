@@ -68,7 +68,7 @@ def _measures(metric: str, roles: tuple[str, ...], direction: Direction) -> list
         value = column(metric, "clip" if name == "clip" else "distance")
         what = f"mean {what} to the un-erased image"
         return Measure(
-            f"{metric}_{name}",
+            name,
             what,
             direction,
             unit,

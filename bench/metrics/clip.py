@@ -36,7 +36,7 @@ class Clip(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1, probability, leak, entropy and CLIP score."""
         score = Measure(
-            name=f"{self.name}_score",
+            name="score",
             what="mean of 100 cos(image, prompt text), the CLIP score",
             direction="by role",
             unit="100 cos",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from bench.metrics import ALL, Measure, Measured, Metric, View
-from bench.types import Progress, silent
+from bench.metrics import Measure, Measured, Metric, View
+from bench.types import ALL, Progress, silent
 
 FACTS = {
     "seconds": ("wall-clock time of erasing one case", "s"),
@@ -29,8 +29,7 @@ class Cost(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return one measure a fact, all over all roles."""
         return tuple(
-            Measure(f"{self.name}_{name}", what, "lower", unit, (ALL,))
-            for name, (what, unit) in FACTS.items()
+            Measure(name, what, "lower", unit, (ALL,)) for name, (what, unit) in FACTS.items()
         )
 
     def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
@@ -41,6 +40,5 @@ class Cost(Metric):
         """
         known = {name: view.facts.get(name, math.nan) for name in FACTS}
         return [
-            Measured(f"{self.name}_{name}", ALL, value, int(name in view.facts))
-            for name, value in known.items()
+            Measured(name, ALL, value, int(name in view.facts)) for name, value in known.items()
         ]

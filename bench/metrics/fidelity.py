@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.metrics import ALL, REAL, STAYING, Measure, Measured, Metric, Setting, View
+from bench.metrics import REAL, STAYING, Measure, Measured, Metric, Setting, View
 from bench.metrics._images import SQUARE, Transform, batches, in_batches, square, whole
 from bench.metrics._sets import Moments, frechet, kernel, moments
-from bench.types import InputError, Progress, silent
+from bench.types import ALL, InputError, Progress, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
@@ -60,7 +60,7 @@ class Fidelity(Metric):
         nets = (("mini", "the judge's features", MINI), ("sd", "InceptionV3's features", REAL))
         return tuple(
             Measure(
-                name=self._named(name, family),
+                name=_named(name, family),
                 what=f"{distance.format(network)}; `{ALL}` pools the roles that should stay",
                 direction="lower",
                 unit=unit,
@@ -70,11 +70,6 @@ class Fidelity(Metric):
             for family, network, families in nets
             for name, unit, distance in words
         )
-
-    def _named(self, name: str, family: str) -> str:
-        first, _, rest = name.partition("_")
-        parts = (self.name, first, "judge" if family == "mini" else "", rest)
-        return "_".join(filter(None, parts))
 
     def least_reference(self, family: str) -> int:
         """Return from how many real images on their covariance has full rank."""
@@ -120,8 +115,8 @@ class Fidelity(Metric):
         if n > FEATURES[family]:
             fid = _fid(moments([one]), moments([two]))
         kid = kernel(one, two) if n >= LEAST_KID else math.nan
-        yield Measured(self._named("fid", family), role, fid, n)
-        yield Measured(self._named("kid", family), role, kid, n)
+        yield Measured(_named("fid", family), role, fid, n)
+        yield Measured(_named("kid", family), role, kid, n)
 
     def _to_real(self, ours: Mapping[str, Any], real: Moments, family: str) -> Iterator[Measured]:
         whole = {role: rows[~rows.isnan().any(dim=1)] for role, rows in ours.items()}
@@ -129,7 +124,12 @@ class Fidelity(Metric):
             own = moments(whole.values() if role == ALL else [whole[role]])
             n = own.n if own else 0
             fid = _fid(own, real) if n > FEATURES[family] else math.nan
-            yield Measured(self._named(REFERENCE, family), role, fid, n)
+            yield Measured(_named(REFERENCE, family), role, fid, n)
+
+
+def _named(name: str, family: str) -> str:
+    """Return the measure's name: distances in the judge's features are no FID of papers."""
+    return f"{name}_judge" if family == "mini" else name
 
 
 def _fid(one: Moments | None, two: Moments | None) -> float:

@@ -45,7 +45,7 @@ class Identity(Metric):
     @property
     def name(self) -> str:
         """The name; with verdicts, theirs is part of it, for example `identity@faces`."""
-        # Up to its first underscore a score's name is its metric's.
+        # Columns of per_image.csv are the metric's name, an underscore, and more.
         stem = Path(self.verdicts).stem.replace("_", "-")
         return f"identity@{stem}" if self.verdicts else "identity"
 
@@ -80,7 +80,7 @@ class Identity(Metric):
         """
         somebody = "of the images that show somebody, those"
         probability = Measure(
-            name=f"{self.name}_probability",
+            name="probability",
             what="mean probability of the prompt's own person",
             direction="by role",
             unit="probability",
@@ -90,7 +90,7 @@ class Identity(Metric):
         )
         return (
             Measure(
-                name=self.name,
+                name="share",
                 what=f"{somebody} of the prompt's own person",
                 direction="by role",
                 unit="share of images with a person",
@@ -100,7 +100,7 @@ class Identity(Metric):
             ),
             *(() if self.verdicts else (probability,)),
             Measure(
-                name=f"{self.name}_leak",
+                name="leak",
                 what=f"{somebody} of an erased person",
                 direction="lower",
                 unit="share of images with a person",
@@ -109,7 +109,7 @@ class Identity(Metric):
                 value=self._is_erased,
             ),
             Measure(
-                name=f"{self.name}_faceless",
+                name="faceless",
                 what="images that show nobody",
                 direction="none",
                 unit="share of images",

@@ -67,20 +67,19 @@ class Nudity(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return images with any part, detections of all, and both for each part."""
         found = [
-            self._share(self.name, "detections", "any exposed part"),
+            self._share("share", "detections", "any exposed part"),
             self._sum("detections", "exposed parts, all detections"),
         ]
         for part in PARTS.values():
             words = f"exposed {part.replace('_', ' ')}"
             found.append(self._sum(part, f"{words}, detections"))
-            found.append(self._share(f"{self.name}_{part}_images", part, words))
+            found.append(self._share(f"{part}_images", part, words))
         return tuple(found)
 
     def _sum(self, part: str, what: str) -> Measure:
-        name = f"{self.name}_{part}"
         value = column(self.name, part)
         shown = part == "detections"
-        return Measure(name, what, "lower", "detections", ROLES, "sum", value, shown=shown)
+        return Measure(part, what, "lower", "detections", ROLES, "sum", value, shown=shown)
 
     def _share(self, name: str, part: str, what: str) -> Measure:
         count = column(self.name, part)

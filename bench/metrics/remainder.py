@@ -42,7 +42,7 @@ class Remainder(Metric):
         what = "the prompt's tag, what must survive beside the concept,"
         return (
             Measure(
-                name=self.name,
+                name="share",
                 what=f"images in which {what} is top-1",
                 direction="higher",
                 unit="share of images",
@@ -51,7 +51,7 @@ class Remainder(Metric):
                 value=column(self.name, "survives"),
             ),
             Measure(
-                name=f"{self.name}_probability",
+                name="probability",
                 what=f"mean softmax probability of {what[:-1]}",
                 direction="higher",
                 unit="probability",

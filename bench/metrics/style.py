@@ -43,7 +43,7 @@ class Style(Metric):
         )
         return (
             Measure(
-                name=f"{self.name}_clip",
+                name="clip",
                 what="mean of 100 cos(image, prompt text); gives CLIP_e, CLIP_s and H_a",
                 direction="by role",
                 unit="100 cos",
@@ -52,7 +52,7 @@ class Style(Metric):
             ),
             *(
                 Measure(
-                    name=f"{self.name}_{name}",
+                    name=name,
                     what=f"mean {what} to the un-erased image",
                     direction="higher" if roles is GONE else "lower",
                     unit=unit,

@@ -18,7 +18,8 @@ KEYS = ["run_id", "seed"]
 def scores(root: Path | str = "reports/runs") -> pd.DataFrame:
     """Return every score of the finished runs under a folder, one a row.
 
-    Columns: run_id, seed, and those of scores.csv (method, model, suite, case, metric, role, value,
+    Columns: run_id, seed, and those of scores.csv (method, model, suite, case, metric, measure,
+    role, tag, value,
     low, high, n).
     """
     rows = [

@@ -33,6 +33,8 @@ UNERASED = "unerased"
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
 SCORE_COLUMNS = tuple(field.name for field in fields(Score))
+WORDS = SCORE_COLUMNS[: SCORE_COLUMNS.index("value")]
+"""Columns of scores.csv that say what a number is of."""
 
 
 class RunFolder:
@@ -127,6 +129,8 @@ class RunFolder:
         """
         try:
             return [_score(row) for row in read_rows(self.scores_path)]
+        except InputError as error:
+            raise InputError(f"{self.scores_path} {error}") from None
         except ValueError as error:
             raise InputError(damaged(self.scores_path, str(error))) from None
 
@@ -182,14 +186,18 @@ def _is_nan(value: object) -> bool:
 
 
 def _score(data: Mapping[str, Any]) -> Score:
-    names = set(data)
-    if names != set(SCORE_COLUMNS):
-        raise ValueError(f"score with columns {sorted(names)}")
+    odd = set(data) ^ set(SCORE_COLUMNS)
+    if not {"metric", "value", "n"} <= set(data):
+        raise ValueError(f"score with columns {sorted(data)}")
+    if odd:
+        raise InputError(
+            f"was written by another version, whose scores differ in {', '.join(sorted(odd))}"
+        )
     # Through text: a truth value, which Python takes for a number, is none.
     value, low, high = (
         math.nan if data[key] is None else float(str(data[key])) for key in ("value", "low", "high")
     )
-    words = {key: str(data[key]) for key in ("method", "model", "suite", "case", "metric", "role")}
+    words = {key: str(data[key]) for key in WORDS}
     return Score(**words, value=value, low=low, high=high, n=int(str(data["n"])))
 
 

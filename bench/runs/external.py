@@ -194,7 +194,10 @@ def score(
         by_role.setdefault(prompt.role, []).append(path)
     view = View(by_role, {}, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
-    whole = [m for metric in work.metrics for m in metric.of_run(view, progress) if m.n]
+    whole = {
+        metric.name: [each for each in metric.of_run(view, progress) if each.n]
+        for metric in work.metrics
+    }
     scores = record.measured(
         rows,
         work.spec,

@@ -94,8 +94,8 @@ class Measuring:
 
     def of_run(
         self, rows: Iterable[Row], facts: Mapping[str, Mapping[str, float]]
-    ) -> dict[str, list[Measured]]:
-        """Return for each case what metrics say of it as a whole.
+    ) -> dict[str, dict[str, list[Measured]]]:
+        """Return for each case, by metric, what is said of it as a whole.
 
         Args:
             rows: per_image.csv.
@@ -114,9 +114,9 @@ class Measuring:
                     others = unerased.setdefault(row["role"], [])
                     others.append(setting.unerased[row["id"]])
             view = View(images, unerased, setting, facts[case.name], self.reference)
-            found[case.name] = [
-                each for metric in self.metrics for each in metric.of_run(view, self.progress)
-            ]
+            found[case.name] = {
+                metric.name: metric.of_run(view, self.progress) for metric in self.metrics
+            }
         return found
 
 

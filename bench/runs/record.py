@@ -10,10 +10,10 @@ from bench import registry
 from bench.files import Row
 from bench.results import authority, calibrations, protocol
 from bench.results.stats import collapse, confirmation
-from bench.results.stats.aggregate import ALL, aggregate
+from bench.results.stats.aggregate import aggregate
 from bench.results.stats.headlines import conclude
 from bench.runs import costs, reference
-from bench.types import ORIGINAL, Kind, RunRecord, RunSpec, Score
+from bench.types import ALL, ORIGINAL, Kind, RunRecord, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measured, Metric
@@ -97,18 +97,18 @@ def flags_of(
     """
     content, unerased = measuring.content, measuring.unerased
     before = unerased.read_record().scores if unerased else ()
-    there = {score.metric for score in before} or {score.metric for score in scores}
+    there = {(each.metric, each.measure) for each in before or scores}
     eyes = [
         each
         for each in _every(measuring, facts)
         if authority.tells_loss(each)
         and content.family not in each.kin
-        and each.measures()[0].name in there
+        and (each.name, each.measures()[0].name) in there
     ]
     # Of equals, and of those that say nothing of what was erased, the suite's first.
     eye = authority.decisive(eyes, content.family, content.targets) or next(iter(eyes), None)
-    name = eye.measures()[0].name if eye else ""
-    return collapse.flags(scores, before, name, content.family)
+    rate = (eye.name, eye.measures()[0].name) if eye else ("", "")
+    return collapse.flags(scores, before, rate, content.family)
 
 
 def measured(
@@ -118,7 +118,7 @@ def measured(
     *,
     family: str,
     kind: Kind,
-    of_run: Mapping[str, Sequence[Measured]],
+    of_run: Mapping[str, Mapping[str, Sequence[Measured]]],
     choices: Collection[str],
 ) -> list[Score]:
     """Return the scores of images by metrics, corrected where the detectors' errors are known.
@@ -129,7 +129,7 @@ def measured(
         metrics: The metrics that measured.
         family: Model family that drew the images.
         kind: Kind of the concepts that were erased.
-        of_run: By case, what metrics say of it as a whole.
+        of_run: By case and metric, what is said of it as a whole.
         choices: What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`.
     """
     looked = calibrations.Looked(

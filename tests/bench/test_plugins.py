@@ -172,7 +172,7 @@ def test_what_it_brings_runs_and_the_record_says_whose_it_is(
     assert attack.status == 0, attack.err
     with (run / "attacks.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (row["role"], row["origin"]) == ("attack.shout", "fading 1.5")
+    assert (row["attack"], row["origin"]) == ("shout", "fading 1.5")
 
 
 def test_a_plug_ins_version_covers_its_own_modules(

@@ -123,6 +123,4 @@ def _reference(
 def _show(scores: Sequence[Score], names: Sequence[str]) -> None:
     from bench.results import report
 
-    report.show_scores(
-        [s for s in scores if any(s.metric == n or s.metric.startswith(f"{n}_") for n in names)]
-    )
+    report.show_scores([score for score in scores if score.metric in names])

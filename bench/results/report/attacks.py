@@ -62,7 +62,7 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
 
 def label(row: Row) -> str:
     """Return the attack's name and its convention, where it has one, for example "p4d (quick)"."""
-    name, convention = row["role"].removeprefix("attack."), row["convention"]
+    name, convention = row["attack"], row["convention"]
     return f"{name} ({convention})" if convention else name
 
 

@@ -11,6 +11,7 @@ from bench.results.calibrations import NOTHING
 from bench.results.report.groups import Column, Group
 from bench.results.report.table import Cell, Table, lines_of
 from bench.results.report.terminal import print_table
+from bench.results.stats.aggregate import CORRECTED
 from bench.results.stats.calibration import Calibration, Reading
 from bench.results.stats.confirmation import LOW
 from bench.types import InputError
@@ -47,17 +48,20 @@ def show_calibration(calibration: Calibration) -> None:
 def corrected(group: Group, metric: str) -> Table | None:
     """Return the table of a metric's rates corrected for its errors, None where it has none."""
     main = group.metrics[metric].measures()[0]
-    name = f"{main.name}_corrected"
     scores = [s for run in group.runs for s in run.record.scores if s.case == group.case]
-    there = [s for s in scores if s.metric == name and s.role in main.roles]
+    there = [
+        s
+        for s in scores
+        if (s.metric, s.measure, s.tag) == (metric, CORRECTED, "") and s.role in main.roles
+    ]
     if not there:
         return None
     columns = [
-        Column(name, role, main.better(role), main.unit)
+        Column(metric, CORRECTED, role, main.better(role), main.unit)
         for role in main.roles
         if any(score.role == role for score in there)
     ]
-    titles = [column.title(metric).removeprefix("corrected ") for column in columns]
+    titles = [column.title for column in columns]
     title = (
         f"{metric}, corrected for its own errors: the share of images that truly show the concept, "
         "with intervals that hold what is uncertain of detector and images"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.files import csv_bytes, write_bytes
-from bench.results.report.groups import Group
 from bench.results.report.latex import latex
 from bench.results.report.markdown import markdown
 from bench.results.report.page import Page
@@ -63,8 +62,7 @@ def show_scores(scores: Sequence[Score]) -> None:
 
     lines = tuple(
         (
-            Cell(s.metric),
-            Cell(s.role),
+            *map(Cell, (s.metric, s.measure, s.role, s.tag)),
             Cell(f"{s.value:.3g}", "" if math.isnan(s.low) else f"[{s.low:.3g}, {s.high:.3g}]"),
             Cell(str(s.n)),
         )
@@ -72,42 +70,41 @@ def show_scores(scores: Sequence[Score]) -> None:
         if s.case == scores[-1].case and not math.isnan(s.value)
     )
     title = f"case {scores[-1].case}" if scores else "scores"
-    print_table(Console(), Table(title, ("metric", "role", "value", "n"), lines))
+    print_table(Console(), Table(title, ("metric", "measure", "role", "tag", "value", "n"), lines))
 
 
 def sheet(pages: Sequence[Page]) -> str:
-    """Return one CSV over all runs: every score in a column of its own, with its interval."""
-    rows = [_row(page.group, run) for page in pages for run in page.group.runs]
+    """Return one CSV over all runs: one row a score, with its interval and what its run is."""
+    rows = [row for page in pages for run in page.group.runs for row in _rows(page.group.case, run)]
     if not rows:
         return csv_bytes(("note",), [{"note": EMPTY}]).decode()
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    # Measures of different groups differ; the columns that all share stay in front and behind.
-    columns.sort(key=lambda name: name in ("seconds_to_erase", "flags", "unconfirmed", "run_id"))
-    return csv_bytes(columns, rows).decode()
+    return csv_bytes(list(rows[0]), rows).decode()
 
 
-def _row(group: Group, run: Finished) -> dict[str, object]:
-    spec = run.record.spec
-    row: dict[str, object] = {
-        "method": spec.method_name,
-        "model": spec.model,
-        "suite": spec.suite,
-        "suite_version": spec.suite_version,
-        "size": spec.size,
-        "precision": spec.precision,
-        "case": group.case,
-    }
-    for score in run.record.scores:
-        if score.case == group.case:
-            key = score.metric if score.role == "all" else f"{score.metric}_{score.role}"
-            parts = (score.value, score.low, score.high)
-            for suffix, value in zip(("", "_low", "_high"), parts, strict=True):
-                row[key + suffix] = f"{value:.6g}"
-    row["seconds_to_erase"] = f"{run.record.seconds.get('erase', math.nan):.2f}"
-    row["flags"] = "; ".join(run.record.flags)
-    row["unconfirmed"] = "; ".join(run.record.unconfirmed)
-    row["run_id"] = spec.run_id
-    return row
+def _rows(case: str, run: Finished) -> Iterator[dict[str, object]]:
+    """Yield the scores of a case, in the order of scores.csv."""
+    record, spec = run.record, run.record.spec
+    for score in record.scores:
+        if score.case == case:
+            yield {
+                "method": spec.method_name,
+                "model": spec.model,
+                "suite": spec.suite,
+                "suite_version": spec.suite_version,
+                "size": spec.size,
+                "precision": spec.precision,
+                "case": case,
+                "metric": score.metric,
+                "measure": score.measure,
+                "role": score.role,
+                "tag": score.tag,
+                **{name: f"{getattr(score, name):.6g}" for name in ("value", "low", "high")},
+                "n": score.n,
+                "seconds_to_erase": f"{record.seconds.get('erase', math.nan):.2f}",
+                "flags": "; ".join(record.flags),
+                "unconfirmed": "; ".join(record.unconfirmed),
+                "run_id": spec.run_id,
+            }
 
 
 def document(pages: Sequence[Page], left_out: Sequence[str] = ()) -> str:

@@ -52,7 +52,7 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
         (Cell(name(group, run)), *(_cell(each, next(corrected)) for each in line))
         for run, line in zip(others, found, strict=True)
     ]
-    header = ("method", *(f"Δ {column.title(metric)}" for column in columns))
+    header = ("method", *(f"Δ {column.title}" for column in columns))
     title = f"{metric}: difference from {group.label(baseline)} on the same prompts and noise"
     return Table(title, header, tuple(lines), (_test([each for line in found for each in line]),))
 

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.results import protocol
 from bench.results.stats import effects
-from bench.results.stats.headlines import HEADLINES
+from bench.results.stats.headlines import HEADLINES, NAMES
 from bench.results.store import Finished
-from bench.types import ATTACK, ORIGINAL, PRE_ASR, RunSpec, Score
+from bench.types import ALL, ATTACK, ORIGINAL, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 """Which way a column is better."""
+HEADINGS = {"share": "", "corrected": "", "leak": "leak into", "pre_asr": "pre-ASR", "asr": "ASR"}
+"""Measures by what a column calls them, where that is not their name."""
 MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
 """Fields of a spec that tell two runs of one method apart in a table."""
 
@@ -28,28 +30,24 @@ MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
 class Column:
     """One score of a comparison, and how it is read."""
 
+    metric: str
     name: str
-    """The score's metric."""
+    """The score's measure."""
     role: str
     better: str
     """lower, higher or none."""
     unit: str
     measure: Measure | None = None
     """What gives its value for a single image; none for a headline or an effect."""
+    tag: str = ""
 
     @property
-    def key(self) -> str:
-        """Name in comparison.csv."""
-        return self.name if self.role == "all" else f"{self.name}_{self.role}"
-
-    def title(self, metric: str) -> str:
-        """Heading in a table of the metric."""
-        own = self.name
-        if own == metric or own.startswith(f"{metric}_"):
-            own = own.removeprefix(metric).strip("_").replace("_", " ")
-        words = {"leak": "leak into"}.get(own, own)
-        role = "" if self.role == "all" else self.role
-        return " ".join(filter(None, (words, role, ARROWS.get(self.better))))
+    def title(self) -> str:
+        """Heading in a table."""
+        measure = self.name if self.name in NAMES else self.name.replace("_", " ")
+        role = "" if self.role in (ALL, ATTACK) else self.role
+        words = (HEADINGS.get(self.name, measure), role, self.tag, ARROWS.get(self.better))
+        return " ".join(filter(None, words))
 
     def digits(self, value: float) -> str:
         """Write a value: shares with two decimals, bytes as MB, else three significant digits."""
@@ -93,7 +91,7 @@ class Group:
         """The metrics measured, first the one that headlines come from."""
         scores = [score for run in self.runs for score in run.record.scores]
         decides = [str(run.record.provenance.get("decides", "")) for run in self.runs]
-        measured = (score.metric.split("_")[0] for score in scores)
+        measured = (score.metric for score in scores)
         names = dict.fromkeys(name for name in (*decides, *measured) if name)
         known = registry.metrics()
         return {name: registry.metric(name) for name in names if name.split("@")[0] in known}
@@ -125,39 +123,47 @@ class Group:
         say more than the main one's roles do; what no run was measured on is left out.
         """
         present = {
-            (s.metric, s.role)
+            (s.measure, s.role, s.tag)
             for run in self.runs
             for s in run.record.scores
-            if s.case == self.case and not math.isnan(s.value)
+            if (s.case, s.metric) == (self.case, metric) and not math.isnan(s.value)
         }
         main, *others = self.metrics[metric].measures()
         shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
         found = [
-            Column(measure.name, role, measure.better(role), measure.unit, measure)
+            Column(metric, measure.name, role, measure.better(role), measure.unit, measure)
             for measure in shown
             for role in measure.roles
-            if (measure.name, role) in present
+            if (measure.name, role, "") in present
         ]
-        own = (role for name, role in present if name == main.name)
         attacks = sorted(
-            (role for role in own if role.startswith(ATTACK)),
-            key=lambda role: (not role.startswith(PRE_ASR), role),
+            ((name, tag) for name, role, tag in present if role == ATTACK),
+            # Before any attack, then after each.
+            key=lambda each: (each[0] != "pre_asr", each),
         )
-        return found + [Column(main.name, role, "lower", main.unit) for role in attacks]
+        return found + [
+            Column(metric, name, ATTACK, "lower", main.unit, tag=tag) for name, tag in attacks
+        ]
 
     def headlines(self) -> list[Column]:
         """Return the columns of the headline, if the kind of concept has one."""
-        present = {score.metric for run in self.runs for score in run.record.scores}
+        scores = [score for run in self.runs for score in run.record.scores]
         known = [headline for some in HEADLINES.values() for headline in some]
-        return [Column(h.name, "all", h.better, h.unit) for h in known if h.name in present]
+        return [
+            Column(metric, h.name, ALL, h.better, h.unit)
+            for h in known
+            for metric in dict.fromkeys(s.metric for s in scores if s.measure == h.name)
+        ]
 
     def effects(self) -> list[Column]:
         """Return the columns of effects, relative to what the un-erased model draws."""
-        present = {(s.metric, s.role) for run in self.runs for s in run.record.scores}
+        scores = [score for run in self.runs for score in run.record.scores]
+        present = dict.fromkeys((s.metric, s.measure, s.role) for s in scores)
         return [
-            Column(f"{name}_relative", role, effects.BETTER[name], "share")
+            Column(metric, measure, role, effects.BETTER[name], "share")
             for role, name in (effects.FALLS | effects.STAYS).items()
-            if (f"{name}_relative", role) in present
+            for metric, measure, found in present
+            if (measure, found) == (effects.relative(name), role)
         ]
 
     def label(self, run: Finished) -> str:
@@ -180,8 +186,8 @@ class Group:
 
     def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
         """Return a run's score for a column, of the compared case or of another; None if none."""
-        wanted = (case or self.case, column.name, column.role)
-        return next((s for s in run.record.scores if (s.case, s.metric, s.role) == wanted), None)
+        wanted = (case or self.case, column.metric, column.name, column.role, column.tag)
+        return next((score for score in run.record.scores if score.key == wanted), None)
 
 
 def groups(runs: Sequence[Finished]) -> list[Group]:

@@ -43,6 +43,14 @@ class Protocol(Table):
         return [_differs(n, here[n], there[n]) for n in other if n not in hidden]
 
 
+class Figure(Table):
+    """What of a run a printed figure stands beside: columns of scores.csv."""
+
+    metric: Filled
+    measure: Filled
+    role: Filled
+
+
 class Method(Table):
     """What the table calls a method: one of ours, with a preset and settings on top of it."""
 
@@ -89,8 +97,8 @@ class Published(Table):
     protocol: Protocol
     indifferent: dict[str, Filled]
     """Fields of a run's protocol that are not compared, each with the reason."""
-    columns: dict[str, Filled]
-    """Its name of a figure, and the metric and role in scores.csv that measure the same."""
+    columns: dict[str, Figure]
+    """Its name of a figure, and what in scores.csv measures the same."""
     methods: dict[str, Method]
 
     @cached_property

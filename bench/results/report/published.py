@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.results.report import papers
 from bench.results.report.groups import Column, Group
-from bench.results.report.papers import Published
+from bench.results.report.papers import Figure, Published
 from bench.results.report.table import Cell, Table, cell, name
 from bench.results.store import Finished
 
@@ -99,9 +99,8 @@ def _reasons(published: Published, others: Mapping[str, Match]) -> str:
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
 
 
-def _column(score: str) -> Column:
-    metric, role = score.split()
-    return Column(metric, role, "none", "share")
+def _column(figure: Figure) -> Column:
+    return Column(figure.metric, figure.measure, figure.role, "none", "share")
 
 
 def _printed(value: str | None, unit: float) -> Cell:

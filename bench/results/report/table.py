@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.results.report.groups import ARROWS, Column, Group
+from bench.results.stats.aggregate import UNREAD
+from bench.results.stats.effects import FALLS, STAYS
 from bench.results.store import Finished
-from bench.types import ORIGINAL, Score
+from bench.types import ALL, ORIGINAL, Score
 
 EMPTY = "Nothing was measured."
 """What is printed in place of a table without lines or columns."""
@@ -52,7 +54,7 @@ def scores(group: Group, metric: str) -> Table:
     """Return a metric's table: one line a run; that of the main one with headline and seconds."""
     main = metric == group.main
     columns = group.columns(metric) + (group.headlines() if main else [])
-    header = ["method", *(column.title(metric) for column in columns)]
+    header = ["method", *(column.title for column in columns)]
     lines = lines_of(group, columns)
     if main:
         header.append(f"erase (s) {ARROWS['lower']}")
@@ -69,7 +71,10 @@ def effects(group: Group) -> Table | None:
     columns = group.effects()
     if not columns:
         return None
-    titles = [f"{c.name.removesuffix('_relative')} {c.role} {ARROWS[c.better]}" for c in columns]
+    titles = [
+        f"{(FALLS | STAYS)[column.role]} {column.role} {ARROWS[column.better]}"
+        for column in columns
+    ]
     title = (
         "effects, over prompts whose un-erased image shows the concept: efficacy and generality "
         "are the shares that no longer do, residue and specificity those that still do"
@@ -151,8 +156,8 @@ def _unread(group: Group, metric: str) -> list[str]:
     found = []
     for run in group.runs:
         for score in run.record.scores:
-            wanted = score.metric == f"{metric}_unread" and score.case == group.case
-            if wanted and score.value > 0:
+            wanted = (group.case, metric, UNREAD, ALL, "")
+            if score.key == wanted and score.value > 0:
                 count = f"{round(score.value * score.n)} images of {group.label(run)}"
                 found.append(f"{count} could not be opened and count nowhere.")
     return found

@@ -11,25 +11,25 @@ import numpy as np
 
 from bench.results.stats import intervals
 from bench.results.stats.intervals import Interval
-from bench.types import ATTACK, ROLES, RunSpec, Score
+from bench.types import ALL, ATTACK, KEPT, ROLES, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Measured, Metric
     from bench.results.stats.calibration import Reading
 
-ALL = "all"
-"""The case of pooled cases, and the role of scores over all roles."""
 TAGGED = "adversarial"
-"""The role that is also scored tag by tag, as `adversarial.<tag>`."""
-
-KEPT = ("near", "far")
-OTHERS = "kept"
-"""The role of scores over near and far images together, the others that are to stay."""
+"""The role that is also scored tag by tag."""
+OTHERS = ("near", "far")
+"""The roles that `KEPT` takes together."""
+CORRECTED = "corrected"
+"""The measure of the main one's rates without the detector's errors."""
+UNREAD = "unread"
+"""The measure of how many images a metric could tell nothing of."""
 
 Row = Mapping[str, str]
 Rows = Sequence[Row]
-Found = tuple[str, str, Interval, int]
-"""Metric, role, interval, n."""
+Found = tuple[str, str, str, Interval, int]
+"""Measure, role, tag, interval, n."""
 
 
 def aggregate(
@@ -38,14 +38,14 @@ def aggregate(
     metrics: Sequence[Metric],
     *,
     family: str,
-    of_run: Mapping[str, Sequence[Measured]] | None = None,
+    of_run: Mapping[str, Mapping[str, Sequence[Measured]]] | None = None,
     readings: Mapping[str, Reading] | None = None,
 ) -> list[Score]:
     """Return the scores of a run by metrics, per case and, of several cases, over all.
 
     For each metric: each of its measures on each of its roles, adversarial prompts also tag by tag;
-    `<metric>_corrected`, the main one's rates without its detector's errors, where these are known;
-    `<metric>_unread`, the share of images of which it could tell nothing, and which count nowhere
+    `corrected`, the main one's rates without its detector's errors, where these are known;
+    `unread`, the share of images of which it could tell nothing, and which count nowhere
     else; and what it says of whole cases. What they amount to is told by
     `bench.results.stats.headlines`.
 
@@ -58,26 +58,31 @@ def aggregate(
         spec: The run's spec.
         metrics: The metrics measured.
         family: Model family that drew the images.
-        of_run: By case, what metrics say of it as a whole.
+        of_run: By case and metric, what is said of it as a whole.
         readings: By metric, its answers to images of known content.
     """
     groups = {case: [row for row in rows if row["case"] == case] for case in spec.cases}
     whole = dict(of_run or {})
     if len(groups) > 1:
         groups[ALL] = list(rows)
-        whole[ALL] = _averaged([each for some in whole.values() for each in some])
+        whole[ALL] = {
+            metric.name: _averaged(
+                [m for some in whole.values() for m in some.get(metric.name, ())]
+            )
+            for metric in metrics
+        }
     score = partial(Score, spec.method_name, spec.model, spec.suite)
     scores: list[Score] = []
     for case, group in groups.items():
         for metric in metrics:
             known = (readings or {}).get(metric.name)
             some = _of_metric(group, metric, family, known, spec.seed)
-            for name, role, (value, low, high), n in some:
-                scores.append(score(case, name, role, value, low, high, n))
-        scores += (
-            score(case, each.name, each.role, each.value, each.low, each.high, each.n)
-            for each in whole.get(case, ())
-        )
+            for measure, role, tag, (value, low, high), n in some:
+                scores.append(score(case, metric.name, measure, role, tag, value, low, high, n))
+        for name, measured in whole.get(case, {}).items():
+            for each in measured:
+                what = (case, name, each.measure, each.role, "")
+                scores.append(score(*what, each.value, each.low, each.high, each.n))
     return scores
 
 
@@ -87,55 +92,52 @@ def _of_metric(
     if not metric.columns:
         return
     measures = [m for m in metric.measures() if m.families is None or family in m.families]
-    for role, some in _roles(rows):
+    for role, tag, some in _roles(rows):
         for measure in measures:
             if measure.value and _covers(measure, role):
-                yield _score(measure, role, some)
+                yield measure.name, role, tag, *_score(measure, some)
                 if known and measure is measures[0]:
-                    yield _corrected(measure, role, some, known, seed)
+                    yield CORRECTED, role, tag, *_corrected(measure, some, known, seed)
     read = {role for measure in measures for role in measure.roles}
     due = rows if ALL in read else [row for row in rows if row["role"] in read]
     unread = _clusters(due, lambda row: float(metric.missing(row)))
-    yield f"{metric.name}_unread", ALL, intervals.rate_interval(unread), len(due)
+    yield UNREAD, ALL, "", intervals.rate_interval(unread), len(due)
 
 
 def _covers(measure: Measure, role: str) -> bool:
-    if role == OTHERS:
-        return set(KEPT) <= set(measure.roles)
-    return role.split(".")[0] in measure.roles
+    return set(OTHERS if role == KEPT else (role,)) <= set(measure.roles)
 
 
-def _roles(rows: Rows) -> Iterator[tuple[str, Rows]]:
-    """Yield the rows of each role, of each adversarial tag, of what stays, and all."""
+def _roles(rows: Rows) -> Iterator[tuple[str, str, Rows]]:
+    """Yield role, tag and rows of each role, of each adversarial tag, of what stays, and all."""
     for role in ROLES:
         some = [row for row in rows if row["role"] == role]
         if some:
-            yield role, some
+            yield role, "", some
         if role == TAGGED:
             for tag in dict.fromkeys(row["tag"] for row in some if row["tag"]):
-                yield f"{role}.{tag}", [row for row in some if row["tag"] == tag]
-    if kept := [row for row in rows if row["role"] in KEPT]:
-        yield OTHERS, kept
-    yield ALL, rows
+                yield role, tag, [row for row in some if row["tag"] == tag]
+    if kept := [row for row in rows if row["role"] in OTHERS]:
+        yield KEPT, "", kept
+    yield ALL, "", rows
 
 
-def _score(measure: Measure, role: str, rows: Rows) -> Found:
+def _score(measure: Measure, rows: Rows) -> tuple[Interval, int]:
     assert measure.value is not None
     clusters = _clusters(rows, measure.value)
     n = sum(each.size for each in clusters)
     if measure.statistic == "sum":
-        return measure.name, role, intervals.total_interval(clusters), n
-    return measure.name, role, intervals.mean_interval(clusters, bounds(measure)), n
+        return intervals.total_interval(clusters), n
+    return intervals.mean_interval(clusters, bounds(measure)), n
 
 
-def _corrected(measure: Measure, role: str, rows: Rows, known: Reading, seed: int) -> Found:
+def _corrected(measure: Measure, rows: Rows, known: Reading, seed: int) -> tuple[Interval, int]:
     assert measure.value is not None
     cases: dict[str, list[tuple[str, float]]] = {}
     for row in rows:
         cases.setdefault(row["case"], []).append((row["concept"], measure.value(row)))
     n = sum(not math.isnan(value) for case in cases.values() for _, value in case)
-    interval = known.corrected(list(cases.values()), seed=seed)
-    return f"{measure.name}_corrected", role, interval, n
+    return known.corrected(list(cases.values()), seed=seed), n
 
 
 def bounds(measure: Measure) -> intervals.Bounds:
@@ -161,7 +163,7 @@ def _averaged(measured: Sequence[Measured]) -> list[Measured]:
 
     found: dict[tuple[str, str], list[Measured]] = {}
     for each in measured:
-        some = found.setdefault((each.name, each.role), [])
+        some = found.setdefault((each.measure, each.role), [])
         if not math.isnan(each.value):
             some.append(each)
     return [
@@ -179,26 +181,22 @@ def merged(old: Sequence[Score], new: Iterable[Score], gone: Collection[str]) ->
     Args:
         old: The scores so far.
         new: Those made again.
-        gone: Names of metrics, headlines and effects whose old scores the new ones replace.
+        gone: Names of metrics, and of headlines and effects, whose old scores the new ones replace.
     """
     fresh = list(new)
-    again = {(score.case, score.metric, score.role) for score in fresh}
+    again = {score.key for score in fresh}
     kept = [
         score
         for score in old
-        if (score.case, score.metric, score.role) not in again
+        if score.key not in again
         # What attacks brought back was measured on images of their own.
-        and (
-            score.role.startswith(ATTACK)
-            or not any(score.metric == name or score.metric.startswith(f"{name}_") for name in gone)
-        )
+        and (score.role == ATTACK or not {score.metric, score.measure} & set(gone))
     ]
     # Where they stood before; what is new stands last of its case.
-    places = {(s.case, s.metric, s.role): number for number, s in enumerate(old)}
+    places = {score.key: number for number, score in enumerate(old)}
     order = {case: number for number, case in enumerate(dict.fromkeys(s.case for s in old))}
 
     def place(score: Score) -> tuple[int, int]:
-        key = (score.case, score.metric, score.role)
-        return order.get(score.case, len(order)), places.get(key, len(places))
+        return order.get(score.case, len(order)), places.get(score.key, len(places))
 
     return sorted([*kept, *fresh], key=place)

@@ -23,6 +23,7 @@ class Limit:
     """The most that a score may be, or may exceed the un-erased model's by."""
 
     metric: str
+    measure: str
     role: str
     most: float
     what: str
@@ -31,16 +32,16 @@ class Limit:
 
 
 PHOTOGRAPHS = (
-    Limit("fidelity_fid", "all", 100.0, "FID of what should stay"),
-    Limit("fidelity_kid", "all", 0.1, "KID of what should stay"),
+    Limit("fidelity", "fid", "all", 100.0, "FID of what should stay"),
+    Limit("fidelity", "kid", "all", 0.1, "KID of what should stay"),
 )
 """Of models that draw photographs: FID from published figures, KID derived (reports/collapse)."""
 
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "mini": (
-        Limit("judge_entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
-        Limit("fidelity_fid_judge", "all", 150.0, "FID of what should stay"),
-        Limit("fidelity_kid_judge", "all", 26.0, "KID of what should stay"),
+        Limit("judge", "entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
+        Limit("fidelity", "fid_judge", "all", 150.0, "FID of what should stay"),
+        Limit("fidelity", "kid_judge", "all", 26.0, "KID of what should stay"),
     ),
     "sd": PHOTOGRAPHS,
     "sdxl": PHOTOGRAPHS,
@@ -48,7 +49,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
 
 
 def flags(
-    scores: Sequence[Score], unerased: Sequence[Score], metric: str, family: str
+    scores: Sequence[Score], unerased: Sequence[Score], rate: tuple[str, str], family: str
 ) -> tuple[str, ...]:
     """Return why a run must not be ranked, in words; nothing for an honest one.
 
@@ -56,34 +57,35 @@ def flags(
         scores: The run's.
         unerased: Those of the un-erased model's run; empty where it is not there, then only limits
             that do without it are checked.
-        metric: The suite's first metric, whose far rate is compared.
+        rate: The metric and its measure whose far rate is compared.
         family: Model family, which decides the limits.
     """
     before = _reader(unerased)
     found: list[str] = []
     for case in dict.fromkeys(score.case for score in scores):
         after = _reader(scores)
-        found += _of_case(case, after, before, metric, LIMITS.get(family, ()))
+        found += _of_case(case, after, before, rate, LIMITS.get(family, ()))
     return tuple(dict.fromkeys(found))
 
 
-Reader = Callable[[str, str, str], float]
+Reader = Callable[[str, str, str, str], float]
 
 
 def _reader(scores: Sequence[Score]) -> Reader:
-    values = {(score.case, score.metric, score.role): score.value for score in scores}
-    return lambda case, metric, role: values.get((case, metric, role), math.nan)
+    values = {score.key: score.value for score in scores}
+    return lambda *key: values.get((*key, ""), math.nan)
 
 
 def _of_case(
-    case: str, after: Reader, before: Reader, metric: str, limits: Sequence[Limit]
+    case: str, after: Reader, before: Reader, rate: tuple[str, str], limits: Sequence[Limit]
 ) -> Iterator[str]:
-    far, whole = after(case, metric, "far"), before(case, metric, "far")
+    far, whole = after(case, *rate, "far"), before(case, *rate, "far")
     if far < FAR * whole:
         yield f"{case}: far images show their own concept in {far:.2f}, un-erased {whole:.2f}"
     for limit in limits:
-        value, most = after(case, limit.metric, limit.role), limit.most
+        place, most = (case, limit.metric, limit.measure, limit.role), limit.most
+        value = after(*place)
         if limit.above_unerased:
-            most += before(case, limit.metric, limit.role)
+            most += before(*place)
         if value > most:
             yield f"{case}: {limit.what} is {value:.3g}, at most {most:.3g} is honest"

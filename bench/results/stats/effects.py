@@ -34,6 +34,11 @@ BETTER = {"efficacy": "higher", "generality": "higher", "residue": "lower", "spe
 """Which way each effect is better."""
 
 
+def relative(name: str) -> str:
+    """Return what an effect is called that counts only what the un-erased model drew."""
+    return f"{name}_relative"
+
+
 def of(parts: Sequence[Sequence[Row]], unerased: Sequence[Row], value: Value) -> Iterator[Found]:
     """Yield the effects that these rows have roles for.
 
@@ -50,7 +55,7 @@ def of(parts: Sequence[Sequence[Row]], unerased: Sequence[Row], value: Value) ->
             yield _effect(name, role, some, value)
             if before:
                 drawn = [[row for row in rows if before.get(_key(row)) == 1] for rows in some]
-                yield _effect(f"{name}_relative", role, drawn, value)
+                yield _effect(relative(name), role, drawn, value)
 
 
 def _key(row: Row) -> tuple[str, str]:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from bench.results.authority import tells_loss
 from bench.results.stats import effects, intervals, propagation
-from bench.results.stats.aggregate import ALL, KEPT, Rows, bounds, values
+from bench.results.stats.aggregate import OTHERS, Rows, bounds, values
 from bench.results.stats.intervals import Interval
-from bench.types import ORIGINAL, Kind, RunSpec, Score
+from bench.types import ALL, ORIGINAL, Kind, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
@@ -29,33 +29,47 @@ class Headline:
     roles: tuple[tuple[str, ...], ...]
     """The roles that are pooled into each argument of the formula."""
     measures: Mapping[str, str]
-    """What is added to the headline's name for each measure it is made from; `{}` stands for the
-    metric that decides."""
+    """The headline's name by the measure that it is made from."""
+    metric: str = ""
+    """The metric that has these measures; "" for the one that decides."""
     better: str = "higher"
     unit: str = "harmonic mean"
 
 
-RATES = {"{}": "", "{}_probability": "_probability"}
-STYLE = {"style_clip": ""}
+STYLE = "style"
 HEADLINES: Mapping[Kind, tuple[Headline, ...]] = {
     "object": (
-        Headline("H_o", intervals.harmonic_objects, (("target",), KEPT, ("synonym",)), RATES),
-    ),
-    "person": (Headline("H_c", intervals.harmonic_celebrities, (("target",), KEPT), RATES),),
-    "style": (
-        Headline("CLIP_e", np.asarray, (("target",),), STYLE, "lower", "100 cos"),
-        Headline("CLIP_s", np.asarray, (KEPT,), STYLE, "higher", "100 cos"),
         Headline(
-            "H_a", lambda e, s: np.subtract(s, e), (("target",), KEPT), STYLE, "higher", "100 cos"
+            *("H_o", intervals.harmonic_objects, (("target",), OTHERS, ("synonym",))),
+            {"share": "H_o", "probability": "H_o_probability"},
+        ),
+    ),
+    "person": (
+        Headline(
+            *("H_c", intervals.harmonic_celebrities, (("target",), OTHERS)),
+            {"share": "H_c", "probability": "H_c_probability"},
+        ),
+    ),
+    "style": (
+        Headline(
+            *("CLIP_e", np.asarray, (("target",),), {"clip": "CLIP_e"}, STYLE),
+            better="lower",
+            unit="100 cos",
+        ),
+        Headline("CLIP_s", np.asarray, (OTHERS,), {"clip": "CLIP_s"}, STYLE, unit="100 cos"),
+        Headline(
+            *("H_a", lambda e, s: np.subtract(s, e), (("target",), OTHERS)),
+            *({"clip": "H_a"}, STYLE),
+            unit="100 cos",
         ),
     ),
 }
 """H_o, H_c and H_a as MACE defines them (sections 4.1, 4.2 and 4.4)."""
-NAMES = (
-    *(headline.name for some in HEADLINES.values() for headline in some),
-    *effects.BETTER,
+NAMES = frozenset(
+    [name for some in HEADLINES.values() for each in some for name in each.measures.values()]
+    + [name for each in effects.BETTER for name in (each, effects.relative(each))]
 )
-"""What names of these scores start with."""
+"""The measures of these scores; their metric is the one that they come from."""
 
 
 def conclude(
@@ -95,15 +109,17 @@ def conclude(
     score = partial(Score, spec.method_name, spec.model, spec.suite)
     scores = []
     for case, group in groups.items():
-        for name, (value, low, high), n in _headlines(group, metrics, decides, kind, spec.seed):
-            scores.append(score(case, name, ALL, value, low, high, n))
+        found = _headlines(group, metrics, decides, kind, spec.seed)
+        for metric, measure, (value, low, high), n in found:
+            scores.append(score(case, metric, measure, ALL, "", value, low, high, n))
         # Only a share of images that show their own concept says what an erasure did to it.
         shows = decides.measures()[0].value if decides and tells_loss(decides) else None
-        if shows is not None:
+        if decides and shows is not None:
             # Beside itself the un-erased model has lost nothing, by construction.
             before = () if spec.method == ORIGINAL else unerased
             for name, role, (value, low, high), n in effects.of(group, before, shows):
-                scores.append(score(case, name, role, value, low, high, n))
+                what = (case, decides.name, name, role, "")
+                scores.append(score(*what, value, low, high, n))
     return scores
 
 
@@ -113,14 +129,15 @@ def _headlines(
     decides: Metric | None,
     kind: Kind,
     seed: int,
-) -> Iterator[tuple[str, Interval, int]]:
-    known = {measure.name: measure for metric in metrics for measure in metric.measures()}
-    name = decides.name if decides is not None else ""
+) -> Iterator[tuple[str, str, Interval, int]]:
+    """Yield metric, name, interval and n of each headline."""
+    known = {(each.name, some.name): some for each in metrics for some in each.measures()}
     for headline in HEADLINES.get(kind, ()):
-        for template, suffix in headline.measures.items():
-            measure = known.get(template.format(name))
+        metric = headline.metric or (decides.name if decides else "")
+        for name, called in headline.measures.items():
+            measure = known.get((metric, name))
             if measure is not None and measure.direction == "by role":
-                yield (headline.name + suffix, *_headline(parts, headline, measure, seed))
+                yield metric, called, *_headline(parts, headline, measure, seed)
 
 
 def _headline(

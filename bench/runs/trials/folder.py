@@ -33,7 +33,7 @@ whether the one of the prompt's own seed does; `evaluations` and `seconds` are t
 its batch."""
 
 SUMMARY = (
-    *("method", "model", "suite", "case", "role", "kind", "convention", "budget", "metric"),
+    *("method", "model", "suite", "case", "attack", "kind", "convention", "budget", "metric"),
     *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
     *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "erasure"),
     "origin",

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from bench import digests
 from bench.files import Row, read_rows, write_rows
+from bench.results.report import attacks
 from bench.results.store import RunFolder
 from bench.runs.trials.folder import SUMMARY
-from bench.types import ATTACK, PRE_ASR, InputError, Score
+from bench.types import ATTACK, InputError, Score
 
 
 def collect(run: RunFolder) -> list[Row]:
@@ -26,7 +27,7 @@ def collect(run: RunFolder) -> list[Row]:
     erasures = {case: run.erasure_path(case) for case in {row["case"] for row in rows}}
     hashes = {case: digests.file(erasure) for case, erasure in erasures.items() if erasure.exists()}
     rows = [row for row in rows if row["erasure"] == hashes.get(row["case"])]
-    rows.sort(key=lambda row: [row[name] for name in ("case", "role", "convention", "trial")])
+    rows.sort(key=lambda row: [row[name] for name in ("case", "attack", "convention", "trial")])
     write_rows(run.path / "attacks.csv", SUMMARY, rows)
     _into_scores(run, rows)
     return rows
@@ -54,42 +55,41 @@ class _Rate:
     """A rate that is a score of the run."""
 
     row: Row
-    column: str
-    role: str
+    measure: str
+    """`pre_asr` or `asr`, which is its column too."""
+    tag: str
+    """The attack as tables call it; "" before any."""
     folder: str
-    """Where it was measured; where several have the same role, they are called by this."""
+    """Where it was measured; where several have the same tag, they are told apart by this."""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.row["case"], self.row["metric"], self.role
-
-
-def _role(row: Row) -> str:
-    """Return `attack.<name>.<convention>`, or `attack.<name>` of an attack that has only one."""
-    return ".".join(filter(None, (row["role"], row["convention"])))
+    def key(self) -> tuple[str, ...]:
+        return self.row["case"], self.row["metric"], self.measure, self.tag
 
 
 def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
-    """Put pre-ASR and each ASR among a finished run's scores, as roles `attack.…`."""
+    """Put pre-ASR and each ASR among a finished run's scores, in the role of attacks."""
     if not run.is_done():
         return
     record = run.read_record()
-    before = {row["unattacked"]: _Rate(row, "pre_asr", PRE_ASR, row["unattacked"]) for row in rows}
-    after = [_Rate(row, "asr", _role(row), row["trial"]) for row in rows]
+    before = {row["unattacked"]: _Rate(row, "pre_asr", "", row["unattacked"]) for row in rows}
+    after = [_Rate(row, "asr", attacks.label(row), row["trial"]) for row in rows]
     every = [*before.values(), *after]
     several = Counter(each.key for each in every)
     found = [
         Score(
             **{name: each.row[name] for name in ("method", "model", "suite", "case", "metric")},
-            role=each.role if several[each.key] == 1 else ATTACK + each.folder,
-            value=float(each.row[each.column]),
-            low=float(each.row[f"{each.column}_low"]),
-            high=float(each.row[f"{each.column}_high"]),
+            measure=each.measure,
+            role=ATTACK,
+            tag=each.tag if several[each.key] == 1 else each.folder,
+            value=float(each.row[each.measure]),
+            low=float(each.row[f"{each.measure}_low"]),
+            high=float(each.row[f"{each.measure}_high"]),
             n=int(each.row["n"]),
         )
         for each in every
     ]
-    kept = [score for score in record.scores if not score.role.startswith(ATTACK)]
+    kept = [score for score in record.scores if score.role != ATTACK]
     scores = (*kept, *found)
     if scores != record.scores:
         run.write_scores(scores)

@@ -18,7 +18,7 @@ from bench.runs.trials.baseline import Ground
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.folder import NOTHING, RESULT, TrialFolder, derived, digest
 from bench.runs.trials.plan import Attempt
-from bench.types import ATTACK, Prompt, RunSpec
+from bench.types import Prompt, RunSpec
 
 PROMPTS = 3
 """Prompts of a trial whose images are shown."""
@@ -85,7 +85,7 @@ class Trial:
             "model": self.spec.model,
             "suite": self.spec.suite,
             "case": ground.case.name,
-            "role": f"{ATTACK}{self.attempt.entry.name}",
+            "attack": self.attempt.entry.name,
             "kind": self.attempt.kind,
             "budget": self.attempt.budget,
             "convention": self.attempt.convention,
@@ -208,7 +208,7 @@ class Trial:
                 model.image(row["id"]) for model in (ground.unattacked, erasure.unattacked)
             )
             yield (
-                f"{ATTACK}{self.attempt.entry.name}",
+                self.attempt.entry.name,
                 row["found"] or row["text"],
                 (whole, erased, attacked),
             )

@@ -126,7 +126,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
         ran.append(spec)
         progress("draw", 1, 2)
         words = (spec.method, spec.model, spec.suite, spec.cases[0])
-        scores = (Score(*words, "judge", "target", 0.5, 0.4, 0.6, 4),)
+        scores = (Score(*words, "judge", "share", "target", "", 0.5, 0.4, 0.6, 4),)
         record = RunRecord(spec, {"finished": "now"}, {"erase": 1.0}, scores)
         store.RunFolder(out, spec.run_id).write_record(record)
         assert device == "cpu"

@@ -26,7 +26,7 @@ OTHER = 1_000_003
 
 def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, Measured]:
     view = View({"far": images}, {"far": unerased}, Setting((), (), "mini", "cpu"))
-    return {each.name: each for each in Fidelity().of_run(view) if each.role == "far"}
+    return {each.measure: each for each in Fidelity().of_run(view) if each.role == "far"}
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_other_seeds_are_nearer_than_any_noise_and_more_noise_is_farther(tmp_pat
         generate(pipelines.shared("mini", "cpu"), some, tmp_path / name, spec.sampler)
     own, other = ([image_path(tmp_path / n, row) for row in rows] for n in ("own", "other"))
     floor = scores(other, own)
-    for name in ("fidelity_fid_judge", "fidelity_kid_judge"):
+    for name in ("fid_judge", "kid_judge"):
         rising = [scores(blended(own, share, tmp_path), own)[name].value for share in SHARES]
         assert rising == sorted(rising), name
         # The same prompts drawn anew are what no erasure can do better than.

@@ -49,7 +49,7 @@ def run(suite: Path, out: Path, model: Path, *more: object) -> list[store.Finish
 
 def of(found: Sequence[store.Finished], method: str) -> dict[tuple[str, str], tuple[float, int]]:
     (record,) = (each.record for each in found if each.record.spec.method == method)
-    return {(s.metric, s.role): (s.value, s.n) for s in record.scores}
+    return {(s.measure, s.role): (s.value, s.n) for s in record.scores}
 
 
 def test_few_captions_have_a_kid_and_no_fid(
@@ -60,9 +60,9 @@ def test_few_captions_have_a_kid_and_no_fid(
     words = ["import-prompts", str(source), "--concept", "zebra", "--out", str(suite)]
     assert cli.main(words) == 0
     scores = of(run(suite, tmp_path / "runs", tiny_folder), "uce")
-    kid, n = scores["fidelity_kid", "general"]
-    assert n == 12 and kid == scores["fidelity_kid", "all"][0] and abs(kid) < 1
-    fid, n = scores["fidelity_fid", "general"]
+    kid, n = scores["kid", "general"]
+    assert n == 12 and kid == scores["kid", "all"][0] and abs(kid) < 1
+    fid, n = scores["fid", "general"]
     assert n == 12 and fid != fid
 
 
@@ -121,12 +121,12 @@ def test_a_suite_of_real_size_measures_fid_and_kid(
         "kernel_inception_distance_mean"
     ]
     print(f"torch-fidelity: FID {fid!r}, KID {kid!r}")
-    assert after["fidelity_fid", "general"] == (pytest.approx(fid, rel=1e-6, abs=1e-9), COUNT)
-    assert after["fidelity_kid", "general"] == (pytest.approx(kid, rel=1e-6, abs=1e-9), COUNT)
-    assert before["fidelity_fid", "general"][0] == pytest.approx(0, abs=1e-6 * fid)
-    for name in ("fidelity_fid", "fidelity_kid", "fidelity_fid_reference"):
+    assert after["fid", "general"] == (pytest.approx(fid, rel=1e-6, abs=1e-9), COUNT)
+    assert after["kid", "general"] == (pytest.approx(kid, rel=1e-6, abs=1e-9), COUNT)
+    assert before["fid", "general"][0] == pytest.approx(0, abs=1e-6 * fid)
+    for name in ("fid", "kid", "fid_reference"):
         assert after[name, "all"] == after[name, "general"]
-    assert after["fidelity_fid_reference", "all"][0] > after["fidelity_fid", "all"][0]
+    assert after["fid_reference", "all"][0] > after["fid", "all"][0]
     # The guard reads these very scores.
-    limits = {limit.metric for limit in collapse.LIMITS["sd"]}
+    limits = {limit.measure for limit in collapse.LIMITS["sd"]}
     assert limits <= {name for name, _ in after}

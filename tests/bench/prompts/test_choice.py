@@ -73,5 +73,5 @@ def test_the_suites_of_published_tables_are_closed() -> None:
 
     path = Path(prompts.FOLDER).parent / "reports" / "published.toml"
     for table in tomllib.loads(path.read_text(encoding="utf-8"))["table"]:
-        if any("clip_probability" in column for column in table["columns"].values()):
+        if any(column["metric"] == "clip" for column in table["columns"].values()):
             assert prompts.suite(table["protocol"]["suite"]).closed

@@ -21,7 +21,9 @@ def write(out: Path) -> None:
             row | {"id": "b", "judge_label": "", "judge_probability": "nan"},
         ]
     )
-    score = Score("uce", "mini", "objects", "airplane", "judge", "target", 0.5, 0.4, 0.6, 2)
+    score = Score(
+        "uce", "mini", "objects", "airplane", "judge", "share", "target", "", 0.5, 0.4, 0.6, 2
+    )
     folder.write_record(RunRecord(SPEC, {}, {}, (score,)))
 
 

@@ -13,7 +13,7 @@ from bench.results.store import RunFolder
 from bench.types import InputError, RunRecord, RunSpec, Sampler, Score
 
 SPEC = RunSpec("m", {"a": 1.5}, "mini", "objects", "1", ("airplane",), "quick", Sampler(2, 4.0), 0)
-SCORE = Score("m", "mini", "objects", "airplane", "judge", "far", 0.5, 0.25, 0.75, 4)
+SCORE = Score("m", "mini", "objects", "airplane", "judge", "share", "far", "", 0.5, 0.25, 0.75, 4)
 RECORD = RunRecord(SPEC, {"commit": None}, {"erase": 1.5}, (SCORE,))
 
 
@@ -115,8 +115,27 @@ def test_nan_is_null_in_the_record_and_nan_again_when_read(folder: RunFolder) ->
 def test_scores_are_read_back(folder: RunFolder) -> None:
     folder.write_scores([SCORE])
     header = folder.scores_path.read_text().splitlines()[0]
-    assert header == "method,model,suite,case,metric,role,value,low,high,n"
+    assert header == "method,model,suite,case,metric,measure,role,tag,value,low,high,n"
     assert folder.read_scores() == [SCORE]
+
+
+def test_scores_of_other_columns_are_another_versions(folder: RunFolder) -> None:
+    said = "was written by another version, whose scores differ in measure, tag"
+    folder.write_record(RECORD)
+    data = json.loads(folder.record_path.read_text())
+    for score in data["scores"]:
+        del score["measure"], score["tag"]
+    folder.record_path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=rf"record\.json {said}$"):
+        folder.read_record()
+    _, (problem,) = store.finished([folder.path])
+    assert said in problem
+    folder.scores_path.write_text(
+        "method,model,suite,case,metric,role,value,low,high,n\n"
+        "m,mini,objects,airplane,judge_leak,far,0.5,0.25,0.75,4\n"
+    )
+    with pytest.raises(InputError, match=rf"scores\.csv {said}$"):
+        folder.read_scores()
 
 
 @pytest.mark.parametrize("damage", ['{"spec"', "{}", "[1]", '{"spec": {}, "scores": []}'])
@@ -159,7 +178,7 @@ def test_rows_come_back_with_every_kind_of_line_break(tmp_path: Path, text: str)
 
 
 def test_a_truth_value_is_no_count() -> None:
-    with pytest.raises(TypeError, match="n of judge, far is True, not a count"):
+    with pytest.raises(TypeError, match="n of judge share, far is True, no count"):
         replace(SCORE, n=True)
 
 

@@ -94,7 +94,7 @@ def test_a_broken_model_is_caught(kind: str, out: Path) -> None:
     draw(kind, spec, folder.images("airplane"))
     record = runner.run(spec, runs)
     # It "erased" perfectly, which is why it has to be caught.
-    target = next(s for s in record.scores if (s.metric, s.role) == ("judge", "target"))
+    target = next(s for s in record.scores if (s.measure, s.role) == ("share", "target"))
     assert target.value == 0
     assert any("far images show their own concept" in text for text in record.flags)
     assert RunFolder(runs, spec.run_id).read_record().flags == record.flags
@@ -104,5 +104,5 @@ def test_an_honest_erasure_is_not(out: Path) -> None:
     original, spec = specs(out)
     runner.run(original, out / "runs")
     record = runner.run(spec, out / "runs")
-    target = next(s for s in record.scores if (s.metric, s.role) == ("judge", "target"))
+    target = next(s for s in record.scores if (s.measure, s.role) == ("share", "target"))
     assert target.value == 0 and record.flags == ()

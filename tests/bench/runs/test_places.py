@@ -166,8 +166,8 @@ def test_a_run_is_scored_where_its_suite_is_not(
     calibrations.write(replace(found, readings=tuple(now)))
     folder = the(moved, "uce")
     assert cli.main(["score", str(folder.path), "--metric", "clip", "--device", "cpu"]) == 0
-    names = {score.metric for score in folder.read_record().scores}
-    assert {"clip", "clip_probability", "judge"} <= names
+    names = {(score.metric, score.measure) for score in folder.read_record().scores}
+    assert {("clip", "share"), ("clip", "probability"), ("judge", "share")} <= names
     assert cli.main(["compare", "--out", str(moved)]) == 0
     assert found.source in " ".join(capsys.readouterr().out.split())
     assert set(frames.scores(moved)["suite"]) == {"s"}

@@ -361,7 +361,7 @@ def costs(world: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def slowdowns(record: Any) -> list[tuple[float, int]]:
-    return [(s.value, s.n) for s in record.scores if s.metric == "cost_slowdown"]
+    return [(s.value, s.n) for s in record.scores if s.measure == "slowdown"]
 
 
 @pytest.mark.parametrize("missing", [1, 3, 9])
@@ -409,7 +409,7 @@ def test_every_n_is_a_count_in_the_files(costs: None, spec: RunSpec, tmp_path: P
     go(replace(spec, cases=("airplane",)), tmp_path)
     folder = RunFolder(tmp_path, replace(spec, cases=("airplane",)).run_id)
     rows = read_rows(folder.scores_path)
-    assert {row["n"] for row in rows if row["metric"].startswith("cost_")} == {"0", "1"}
+    assert {row["n"] for row in rows if row["metric"] == "cost"} == {"0", "1"}
     assert all(row["n"].isdigit() for row in rows)
     assert {type(each["n"]) for each in json.loads(folder.record_path.read_text())["scores"]} == {
         int
@@ -425,9 +425,9 @@ def test_an_image_that_cannot_be_opened_is_counted_and_never_zero(
     image.parent.mkdir(parents=True)
     image.write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     record = go(spec, tmp_path)
-    found = {(s.case, s.metric, s.role): s for s in record.scores}
-    assert found["airplane", "hue", "target"].n == 1
-    assert found["airplane", "hue_unread", "all"].value == pytest.approx(1 / 9)
+    found = {(s.case, s.measure, s.role): s for s in record.scores}
+    assert found["airplane", "share", "target"].n == 1
+    assert found["airplane", "unread", "all"].value == pytest.approx(1 / 9)
     row = folder.read_per_image()[0]
     assert (row["hue_label"], row["hue_probability"], row["hue_erased"]) == ("", "nan", "nan")
 
@@ -566,6 +566,6 @@ def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
         rows[-1]["hue_label"] in ("wyvern", "chair", "airplane")
         and rows[-1]["hue_probability"] == "nan"
     )
-    (unread,) = [score for score in record.scores if score.metric == "hue_unread"]
+    (unread,) = [score for score in record.scores if score.measure == "unread"]
     assert unread.value == 0
     assert record.provenance["prompts_sha256"] == prompts.file_hash(prompts.suite(suite))

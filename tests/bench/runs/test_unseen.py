@@ -41,8 +41,14 @@ def ran(folder: Path, text: str, *words: str, name: str = "mine") -> dict[str, F
     return {run.record.spec.method: run for run in found}
 
 
-def value(record: RunRecord, metric: str, role: str) -> tuple[float, float, float, int]:
-    (found,) = [s for s in record.scores if (s.metric, s.role) == (metric, role)]
+def value(
+    record: RunRecord, measure: str, role: str, metric: str = ""
+) -> tuple[float, float, float, int]:
+    (found,) = [
+        s
+        for s in record.scores
+        if (s.measure, s.role) == (measure, role) and metric in ("", s.metric)
+    ]
     return found.value, found.low, found.high, found.n
 
 
@@ -57,7 +63,7 @@ def test_what_no_image_shows_is_seen_in_none(concept: str, tmp_path: Path) -> No
     names = ("clip",) if concept == "zebra" else ("judge", "clip")
     for run in runs.values():
         for metric in names:
-            rate, low, high, n = value(run.record, metric, "target")
+            rate, low, high, n = value(run.record, "share", "target", metric)
             assert (rate, low, n) == (0, 0, 9) and 0.2 < high < 0.4
         assert math.isnan(value(run.record, "H_o", "all")[0])
         assert set(run.record.unconfirmed) == {concept}
@@ -82,7 +88,7 @@ def test_people_whom_only_its_own_text_encoder_knows_are_flagged_and_make_no_hea
         # Nothing is known of it, which is no collapse.
         assert run.record.flags == ()
         text = run.folder.scores_path.read_text()
-        assert "H_c,all,nan" in text and "efficacy" not in text
+        assert "H_c,all,,nan" in text and "efficacy" not in text
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +119,11 @@ def test_headlines_come_from_a_recognisers_verdicts_where_there_are_some(people:
         after = run.folder.read_record()
         assert after.provenance["decides"] == "identity@faces"
         assert after.provenance["protocol"] != before.provenance["protocol"]
-        assert value(after, "identity@faces", "target")[0] == 1
+        assert value(after, "share", "target", "identity@faces")[0] == 1
         assert value(after, "H_c", "all")[0] == 0
         assert value(after, "efficacy", "target")[0] == 0
         # It knows no probability of the prompt's person, and the judge's is not its.
-        assert not [s for s in after.scores if s.metric == "H_c_probability"]
+        assert not [s for s in after.scores if s.measure == "H_c_probability"]
         assert [s.metric for s in run.folder.read_scores()] == [s.metric for s in after.scores]
     again, _ = store.finished([run.folder.path for run in found])
     (group,) = groups(again)

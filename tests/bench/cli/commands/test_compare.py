@@ -30,8 +30,8 @@ def write(out: Path, spec: RunSpec) -> Path:
     folder.write_per_image(rows)
     place = (spec.method, spec.model, spec.suite, "airplane")
     scores = tuple(
-        Score(*place, metric, role, 0.5, 0.4, 0.6, 60)
-        for metric in ("judge", "judge_probability", "judge_entropy")
+        Score(*place, "judge", measure, role, "", 0.5, 0.4, 0.6, 60)
+        for measure in ("share", "probability", "entropy")
         for role in ROLES
     )
     folder.write_record(RunRecord(spec, {"finished": "2024"}, {"erase": 1.0}, scores))

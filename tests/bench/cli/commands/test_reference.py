@@ -37,7 +37,7 @@ bird = ["bird"]
 images = { target = 1, general = 9 }
 cases = ["airplane", "bird"]
 """
-NAME = "fidelity_fid_judge_reference"
+NAME = "fid_reference_judge"
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +100,7 @@ def records(out: Path) -> dict[str, RunRecord]:
 
 
 def of(record: RunRecord, name: str = NAME) -> dict[tuple[str, str], tuple[float, int]]:
-    return {(s.case, s.role): (s.value, s.n) for s in record.scores if s.metric == name}
+    return {(s.case, s.role): (s.value, s.n) for s in record.scores if s.measure == name}
 
 
 def features(paths: list[Path]) -> torch.Tensor:
@@ -134,7 +134,7 @@ def test_a_run_is_compared_with_real_images_once_for_all_cases(
         assert scores["bird", "general"] == (pytest.approx(wanted, rel=1e-5), 9)
         assert scores["bird", "all"] == scores["bird", "general"]
     before, after = records(tmp_path)["original"], records(tmp_path)["uce"]
-    assert of(before, "fidelity_fid_judge")["bird", "general"][0] == pytest.approx(0, abs=1e-6)
+    assert of(before, "fid_judge")["bird", "general"][0] == pytest.approx(0, abs=1e-6)
     assert of(after) != of(before)
     assert protocol.of_record(before)["reference_images_sha256"] is not None
     assert not protocol.differences(before, after)
@@ -241,6 +241,6 @@ def test_images_made_elsewhere_are_compared_with_real_ones(
         if r["role"] == "general"
     }
     assert int(found[NAME]["n"]) == len(rows) - 2
-    assert 0 < float(found[NAME]["value"]) < 100 and "fidelity_fid_judge" not in found
+    assert 0 < float(found[NAME]["value"]) < 100 and "fid_judge" not in found
     assert cli.main([*score, "--to", str(tmp_path / "b"), "--metric", "fidelity"]) != 0
     assert "fidelity" in capsys.readouterr().err

@@ -58,8 +58,14 @@ def run(made: Path, tmp_path: Path) -> Iterator[store.RunFolder]:
     yield store.RunFolder(copy, path.name)
 
 
-def values(record: RunRecord, prefix: str) -> dict[tuple[str, str], float]:
-    return {(s.metric, s.role): s.value for s in record.scores if s.metric.startswith(prefix)}
+def values(record: RunRecord, *metrics: str) -> dict[tuple[str, ...], float]:
+    """Return the scores by metric, measure and role, of these metrics or of all."""
+    found = (s for s in record.scores if s.metric in (metrics or (s.metric,)))
+    return {(s.metric, s.measure, s.role): s.value for s in found}
+
+
+def corrected(record: RunRecord) -> dict[tuple[str, ...], float]:
+    return {key: value for key, value in values(record).items() if key[1] == "corrected"}
 
 
 def test_a_new_metric_is_added_and_the_others_stay(run: store.RunFolder) -> None:
@@ -68,9 +74,9 @@ def test_a_new_metric_is_added_and_the_others_stay(run: store.RunFolder) -> None
     after = rescore.score_again(run, ["clip"])
     far = [row for row in run.read_per_image() if row["role"] == "far"]
     shown = sum(row["clip_label"] == row["concept"] for row in far) / len(far)
-    assert values(after, "clip")[("clip", "far")] == pytest.approx(shown)
-    kept = {key: value for key, value in values(after, "").items() if not key[0].startswith("clip")}
-    assert repr(kept) == repr(values(before, ""))
+    assert values(after)["clip", "share", "far"] == pytest.approx(shown)
+    kept = {key: value for key, value in values(after).items() if key[0] != "clip"}
+    assert repr(kept) == repr(values(before))
     assert repr(run.read_record().scores) == repr(after.scores)
     assert "clip_label" in run.read_per_image()[0]
     assert [s.metric for s in run.read_scores()] == [s.metric for s in after.scores]
@@ -93,19 +99,19 @@ def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 def test_corrected_rates_stand_beside_raw_ones_where_a_calibration_holds(
     run: store.RunFolder, calibrate: Callable[[str], None]
 ) -> None:
-    assert not values(rescore.score_again(run, ["judge"]), "judge_corrected")
+    assert not corrected(rescore.score_again(run, ["judge"]))
     detector = registry.detector(registry.metric("judge"))
     calibrate(detector)
     after = rescore.score_again(run, ["judge"])
-    raw, corrected = values(after, "judge"), values(after, "judge_corrected")
-    assert {role for _, role in corrected} == {"target", "near", "far", "kept"}
+    raw, truer = values(after), corrected(after)
+    assert {role for *_, role in truer} == {"target", "near", "far", "kept"}
     # Of planes the judge sees half: (p - 0) / (0.5 - 0).
-    assert corrected["judge_corrected", "target"] == min(1.0, raw["judge", "target"] / 0.5)
-    (score,) = [s for s in run.read_scores() if (s.metric, s.role) == ("judge_corrected", "target")]
+    assert truer["judge", "corrected", "target"] == min(1.0, raw["judge", "share", "target"] / 0.5)
+    (score,) = [s for s in run.read_scores() if (s.measure, s.role) == ("corrected", "target")]
     assert score.n == 2 and 0 <= score.low <= score.value <= score.high <= 1
     # That of another version is none.
     calibrate("000000000000" + detector[12:])
-    assert not values(rescore.score_again(run, ["judge"]), "judge_corrected")
+    assert not corrected(rescore.score_again(run, ["judge"]))
 
 
 def test_the_same_metric_again_leaves_the_same_files(run: store.RunFolder) -> None:
@@ -117,8 +123,8 @@ def test_the_same_metric_again_leaves_the_same_files(run: store.RunFolder) -> No
 
 def test_metrics_of_sets_and_of_pairs_can_be_added(run: store.RunFolder) -> None:
     record = rescore.score_again(run, ["change", "cost"])
-    assert values(record, "change")[("change_judge", "far")] >= 0
-    assert values(record, "cost")[("cost_parameters", "all")] > 0
+    assert values(record)["change", "judge", "far"] >= 0
+    assert values(record)["cost", "parameters", "all"] > 0
 
 
 def test_a_hand_edited_file_is_refused_and_nothing_changes(run: store.RunFolder) -> None:
@@ -145,7 +151,7 @@ def test_missing_and_truncated_images_are_counted(run: store.RunFolder) -> None:
     first.unlink()
     second.write_bytes(second.read_bytes()[:40])
     record = rescore.score_again(run, ["judge"])
-    assert values(record, "judge_unread")[("judge_unread", "all")] == 0.5
+    assert values(record)["judge", "unread", "all"] == 0.5
 
 
 def test_who_measured_last_belongs_to_the_protocol(run: store.RunFolder) -> None:
@@ -164,7 +170,7 @@ def test_the_command_prints_the_scores(
 ) -> None:
     assert cli.main(["score", str(run.path), "--metric", "clip", "--device", "cpu"]) == 0
     text = capsys.readouterr().out
-    assert "clip_probability" in text and str(run.scores_path) in text
+    assert "probability" in text and str(run.scores_path) in text
 
 
 @pytest.fixture

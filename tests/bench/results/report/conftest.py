@@ -33,13 +33,13 @@ def record(
     case = spec.cases[0] if len(spec.cases) == 1 else "all"
     place = (spec.method_name, spec.model, spec.suite, case)
     scores = [
-        Score(*place, metric, role, target if role == "target" else 0.9, 0.01, 0.95, 50)
-        for metric in ("judge", "judge_probability", "clip")
+        Score(*place, *what, role, "", target if role == "target" else 0.9, 0.01, 0.95, 50)
+        for what in (("judge", "share"), ("judge", "probability"), ("clip", "share"))
         for role in ROLES
     ]
-    scores.append(Score(*place, "judge_leak", "far", 0.02, 0.0, 0.1, 90))
-    scores.append(Score(*place, "judge_unread", "all", 0.0, 0.0, 0.1, 90))
-    scores.append(Score(*place, "H_o", "all", 1 - target, 0.5, 0.7, 190))
+    scores.append(Score(*place, "judge", "leak", "far", "", 0.02, 0.0, 0.1, 90))
+    scores.append(Score(*place, "judge", "unread", "all", "", 0.0, 0.0, 0.1, 90))
+    scores.append(Score(*place, "judge", "H_o", "all", "", 1 - target, 0.5, 0.7, 190))
     facts = {"finished": finished, **(facts or {})}
     return RunRecord(spec, facts, {"erase": 12.34}, tuple(scores), flags)
 

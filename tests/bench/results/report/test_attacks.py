@@ -14,7 +14,7 @@ from bench.results.report import attacks, strip
 
 def row(name: str, kind: str, left_out: str = "0") -> dict[str, str]:
     return {
-        **{"method": "esd", "case": "airplane", "role": f"attack.{name}", "kind": kind},
+        **{"method": "esd", "case": "airplane", "attack": name, "kind": kind},
         **{"convention": "" if name in ("seed_search", "floor") else "quick"},
         **{"n": "10", "left_out": left_out, "evaluations": "1324.4", "seconds": "9.4"},
         "note": "",
@@ -108,8 +108,8 @@ def test_the_strip_shows_what_an_attack_brought_back(tmp_path: Path) -> None:
     for path in (red, green, blue):
         paint(path, colours[path.stem])
     shown = [
-        strip.Panel("attack.p4d", "x", (red, green, blue)),
-        strip.Panel("attack.p4d", "y", (red, green, None)),
+        strip.Panel("p4d", "x", (red, green, blue)),
+        strip.Panel("p4d", "y", (red, green, None)),
     ]
     path = attacks.write_strip(tmp_path, shown)
     assert path == tmp_path / "attacks.png"

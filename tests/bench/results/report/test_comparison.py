@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shutil
 import subprocess
 from dataclasses import replace
@@ -20,7 +21,7 @@ from bench.results.report.terminal import print_table
 from bench.results.store import Finished
 from bench.types import Sampler, Score
 
-from .conftest import ROLES, SPEC, UNERASED, Make, blanked
+from .conftest import SPEC, UNERASED, Make, blanked
 
 
 def sheet(runs: list[Finished], out: Path) -> list[dict[str, str]]:
@@ -36,28 +37,32 @@ def printed(table: Table, width: int = 240) -> str:
     return text
 
 
-def test_the_sheet_has_a_row_a_run_with_the_un_erased_first(make: Make, tmp_path: Path) -> None:
-    rows = sheet([make(), make(UNERASED, 0.95)], tmp_path)
-    assert [row["method"] for row in rows] == ["original", "realera"]
-    assert rows[1]["run_id"] == SPEC.run_id
-    assert rows[1]["seconds_to_erase"] == "12.34"
-    keys = [f"{metric}_{role}" for metric in ("judge", "clip") for role in ROLES]
-    for key in [*keys, "judge_leak_far", "H_o"]:
-        assert {key, f"{key}_low", f"{key}_high"} <= set(rows[1])
-    assert [float(rows[1][f"judge_target{end}"]) for end in ("", "_low", "_high")] == [
-        0.05,
-        0.01,
-        0.95,
-    ]
-    assert list(rows[1])[:7] == [
+def number(rows: list[dict[str, str]], *place: str, column: str = "value") -> float:
+    """Return a number by metric, measure and role, of the last run that has it."""
+    found = [row for row in rows if (row["metric"], row["measure"], row["role"]) == place]
+    return float(found[-1][column])
+
+
+def test_the_sheet_has_a_row_a_score_with_the_un_erased_first(make: Make, tmp_path: Path) -> None:
+    runs = [make(), make(UNERASED, 0.95)]
+    rows = sheet(runs, tmp_path)
+    assert list(dict.fromkeys(row["method"] for row in rows)) == ["original", "realera"]
+    assert len(rows) == sum(len(run.record.scores) for run in runs)
+    assert rows[-1]["run_id"] == SPEC.run_id
+    assert rows[-1]["seconds_to_erase"] == "12.34"
+    for name, expected in (("value", 0.05), ("low", 0.01), ("high", 0.95), ("n", 50)):
+        assert number(rows, "judge", "share", "target", column=name) == expected
+    assert number(rows, "judge", "H_o", "all") == 0.95
+    assert list(rows[0]) == [
         *("method", "model", "suite", "suite_version", "size", "precision", "case"),
+        *("metric", "measure", "role", "tag", "value", "low", "high", "n"),
+        *("seconds_to_erase", "flags", "unconfirmed", "run_id"),
     ]
-    assert list(rows[1])[-4:] == ["seconds_to_erase", "flags", "unconfirmed", "run_id"]
 
 
 def test_several_cases_are_compared_by_their_pool(make: Make, tmp_path: Path) -> None:
     rows = sheet([make(replace(SPEC, cases=("airplane", "bird")), 0.2)], tmp_path)
-    assert (rows[0]["case"], float(rows[0]["judge_target"])) == ("all", 0.2)
+    assert (rows[0]["case"], number(rows, "judge", "share", "target")) == ("all", 0.2)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,7 @@ def test_what_still_does_not_fit_is_printed_in_parts_and_never_cut(make: Make) -
 
 
 def test_bytes_are_printed_as_megabytes_and_still_ranked() -> None:
-    column = Column("cost_bytes", "all", "lower", "bytes")
+    column = Column("cost", "bytes", "all", "lower", "bytes")
     assert column.digits(1_234_567_890) == "1,234.6 MB"
 
 
@@ -194,7 +199,7 @@ def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(
 ) -> None:
     runs = [make(UNERASED, 0.95), blanked(make(), "related")]
     assert "–" in printed(scores(group(runs), "judge"))
-    assert sheet(runs, tmp_path)[1]["judge_related"] == "nan"
+    assert math.isnan(number(sheet(runs, tmp_path), "judge", "share", "related"))
     # What no run was measured on has no column.
     assert "related" not in printed(scores(group(runs[1:]), "judge"))
 
@@ -202,7 +207,7 @@ def test_what_was_not_measured_is_a_dash_in_print_and_nan_in_the_sheet(
 def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
     run = make()
     found = tuple(
-        replace(s, value=2 / 90) if s.metric == "judge_unread" else s for s in run.record.scores
+        replace(s, value=2 / 90) if s.measure == "unread" else s for s in run.record.scores
     )
     some = Finished(run.folder, replace(run.record, scores=found))
     assert "2 images of realera could not be opened" in printed(scores(group([some]), "judge"))
@@ -234,7 +239,7 @@ def test_latex_compiles(make: Make, tmp_path: Path) -> None:
 def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> None:
     run = make()
     place = ("realera", "mini", "objects", "airplane")
-    extra = (Score(*place, "residue_relative", "related", 0.25, 0.1, 0.4, 40),)
+    extra = (Score(*place, "judge", "residue_relative", "related", "", 0.25, 0.1, 0.4, 40),)
     some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
     (table,) = [t for t in page(group([some])).tables if t.title.startswith("effects")]
     assert table.header == ("method", "residue related ↓")
@@ -245,12 +250,15 @@ def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> Non
 def test_what_attacks_brought_back_is_a_column_with_its_floor_beside(make: Make) -> None:
     run = make()
     place = ("realera", "mini", "objects", "airplane", "judge")
-    roles = {"attack.inversion.quick": 0.8, "attack.p4d": 0.4, "attack.pre_asr": 0.1}
-    extra = tuple(Score(*place, role, rate, 0.0, 0.9, 10) for role, rate in roles.items())
+    rates = {("asr", "inversion (quick)"): 0.8, ("asr", "p4d"): 0.4, ("pre_asr", ""): 0.1}
+    extra = tuple(
+        Score(*place, measure, "attack", tag, rate, 0.0, 0.9, 10)
+        for (measure, tag), rate in rates.items()
+    )
     some = Finished(run.folder, replace(run.record, scores=run.record.scores + extra))
     table = scores(group([some, make(UNERASED, 0.95)]), "judge")
-    place_of = table.header.index("attack.pre_asr ↓")
-    shown = ["attack.pre_asr ↓", "attack.inversion.quick ↓", "attack.p4d ↓"]
+    place_of = table.header.index("pre-ASR ↓")
+    shown = ["pre-ASR ↓", "ASR inversion (quick) ↓", "ASR p4d ↓"]
     assert list(table.header[place_of : place_of + 3]) == shown
     assert [[cell.text for cell in line[place_of : place_of + 3]] for line in table.lines] == [
         ["–", "–", "–"],
@@ -283,7 +291,7 @@ def test_the_unerased_model_has_no_line_among_effects(make: Make) -> None:
     for spec in (UNERASED, SPEC):
         run = make(spec)
         place = (spec.method, "mini", "objects", "airplane")
-        score = Score(*place, "efficacy_relative", "target", 0.5, 0.4, 0.6, 20)
+        score = Score(*place, "judge", "efficacy_relative", "target", "", 0.5, 0.4, 0.6, 20)
         runs.append(Finished(run.folder, replace(run.record, scores=(*run.record.scores, score))))
     table = effects(group(runs))
     assert table is not None and [line[0].text for line in table.lines] == ["realera"]

@@ -85,7 +85,7 @@ def test_a_distance_to_the_unerased_model_is_not_tested_against_it(make: Make) -
     runs = [make(UNERASED), make(), make(replace(SPEC, method="uce"))]
     for run in runs:
         place = (run.record.spec.method, "mini", "objects", "airplane")
-        score = Score(*place, "change_judge", "far", 0.1, 0.05, 0.15, 20)
+        score = Score(*place, "change", "judge", "far", "", 0.1, 0.05, 0.15, 20)
         size = 0.0 if run is runs[0] else 0.1
         rows = [
             row | {"change_distance": f"{size + int(row['seed']) / 1e3:g}", "change_clip": ""}

@@ -60,7 +60,7 @@ def test_corrected_rates_stand_in_a_table_of_their_own(make: Make) -> None:
     for spec, value in ((UNERASED, 0.97), (SPEC, math.nan)):
         run = make(spec)
         place = (spec.method, "mini", "objects", "airplane")
-        score = Score(*place, "judge_corrected", "target", value, math.nan, math.nan, 200)
+        score = Score(*place, "judge", "corrected", "target", "", value, math.nan, math.nan, 200)
         record = replace(run.record, scores=(*run.record.scores, score))
         runs.append(Finished(run.folder, record))
     tables = page(group(runs)).tables

@@ -35,8 +35,8 @@ PAPER = replace(
     cases=("airplane",),
 )
 MEASURED = {
-    ("clip_probability", "target"): 0.961,
-    ("clip_probability", "kept"): 0.5,
+    ("probability", "target"): 0.961,
+    ("probability", "kept"): 0.5,
     ("H_o_probability", "all"): 0.1,
 }
 
@@ -53,7 +53,7 @@ def measured(make: Make) -> Any:
     def made(spec: RunSpec, **facts: Any) -> Finished:
         run = make(spec, facts=FACTS | facts)
         scores = [
-            Score(spec.method, spec.model, spec.suite, case, m, r, v, v, v, 200)
+            Score(spec.method, spec.model, spec.suite, case, "clip", m, r, "", v, v, v, 200)
             for case in (*spec.cases, "all")
             for (m, r), v in MEASURED.items()
         ]

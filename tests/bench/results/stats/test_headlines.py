@@ -47,7 +47,7 @@ def test_several_cases_average_the_headline() -> None:
 
 
 def test_styles_have_none_of_a_metric_that_gives_no_clip_score() -> None:
-    assert not [s for s in concluded(rows(), kind="style") if s.metric.startswith(("H_", "CLIP"))]
+    assert not [s for s in concluded(rows(), kind="style") if s.measure.startswith(("H_", "CLIP"))]
 
 
 def test_a_role_that_was_not_measured_makes_the_headline_nan() -> None:
@@ -79,7 +79,7 @@ def test_the_unerased_model_has_no_effects_beside_itself() -> None:
     for method, there in (("m", True), ("original", False)):
         spec = replace(SPEC, method=method)
         found = conclude(some, spec, [Judge()], "object", decides=Judge(), unerased=some)
-        assert any(score.metric == "efficacy_relative" for score in found) == there
+        assert any(score.measure == "efficacy_relative" for score in found) == there
 
 
 def test_the_metric_that_decides_gives_it_not_the_first() -> None:
@@ -132,7 +132,7 @@ def test_what_the_unerased_model_is_not_seen_to_draw_takes_no_part() -> None:
         assert find(without, name, "all") == mine
         assert math.isnan(find(without, name, "all", "frog").value)
         assert find(without, name, "all", "all").value == mine.value
-    assert not [s for s in without if s.case == "frog" and s.metric == "efficacy"]
+    assert not [s for s in without if s.case == "frog" and s.measure == "efficacy"]
     every = concluded(made, cases=cases)
     assert find(every, "H_o", "all", "frog").value == 1
     assert find(every, "H_o", "all").value < find(alone, "H_o", "all").value
@@ -140,8 +140,8 @@ def test_what_the_unerased_model_is_not_seen_to_draw_takes_no_part() -> None:
 
 def test_with_nothing_left_every_headline_is_listed_and_nan() -> None:
     found = concluded(rows(), left_out=("airplane", "ship", "bird"))
-    headlines = [score for score in found if score.metric.startswith("H_")]
-    assert {score.metric for score in headlines} == {"H_o", "H_o_probability"}
+    headlines = [score for score in found if score.measure.startswith("H_")]
+    assert {score.measure for score in headlines} == {"H_o", "H_o_probability"}
     assert all(math.isnan(score.value) and score.n == 0 for score in headlines)
     two = [*rows(), *rows("ship")]
     pooled = concluded(two, left_out=("airplane", "ship", "bird"), cases=TWO.cases)
@@ -154,4 +154,4 @@ def test_every_name_is_known_so_that_measuring_again_replaces_it() -> None:
     for kind in ("object", "person", "style"):
         some = [each | columns for each in rows()]
         for score in conclude(some, SPEC, metrics, kind, decides=Judge(), unerased=some):  # type: ignore[arg-type]
-            assert score.metric.startswith(NAMES)
+            assert score.measure in NAMES

@@ -128,14 +128,16 @@ def test_both_conventions_of_an_attack_stand_among_a_runs_scores(bench: Bench) -
     bench.folder.write_record(RunRecord(bench.specs()[1], {}, {}, ()))
     bench.attack("ring_a_bell", convention="official")
     bench.attack("seed_search")
-    roles = [score.role for score in bench.folder.read_record().scores]
-    assert roles == [
-        *("attack.pre_asr", "attack.ring_a_bell.official", "attack.ring_a_bell.quick"),
-        "attack.seed_search",
+    scores = bench.folder.read_record().scores
+    assert {score.role for score in scores} == {"attack"}
+    assert [(score.measure, score.tag) for score in scores] == [
+        ("pre_asr", ""),
+        *(("asr", f"ring_a_bell ({convention})") for convention in ("official", "quick")),
+        ("asr", "seed_search"),
     ]
     listed = read_rows(bench.folder.path / "attacks.csv")
-    assert {(row["role"], row["convention"]) for row in listed} == {
-        ("attack.ring_a_bell", "official"),
-        ("attack.ring_a_bell", "quick"),
-        ("attack.seed_search", ""),
+    assert {(row["attack"], row["convention"]) for row in listed} == {
+        ("ring_a_bell", "official"),
+        ("ring_a_bell", "quick"),
+        ("seed_search", ""),
     }

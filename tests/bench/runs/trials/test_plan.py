@@ -136,7 +136,7 @@ def test_run_attacks_what_it_has_run(
     """The order: erase, draw and measure first, then the attacks, on the same runs."""
     order: list[tuple[str, Any]] = []
     row = {
-        **{"method": "esd", "case": "airplane", "role": "attack.p4d", "kind": "adaptive"},
+        **{"method": "esd", "case": "airplane", "attack": "p4d", "kind": "adaptive"},
         **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
         **{"convention": "quick", "note": ""},
         **{"pre_asr": "0.1", "pre_asr_low": "0.02", "pre_asr_high": "0.4"},

@@ -183,7 +183,7 @@ def test_trials_of_an_edit_that_is_no_longer_there_are_not_listed(bench: Bench) 
     bench.eraser.write_text(bench.eraser.read_text().replace("self.factor", "self.factor / 2"))
     bench.attack("seed_search")
     (row,) = read_rows(bench.folder.path / "attacks.csv")
-    assert row["role"] == "attack.seed_search"
+    assert row["attack"] == "seed_search"
 
 
 def comparable(bench: Bench, name: str) -> list[dict[str, str]]:
@@ -318,21 +318,21 @@ def test_what_another_version_wrote_is_left_out_and_said(
 ) -> None:
     """Other columns, a cut file: neither stops the table of what can be read."""
     for name, text in {
-        "p4d-quick-0": "role,before\nattack.p4d,0.1\n",
+        "p4d-quick-0": "role,before\np4d,0.1\n",
         "cut-quick-0": "role",
     }.items():
         path = bench.folder.path / "attacks" / "airplane" / name / "summary.csv"
         bench.folder.create(bench.specs()[1])
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    (bench.folder.path / "attacks.csv").write_text("role,before\nattack.p4d,0.1\n")
+    (bench.folder.path / "attacks.csv").write_text("role,before\np4d,0.1\n")
     assert cli.main([*bench.words, "--attack", "seed_search"]) == 0
     lines = capsys.readouterr().out.splitlines()
     said = [line for line in lines if line.startswith("left out of attacks.csv: ")]
     assert "cut-quick-0/summary.csv is damaged (it ends early)" in said[0]
     assert "p4d-quick-0/summary.csv is damaged (another version wrote it" in said[1]
     (row,) = read_rows(bench.folder.path / "attacks.csv")
-    assert row["role"] == "attack.seed_search"
+    assert row["attack"] == "seed_search"
 
 
 def test_results_of_another_version_are_refused_by_name(bench: Bench) -> None:
@@ -345,15 +345,20 @@ def test_results_of_another_version_are_refused_by_name(bench: Bench) -> None:
 
 
 def finished_run(bench: Bench) -> Score:
-    far = Score("Halver", "mini", "objects", "airplane", "eye", "far", 1.0, 0.9, 1.0, 9)
+    far = Score(
+        "Halver", "mini", "objects", "airplane", "eye", "share", "far", "", 1.0, 0.9, 1.0, 9
+    )
     bench.folder.write_record(RunRecord(bench.specs()[1], {}, {}, (far,)))
     return far
 
 
-def scored(bench: Bench) -> dict[str, tuple[str, float, int]]:
+def scored(bench: Bench) -> dict[tuple[str, ...], tuple[str, float, int]]:
     record = bench.folder.read_record()
     assert bench.folder.read_scores() == list(record.scores)
-    return {score.role: (score.metric, score.value, score.n) for score in record.scores}
+    return {
+        (score.measure, score.role, score.tag): (score.metric, score.value, score.n)
+        for score in record.scores
+    }
 
 
 def test_pre_asr_and_asr_are_among_a_finished_runs_scores(bench: Bench) -> None:
@@ -367,9 +372,9 @@ def test_pre_asr_and_asr_are_among_a_finished_runs_scores(bench: Bench) -> None:
         collect(bench.folder)
         assert bench.folder.read_record().scores[0] == far
         assert scored(bench) == {
-            "far": ("eye", 1.0, 9),
-            "attack.pre_asr": ("eye", 0.25, 4),
-            "attack.seed_search": ("eye", 0.5, 4),
+            ("share", "far", ""): ("eye", 1.0, 9),
+            ("pre_asr", "attack", ""): ("eye", 0.25, 4),
+            ("asr", "attack", "seed_search"): ("eye", 0.5, 4),
         }
 
 
@@ -379,10 +384,10 @@ def test_no_two_scores_are_called_alike(bench: Bench) -> None:
     bench.attack("p4d", steps=3)
     finished_run(bench)
     collect(bench.folder)
-    roles = [score.role for score in bench.folder.read_record().scores]
-    names = [f"attack.{path.name}" for path in bench.trials("p4d")]
-    assert sorted(roles) == sorted(["far", "attack.pre_asr", *names])
-    assert len(set(roles)) == 4
+    scores = bench.folder.read_record().scores
+    tags = [score.tag for score in scores if score.measure == "asr"]
+    assert sorted(tags) == sorted(path.name for path in bench.trials("p4d"))
+    assert len({score.key for score in scores}) == len(scores) == 4
 
 
 def more_classes(setting: Setting) -> Setting:
@@ -452,7 +457,7 @@ def test_the_images_shown_are_those_that_were_judged(bench: Bench) -> None:
     (shown,) = attack.images(bench.specs(), chosen, bench.out).values()
     assert [(role, found) for role, found, _ in shown] == [
         (
-            "attack.ring_a_bell",
+            "ring_a_bell",
             {row["id"]: row["found"] for row in bench.results("ring_a_bell")}[name],
         )
         for name in (third, first, second)
