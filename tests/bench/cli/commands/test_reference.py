@@ -236,7 +236,7 @@ def test_images_made_elsewhere_are_compared_with_real_ones(
     score += ["--erased", "airplane", "--model", "mini", "--device", "cpu"]
     assert cli.main([*score, "--to", str(tmp_path / "a"), "--reference-images", str(real)]) == 0
     found = {
-        r["metric"]: r
+        r["measure"]: r
         for r in files.read_rows(tmp_path / "a" / "scores.csv")
         if r["role"] == "general"
     }

@@ -202,7 +202,7 @@ def test_images_made_elsewhere_are_scored_and_what_is_missing_named(
     rows = {row["id"]: row for row in files.read_rows(out / "per_image.csv")}
     assert rows["airplane"]["judge_label"] == "airplane" and rows["gone"]["judge_label"] == ""
     scores = files.read_rows(out / "scores.csv")
-    found = {s["role"]: s for s in scores if s["metric"] == "judge"}
+    found = {s["role"]: s for s in scores if s["measure"] == "share"}
     assert {role: int(found[role]["n"]) for role in ("target", "near", "far", "kept")} == {
         **{"target": 1, "near": 1, "far": 7, "kept": 8},
     }
@@ -237,7 +237,7 @@ def score_given(folder: Path, file: Path, *erased: str) -> dict[tuple[str, str],
     words = ["score", "--images", str(folder), "--prompts", str(file), "--model", "mini"]
     words += [word for name in erased for word in ("--erased", name)]
     assert cli.main([*words, "--metric", "judge", "--device", "cpu", "--to", str(out)]) == 0
-    return {(s["metric"], s["role"]): s for s in files.read_rows(out / "scores.csv")}
+    return {(s["measure"], s["role"]): s for s in files.read_rows(out / "scores.csv")}
 
 
 def test_targets_of_other_concepts_are_what_must_stay(
@@ -245,7 +245,7 @@ def test_targets_of_other_concepts_are_what_must_stay(
 ) -> None:
     """As in a run: look-alikes are near, the rest far, and a synonym of another is neither."""
     scores = score_given(mixed, tmp_path / "mixed.csv", "airplane")
-    found = {role: score for (name, role), score in scores.items() if name == "judge"}
+    found = {role: score for (name, role), score in scores.items() if name == "share"}
     sizes = {role: int(score["n"]) for role, score in found.items()}
     assert sizes == {"target": 5, "near": 5, "far": 10, "kept": 15}
     rates = {role: float(score["value"]) for role, score in found.items()}
@@ -256,7 +256,7 @@ def test_targets_of_other_concepts_are_what_must_stay(
 
 def test_several_concepts_may_be_erased_together(mixed: Path, tmp_path: Path) -> None:
     scores = score_given(mixed, tmp_path / "mixed.csv", "airplane", "cat")
-    sizes = {role: int(s["n"]) for (name, role), s in scores.items() if name == "judge"}
+    sizes = {role: int(s["n"]) for (name, role), s in scores.items() if name == "share"}
     assert sizes == {"target": 10, "synonym": 1, "near": 5, "far": 5, "kept": 10}
     with pytest.raises(InputError, match="kinds object, style; must be of one"):
         external.given(mixed, tmp_path / "mixed.csv", erased=["cat", "mosaic"], model="mini")
@@ -269,7 +269,7 @@ def test_samples_of_one_prompt_and_seed_are_images_of_their_own(
     rows = [f"airplane-{number},{text}" for number in range(5)]
     (tmp_path / "five.csv").write_text("\n".join(["id,concept,role,text,seed,tag", *rows]) + "\n")
     scores = score_given(mixed, tmp_path / "five.csv", "airplane")
-    assert int(scores["judge", "target"]["n"]) == 5
+    assert int(scores["share", "target"]["n"]) == 5
     # In a run they would be the same image five times.
     with pytest.raises(InputError, match="repeats line 2 under another id"):
         prompts.read(tmp_path / "five.csv")
