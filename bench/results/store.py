@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,11 @@ class Finished:
     folder: RunFolder
     record: RunRecord
 
+    @cached_property
+    def images(self) -> list[Row]:
+        """What was measured of each image: the rows of per_image.csv, read once."""
+        return self.folder.read_per_image()
+
 
 def finished(paths: Iterable[Path]) -> tuple[list[Finished], list[str]]:
     """Read the records of finished run folders.
@@ -224,6 +230,26 @@ def finished(paths: Iterable[Path]) -> tuple[list[Finished], list[str]]:
         except InputError as error:
             problems.append(str(error))
     return found, problems
+
+
+@dataclass(frozen=True)
+class Results:
+    """The finished runs under a folder, each of their files read once."""
+
+    runs: tuple[Finished, ...]
+    problems: tuple[str, ...]
+    """Why folders were left out, one sentence each."""
+
+    @property
+    def scores(self) -> list[Score]:
+        """The scores of all runs, run by run."""
+        return [score for run in self.runs for score in run.record.scores]
+
+
+def load(root: Path | str) -> Results:
+    """Read the finished runs under a folder, nothing for a folder that is not there."""
+    found, problems = finished(folders(Path(root)))
+    return Results(tuple(found), tuple(problems))
 
 
 def folders(root: Path) -> list[Path]:

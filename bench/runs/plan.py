@@ -156,12 +156,11 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
     """
     for spec in runs:
         content = Resolved(spec)
-        known = prompts.known_concepts(content.suite)
         eraser = registry.eraser(spec)
         for case in content.cases:
             if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
                 pipe = pipelines.shared(spec.place("model"), device, spec.precision)
-                eraser.check(pipe, [known[name] for name in case.concepts])
+                eraser.check(pipe, content.erased(case))
 
 
 def describe(

@@ -88,7 +88,7 @@ def _detectors(group: Group) -> list[str]:
         kind = prompts.suite(group.spec.place("suite")).kind
     except InputError:
         return [NONE]
-    rows = group.runs[0].folder.read_per_image()
+    rows = group.runs[0].images
     looked = calibrations.Looked(
         family=pipelines.family_of(group.spec),
         kind=kind,

@@ -37,10 +37,10 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     ]
     if not columns:
         return None
-    theirs = _by_key(baseline.folder.read_per_image())
+    theirs = _by_key(baseline.images)
     found: list[list[Compared]] = []
     for run in others:
-        mine = _by_key(run.folder.read_per_image())
+        mine = _by_key(run.images)
         found.append(
             [
                 _compared(mine, theirs, column) if _comparable(column, run, baseline) else NOTHING

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from bench.results import frames, store
+from bench.results import frames, load, store
 from bench.types import RunRecord, RunSpec, Sampler, Score
 
 SPEC = RunSpec("uce", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(20, 4.0), 3)
@@ -42,6 +43,16 @@ def test_images_keep_their_texts_and_measured_cells_are_numbers(tmp_path: Path) 
     assert frame.loc[0, "judge_probability"] == 0.75
     assert math.isnan(frame.loc[1, "judge_probability"]) and frame.loc[1, "judge_label"] == ""
     assert list(frame.columns[:3]) == ["run_id", "method", "run_seed"]
+
+
+def test_results_are_read_once_and_frames_are_a_view_of_them(tmp_path: Path) -> None:
+    write(tmp_path)
+    results = load(tmp_path)
+    (run,) = results.runs
+    assert results.scores == list(run.record.scores) and len(run.images) == 2
+    shutil.rmtree(tmp_path)
+    assert frames.scores(results).loc[0, "measure"] == "share"
+    assert list(frames.images(results)["id"]) == ["a", "b"]
 
 
 def test_a_folder_without_runs_has_empty_frames(tmp_path: Path) -> None:
