@@ -18,8 +18,7 @@ def scores(root: Results | Path | str = "reports/runs") -> pd.DataFrame:
     """Return every score of the finished runs under a folder, one a row.
 
     Columns: run_id, seed, and those of scores.csv (method, model, suite, case, metric, measure,
-    role, tag, value,
-    low, high, n).
+    role, tag, value, low, high, n).
     """
     rows = [
         {"run_id": run.record.spec.run_id, "seed": run.record.spec.seed} | asdict(score)

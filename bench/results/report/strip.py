@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench.files import read_rows, write_bytes
 from bench.images import read_image
-from bench.types import ERASED_ROLES
+from bench.types import ERASED_ROLES, ROLES
 
 PER_ROLE = 2
 """Columns a role gets."""
@@ -34,6 +34,7 @@ class Panel:
     """One column: a prompt and its image in each row, None where there is no file."""
 
     role: str
+    """The prompt's role, or the attack on it."""
     text: str
     images: tuple[Path | None, ...]
 
@@ -124,8 +125,8 @@ def _lefts(images: Sequence[Panel], left: int) -> list[int]:
 
 
 def _head(pen: ImageDraw.ImageDraw, role: str, x: int, font: Font) -> None:
-    gone = role.split(".")[0] in (*ERASED_ROLES, "attack")
-    pen.text((x, MARGIN), role, font=font, fill=GONE if gone else STAYS)
+    stays = role in ROLES and role not in ERASED_ROLES
+    pen.text((x, MARGIN), role, font=font, fill=STAYS if stays else GONE)
 
 
 def _enlarged(path: Path | None, font: Font) -> Image.Image:
