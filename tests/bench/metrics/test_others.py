@@ -227,7 +227,7 @@ def test_the_place_is_seen_with_or_without_the_concept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "message"), [("", "has no tag"), ("Narnia", "for the judge: 'Narnia'; nearest: ")]
+    ("tag", "message"), [("", "has no tag"), ("deserd", "for the judge: 'deserd'; nearest: desert")]
 )
 def test_a_remainder_prompt_says_what_must_survive(tag: str, message: str, tmp_path: Path) -> None:
     image = draw(tmp_path, "a", Truth(scene="desert"))
