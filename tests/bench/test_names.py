@@ -55,7 +55,7 @@ def test_only_what_is_near_is_called_nearest(
     [
         ("/env/bin/erasure-bench", "erasure-bench list methods"),
         ("C:/env/Scripts/erasure-bench.exe", "erasure-bench list methods"),
-        ("/work/bench/__main__.py", "python -m bench list methods"),
+        ("/src/bench/__main__.py", "python -m bench list methods"),
         ("", "python -m bench list methods"),
     ],
 )
