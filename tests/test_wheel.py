@@ -14,6 +14,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKED = ("bench", "methods", "prompts", "reports", "pyproject.toml", "setup.py", "README.md")
 Run = Callable[..., str]
+WITHOUT_THE_CHECKOUT = """
+import sys
+for name in [name for name in sys.modules if name.startswith("__editable___erasure_bench")]:
+    del sys.modules[name]
+    sys.meta_path[:] = [each for each in sys.meta_path if getattr(each, "__module__", "") != name]
+"""
+"""A sitecustomize: where the tests run the project may be installed in place, as tox does."""
 
 
 def copied(folder: Path) -> Path:
@@ -35,6 +42,15 @@ def pip(*words: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def environment(tmp_path: Path, *places: Path) -> dict[str, str]:
+    """Return an environment in which Python finds the project in these places alone."""
+    apart = tmp_path / "apart"
+    apart.mkdir(exist_ok=True)
+    (apart / "sitecustomize.py").write_text(WITHOUT_THE_CHECKOUT)
+    kept = {k: v for k, v in os.environ.items() if k != "XDG_DATA_HOME"}
+    return kept | {"PYTHONPATH": os.pathsep.join(map(str, (apart, *places)))}
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("installed")
@@ -49,8 +65,7 @@ def run(installed: Path, tmp_path: Path) -> Run:
     empty.mkdir()
 
     def call(*words: str, status: int = 0) -> str:
-        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "XDG_DATA_HOME")}
-        env |= {"PYTHONPATH": str(installed), "HOME": str(tmp_path)}
+        env = environment(tmp_path, installed) | {"HOME": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, *words], cwd=empty, env=env, capture_output=True, text=True
         )
@@ -135,7 +150,7 @@ print(prompts.FOLDER)
 assert registry.methods()["uce"].path.parts[-2:] == ("methods", "uce.py")
 assert cli.main(["show", "suite", "objects"]) == 0
 """
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env = environment(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=target, env=env, capture_output=True, text=True
     )

@@ -18,6 +18,7 @@ from hypothesis import strategies as some
 from tokenizers import normalizers
 from transformers import CLIPTokenizer
 
+from bench import data
 from bench.models.mini.train import tokenizer
 from bench.models.mini.train.tokenizer import (
     POSITIONS,
@@ -65,7 +66,7 @@ def test_another_process_learns_the_same(seed: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONHASHSEED": seed},
-        cwd=Path(__file__).parents[3],
+        cwd=data.ROOT,
         capture_output=True,
         text=True,
         check=True,
