@@ -126,6 +126,40 @@ def apply(weight: Tensor, matrix: Tensor) -> Tensor:
     return edited
 
 
+def replaced(
+    weight: Tensor,
+    erase: Tensor,
+    guide: Tensor,
+    preserve: Tensor,
+    *,
+    erase_scale: float,
+    preserve_scale: float,
+    lamb: float,
+) -> Tensor:
+    """Return the weight that reads each erased vector as its guide and keeps the preserved ones.
+
+    W' = (lamb W + es SUM W g c^T + ps SUM W p p^T) (lamb I + es SUM c c^T + ps SUM p p^T)^-1.
+    Source: UCE equation 7, with the scales of its code. Of the identity it is M of W' = W M.
+
+    Args:
+        weight: (out, d).
+        erase: Vectors c as rows, (n, d).
+        guide: Vectors g as rows, (n, d).
+        preserve: Vectors p as rows, (m, d).
+        erase_scale: es.
+        preserve_scale: ps, for each row.
+        lamb: Weight of staying near W.
+
+    Returns:
+        (out, d), in the weight's dtype; solved in fp64.
+    """
+    sums = Equations(weight.shape[1], weight.device)
+    sums.move(erase, guide, erase_scale)
+    sums.keep(preserve, preserve_scale)
+    sums.ridge(lamb)
+    return apply(weight, sums.matrix())
+
+
 def fuse(
     weight: Tensor,
     loras: Sequence[tuple[Tensor, Tensor]],

@@ -89,6 +89,25 @@ def of_concept(pipe: Any, text: str, name: str, *, pooler: bool) -> list[int]:
     return found + list(range(end, tokenizer.model_max_length if padded else end + 1))
 
 
+def tails(pipe: Any, text: str, guide: str) -> tuple[Tensor, Tensor]:
+    """Return the rows of a text from its last token on, padding included, beside a guide's.
+
+    Both start at their own last token and are cut to the shorter. Source: UCE's code of 2023.
+
+    Args:
+        pipe: A diffusers pipeline.
+        text: What is edited.
+        guide: What it is to read as.
+
+    Returns:
+        Two of (n, width), fp32.
+    """
+    first, second = pipelines.encode(pipe, [text, guide])
+    start, other = pipelines.last_token(pipe, text), pipelines.last_token(pipe, guide)
+    length = len(first) - max(start, other)
+    return first[start : start + length], second[other : other + length]
+
+
 def check(pipe: Any, concepts: Sequence[Concept], preserved: Sequence[str] = ()) -> None:
     """Refuse concepts that the text encoder cannot read, or that are to be preserved as well.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _tokens, _unet
+from methods import _closed_form, _prompts, _tokens, _unet
 
 EXPANSIONS = {
     "style": (
@@ -81,7 +81,7 @@ class Uce(Eraser):
         if not concepts:
             return {}
         preserved = self._preserved()
-        old, new = self._texts(concepts, self._guides(concepts))
+        old, new = self._texts(concepts, _prompts.guides(concepts, self.guide))
         scale = self.preserve_scale
         if scale is None:
             scale = 1.0 if self.variant == "2025" else max(0.1, 1 / len(preserved))
@@ -93,26 +93,13 @@ class Uce(Eraser):
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse guides, preserved concepts and options that do not go together."""
         _tokens.check(pipe, concepts, self._preserved())
-        self._guides(concepts)
+        _prompts.guides(concepts, self.guide)
         if self.technique == "tensor" and self.variant == "2025":
             raise InputError(
                 "technique tensor is of variant 2023 only; allowed for 2025 is replace"
             )
         if self.lamb <= 0:
             raise InputError(f"lamb is {self.lamb}, allowed is more than 0")
-
-    def _guides(self, concepts: Sequence[Concept]) -> list[str]:
-        if self.guide is None:
-            return [concept.anchor for concept in concepts]
-        guides = [part.strip() for part in self.guide.split(";")]
-        if len(guides) == 1:
-            guides *= len(concepts)
-        if len(guides) != len(concepts):
-            raise InputError(
-                f"guide has {len(guides)} parts for {len(concepts)} concepts; "
-                "allowed is one for all, or one for each"
-            )
-        return guides
 
     def _preserved(self) -> list[str]:
         preserved = [part.strip() for part in self.preserve.split(";") if part.strip()]
@@ -146,7 +133,7 @@ class Uce(Eraser):
         if self.technique == "tensor":
             return _unet.learned(pipe, self._without_direction(pipe, blocks, kept, scale))
         erased, guides = (torch.cat(rows) for rows in zip(*blocks, strict=True))
-        matrix = closed_form(
+        matrix = _closed_form.replaced(
             _closed_form.identity(kept),
             erased,
             guides,
@@ -159,13 +146,11 @@ class Uce(Eraser):
 
     def _rows(self, pipe: Any, text: str, guide: str) -> tuple[Tensor, Tensor]:
         """Return the edited rows of a text and the guide's rows in their place, (n, d) each."""
-        rows = pipelines.encode(pipe, [text, guide])
-        starts = pipelines.last_token(pipe, text), pipelines.last_token(pipe, guide)
-        length = 1 if self.variant == "2025" else rows.shape[1] - max(starts)
-        first, second = (
-            each[start : start + length] for each, start in zip(rows, starts, strict=True)
-        )
-        return first, second
+        if self.variant == "2023":
+            return _tokens.tails(pipe, text, guide)
+        first, second = pipelines.encode(pipe, [text, guide])
+        start, other = pipelines.last_token(pipe, text), pipelines.last_token(pipe, guide)
+        return first[start : start + 1], second[other : other + 1]
 
     def _kept(self, pipe: Any, texts: Sequence[str]) -> Tensor:
         rows = pipelines.encode(pipe, [*texts, ""])[:-1]
@@ -212,37 +197,3 @@ def without_direction(weight: Tensor, erase: Tensor, guide: Tensor) -> Tensor:
     aim = guide.double() @ weight.double().T
     rest: Tensor = aim - (aim * direction).sum() * direction
     return rest
-
-
-def closed_form(
-    weight: Tensor,
-    erase: Tensor,
-    guide: Tensor,
-    preserve: Tensor,
-    *,
-    erase_scale: float,
-    preserve_scale: float,
-    lamb: float,
-) -> Tensor:
-    """Return the weight that reads each erased vector as its guide and keeps the preserved ones.
-
-    W' = (lamb W + es SUM W g c^T + ps SUM W p p^T) (lamb I + es SUM c c^T + ps SUM p p^T)^-1.
-    Source: paper equation 7, with the scales of the code. Of the identity it is M of W' = W M.
-
-    Args:
-        weight: (out, d).
-        erase: Vectors c as rows, (n, d).
-        guide: Vectors g as rows, (n, d).
-        preserve: Vectors p as rows, (m, d).
-        erase_scale: es.
-        preserve_scale: ps, for each row.
-        lamb: Weight of staying near W.
-
-    Returns:
-        (out, d), in the weight's dtype; solved in fp64.
-    """
-    sums = _closed_form.Equations(weight.shape[1], weight.device)
-    sums.move(erase, guide, erase_scale)
-    sums.keep(preserve, preserve_scale)
-    sums.ridge(lamb)
-    return _closed_form.apply(weight, sums.matrix())

@@ -11,7 +11,7 @@ import torch
 
 from bench.models import pipelines
 from bench.types import Concept, InputError
-from methods import uce
+from methods import _closed_form, uce
 from methods.uce import Uce
 
 CASE = np.load(Path(__file__).parents[1] / "data" / "uce_case.npz")
@@ -66,7 +66,7 @@ def test_the_eraser_equals_the_official_code_at_its_defaults(recited: Any) -> No
 
 def test_of_one_weight_the_closed_form_is_what_the_eraser_makes_of_it(recited: Any) -> None:
     got = {
-        name: uce.closed_form(
+        name: _closed_form.replaced(
             weight,
             *(vectors(kind) for kind in ("erase", "guide", "preserve")),
             erase_scale=1.0,
