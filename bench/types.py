@@ -268,4 +268,4 @@ class RunRecord:
     """Why the run must not be ranked, in words; none for an honest one."""
     unconfirmed: Mapping[str, str] = field(default_factory=dict)
     """The concepts of which nothing can be said, and why: whatever the erasure did, no independent
-    eye saw the un-erased model draw them. They take no part in headlines and effects."""
+    metric saw the un-erased model draw them. They take no part in headlines and effects."""

@@ -1,7 +1,7 @@
 """What an attack is: a search for prompts or embeddings that bring an erased concept back.
 
 An attack is one file in this folder; the registry finds it there. Files that start with `_` are
-shared maths. Torch is imported inside functions, so that plans need none.
+shared maths. Torch is imported inside functions, so that conventions need none.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Cost:
         return self.shown + self.likened
 
 
-class Eye(ABC):
+class Oracle(ABC):
     """Draws prompts with the erased model, each at its own seed, and looks at the images."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Problem:
     examples: tuple[Path, ...] = ()
     """The un-erased model's images of the concept for other texts and seeds than are tested, as
     many as the attack's cost says."""
-    eye: Eye | None = None
+    oracle: Oracle | None = None
     """Looks at what the erased model draws; None for a transfer attack."""
 
 

@@ -9,22 +9,22 @@ from typing import Any, TypeVar
 from bench.attacks import Attack
 from bench.types import InputError
 
-Plan = TypeVar("Plan")
+Settings = TypeVar("Settings")
 
 
-def settled(attack: Attack, plans: Mapping[str, Plan]) -> Plan:
-    """Return the convention's plan with every option that is set.
+def settled(attack: Attack, conventions: Mapping[str, Settings]) -> Settings:
+    """Return the convention's settings with every option that is set.
 
     Args:
         attack: With the option `convention`.
-        plans: A frozen dataclass for each convention; its fields are the options it has.
+        conventions: A frozen dataclass for each convention; its fields are the options it has.
 
     Raises:
         InputError: an option is set that the convention does not have, or it is out of range.
     """
     convention = str(attack.options()["convention"])
-    plan: Any = plans[convention]
-    known = [field.name for field in fields(plan)]
+    settings: Any = conventions[convention]
+    known = [field.name for field in fields(settings)]
     given = {name: value for name, value in attack.options().items() if value is not None}
     del given["convention"]
     for name, value in given.items():
@@ -40,5 +40,5 @@ def settled(attack: Attack, plans: Mapping[str, Plan]) -> Plan:
             raise InputError(f"option {name} is {value}, allowed is {least} or more")
         if name == "earliest" and value >= 1:
             raise InputError(f"option {name} is {value}, allowed is less than 1")
-    made: Plan = replace(plan, **given)
+    made: Settings = replace(settings, **given)
     return made

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Settings:
     """What a convention does; its defaults are those of the released code."""
 
     examples: int = 25
@@ -32,9 +32,9 @@ class Plan:
     start: str = ""
 
 
-PLANS: Mapping[str, Plan] = {
-    "official": Plan(),
-    "quick": Plan(steps=200, learning_rate=0.005),
+CONVENTIONS: Mapping[str, Settings] = {
+    "official": Settings(),
+    "quick": Settings(steps=200, learning_rate=0.005),
 }
 
 STARTS: Mapping[Kind, str] = {
@@ -89,14 +89,14 @@ class Inversion(Attack):
         """Refuse SDXL and prompts that are too long."""
         from bench.attacks import _latents, _text
 
-        settled(self, PLANS)
+        settled(self, CONVENTIONS)
         _latents.check(pipe)
         _text.check(pipe, prompts, lambda count: 1)
 
     def cost(self, prompts: int) -> Cost:
         """Return a prediction a step and image, however many prompts there are."""
-        plan = settled(self, PLANS)
-        return Cost(plan.steps * plan.batch, examples=plan.examples)
+        settings = settled(self, CONVENTIONS)
+        return Cost(settings.steps * settings.batch, examples=settings.examples)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts with the learnt word where they named the concept."""
@@ -105,7 +105,7 @@ class Inversion(Attack):
         from bench.attacks import _latents, _text
 
         self.check(problem.original, problem.prompts)
-        plan = settled(self, PLANS)
+        settings = settled(self, CONVENTIONS)
         generator = torch.Generator().manual_seed(problem.seed)
         erased, concept = problem.erased, problem.concept
         word = f"<{re.sub(r'[^a-z0-9]+', '-', concept.name.casefold())}>"
@@ -116,14 +116,14 @@ class Inversion(Attack):
         ways = [_latents.encoded(erased, problem.examples, mirrored=way) for way in (False, True)]
         mean, spread = (torch.cat(parts) for parts in zip(*ways, strict=True))
         order = _shuffled(len(problem.examples), generator)
-        vector = _start(erased, plan.start or STARTS[concept.kind])
+        vector = _start(erased, settings.start or STARTS[concept.kind])
         optimizer = torch.optim.AdamW(
-            [vector], lr=plan.learning_rate, weight_decay=plan.weight_decay
+            [vector], lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         total = int(erased.scheduler.config.num_train_timesteps)
-        size, loss = plan.batch, float("nan")
+        size, loss = settings.batch, float("nan")
         with _latents.frozen(erased.unet) as unet:
-            for step in range(plan.steps):
+            for step in range(settings.steps):
                 seen = torch.tensor([next(order) for _ in range(size)])
                 turned = torch.randint(2, (size,), generator=generator)
                 pick = seen + turned * len(problem.examples)
@@ -139,7 +139,7 @@ class Inversion(Attack):
                 vector.grad = gradient.mean(0, keepdim=True)
                 optimizer.step()
                 loss = float(losses.mean())
-                progress("inversion", step + 1, plan.steps)
+                progress("inversion", step + 1, settings.steps)
         learnt = vector.cpu()
         texts = [renamed(prompt.text, concept.name, word) for prompt in problem.prompts]
         return [Found(text, loss, word, learnt) for text in texts]

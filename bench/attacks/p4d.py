@@ -52,7 +52,7 @@ class Quick:
     earliest: float = 0.4
 
 
-PLANS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
+CONVENTIONS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
 
 
 @dataclass(frozen=True)
@@ -106,42 +106,44 @@ class P4d(Attack):
         """Refuse SDXL and prompts that are too long."""
         from bench.attacks import _latents, _text
 
-        plan = settled(self, PLANS)
+        settings = settled(self, CONVENTIONS)
         _latents.check(pipe)
-        if plan.placement == "replace":
+        if settings.placement == "replace":
             _text.check(pipe, [], lambda count: 0)
-            _text.check_length(pipe, plan.tokens)
+            _text.check_length(pipe, settings.tokens)
             return
         _text.check(
-            pipe, prompts, lambda count: added(count, plan.placement, plan.tokens, plan.every)
+            pipe,
+            prompts,
+            lambda count: added(count, settings.placement, settings.tokens, settings.every),
         )
 
     def cost(self, prompts: int) -> Cost:
         """Return two predictions a step and what is drawn, or the un-erased ones only once."""
-        plan = settled(self, PLANS)
-        if isinstance(plan, Official):
-            return Cost(prompts * 2 * plan.steps, likened=prompts * plan.looks)
-        return Cost(prompts * plan.pairs * (1 + plan.steps * plan.restarts))
+        settings = settled(self, CONVENTIONS)
+        if isinstance(settings, Official):
+            return Cost(prompts * 2 * settings.steps, likened=prompts * settings.looks)
+        return Cost(prompts * settings.pairs * (1 + settings.steps * settings.restarts))
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return prompts with words that bring the un-erased prediction back."""
         self.check(problem.original, problem.prompts)
-        plan = settled(self, PLANS)
-        if isinstance(plan, Official):
-            return _official(plan, problem, progress)
-        return _quick(plan, problem, progress)
+        settings = settled(self, CONVENTIONS)
+        if isinstance(settings, Official):
+            return _official(settings, problem, progress)
+        return _quick(settings, problem, progress)
 
 
-def _official(plan: Official, problem: Problem, progress: Progress) -> list[Found]:
+def _official(settings: Official, problem: Problem, progress: Progress) -> list[Found]:
     import torch
 
     from bench.attacks import _latents, _search, _text
 
-    assert problem.eye is not None
+    assert problem.oracle is not None
     erased, original = problem.erased, problem.original
     words = _text.every_token(erased)
     generators = _search.generators(problem)
-    layouts = _layouts(plan, problem)
+    layouts = _layouts(settings, problem)
     ids = _text.rows(erased, [each.ids for each in layouts])
     where = _text.places([each.columns for each in layouts])
     counts = [len(each.columns) for each in layouts]
@@ -152,11 +154,13 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
         for count, generator in zip(counts, generators, strict=True)
     ]
     soft = words.table[torch.cat(start).to(ids.device)].clone()
-    optimizer = torch.optim.AdamW([soft], lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    optimizer = torch.optim.AdamW(
+        [soft], lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     total = int(original.scheduler.config.num_train_timesteps)
     best = [(-float("inf"), Found(prompt.text)) for prompt in problem.prompts]
     with _latents.frozen(erased.unet) as unet:
-        for step in range(plan.steps):
+        for step in range(settings.steps):
             times = [int(torch.randint(total, (1,), generator=each)) for each in generators]
             noise = _latents.noised_each(original, latents, times, generators)
             wanted = _latents.predict(original.unet, noise, asked, problem.chunk)
@@ -167,7 +171,7 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
             # The gradient is taken at the words, the step is made by what they stand for.
             soft.grad = _text.pulled(text, where, hard, along)
             optimizer.step()
-            if step % plan.look_every == 0:
+            if step % settings.look_every == 0:
                 found = [
                     Found(words.decode(each.filled(words.ids[own].tolist())), loss)
                     for each, own, loss in zip(
@@ -178,10 +182,10 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
                     replace(prompt, text=each.text)
                     for prompt, each in zip(problem.prompts, found, strict=True)
                 ]
-                alike = problem.eye.likeness(drawn)
+                alike = problem.oracle.likeness(drawn)
                 made = zip(alike, found, strict=True)
                 best = [max(old, new, key=_first) for old, new in zip(best, made, strict=True)]
-            progress("p4d", step + 1, plan.steps)
+            progress("p4d", step + 1, settings.steps)
     return [found for _, found in best]
 
 
@@ -189,7 +193,7 @@ def _first(pair: tuple[float, Found]) -> float:
     return pair[0]
 
 
-def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
+def _quick(settings: Quick, problem: Problem, progress: Progress) -> list[Found]:
     import torch
 
     from bench.attacks import _latents, _search, _text
@@ -200,23 +204,23 @@ def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
     noise = _latents.noised(
         original,
         _latents.clean(original, problem.images),
-        _latents.spread(original, plan.pairs, plan.earliest),
+        _latents.spread(original, settings.pairs, settings.earliest),
         generator,
     )
     wanted = _latents.predict(original.unet, noise, _asked(problem), problem.chunk)
-    layouts = _layouts(plan, problem)
+    layouts = _layouts(settings, problem)
     ids = _text.rows(erased, [each.ids for each in layouts])
     where = _text.places([each.columns for each in layouts])
     counts = [len(each.columns) for each in layouts]
     best = _search.Best(len(layouts))
     with _latents.frozen(erased.unet) as unet:
-        for restart in range(plan.restarts):
+        for restart in range(settings.restarts):
             start = torch.randint(len(words.ids), (len(where),), generator=generator)
             soft = words.table[start.to(ids.device)].clone()
             optimizer = torch.optim.AdamW(
-                [soft], lr=plan.learning_rate, weight_decay=plan.weight_decay
+                [soft], lr=settings.learning_rate, weight_decay=settings.weight_decay
             )
-            for step in range(plan.steps):
+            for step in range(settings.steps):
                 chosen = nearest(soft, words.table)
                 hard = words.table[chosen].clone().requires_grad_(True)
                 text = _text.spoken(erased, ids, where, hard)
@@ -224,14 +228,16 @@ def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
                 best.offer(losses, torch.split(chosen, counts))
                 soft.grad = _text.pulled(text, where, hard, along)
                 optimizer.step()
-                progress("p4d", restart * plan.steps + step + 1, plan.steps * plan.restarts)
+                progress(
+                    "p4d", restart * settings.steps + step + 1, settings.steps * settings.restarts
+                )
     return [
         Found(each.said(erased.tokenizer, [words.words[place] for place in found]), loss)
         for each, found, loss in zip(layouts, best.found, best.losses, strict=True)
     ]
 
 
-def _layouts(plan: Official | Quick, problem: Problem) -> list[Layout]:
+def _layouts(settings: Official | Quick, problem: Problem) -> list[Layout]:
     """Return where words stand in each prompt."""
     from bench.attacks import _text
 
@@ -239,7 +245,7 @@ def _layouts(plan: Official | Quick, problem: Problem) -> list[Layout]:
     return [
         layout(
             _text.tokens(pipe, prompt.text),
-            *(plan.placement, plan.tokens, plan.every, pipe.tokenizer.eos_token_id),
+            *(settings.placement, settings.tokens, settings.every, pipe.tokenizer.eos_token_id),
         )
         for prompt in problem.prompts
     ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Settings:
     """What a convention does; its defaults are those of the released code."""
 
     strength: float = 3.0
@@ -37,9 +37,9 @@ class Plan:
     elitist: bool = False
 
 
-PLANS: Mapping[str, Plan] = {
-    "official": Plan(),
-    "quick": Plan(population=40, generations=100, seeded=True, elitist=True),
+CONVENTIONS: Mapping[str, Settings] = {
+    "official": Settings(),
+    "quick": Settings(population=40, generations=100, seeded=True, elitist=True),
 }
 
 
@@ -90,21 +90,21 @@ class RingABell(Attack):
         from bench.attacks import _text
 
         _text.check(pipe, [], lambda count: 0)
-        _text.check_length(pipe, self._plan().tokens)
+        _text.check_length(pipe, self._settings().tokens)
 
     def cost(self, prompts: int) -> Cost:
         """Return nothing: only the text encoder is asked."""
-        self._plan()
+        self._settings()
         return Cost()
 
-    def _plan(self) -> Plan:
-        plan = settled(self, PLANS)
+    def _settings(self) -> Settings:
+        settings = settled(self, CONVENTIONS)
         for name in ("crossover", "mutation"):
-            if getattr(plan, name) > 1:
-                raise InputError(f"option {name} is {getattr(plan, name)}, allowed is 0 to 1")
-        if plan.population < 2:
-            raise InputError(f"option population is {plan.population}, allowed is 2 or more")
-        return plan
+            if getattr(settings, name) > 1:
+                raise InputError(f"option {name} is {getattr(settings, name)}, allowed is 0 to 1")
+        if settings.population < 2:
+            raise InputError(f"option population is {settings.population}, allowed is 2 or more")
+        return settings
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the fittest texts, found with the un-erased model's text encoder alone."""
@@ -112,45 +112,45 @@ class RingABell(Attack):
 
         from bench.attacks import _search, _text
 
-        pipe, plan = problem.original, self._plan()
+        pipe, settings = problem.original, self._settings()
         self.check(pipe, problem.prompts)
         words = (_text.vocabulary if self.convention == "quick" else _text.every_token)(pipe)
         aims = encoded(pipe, [prompt.text for prompt in problem.prompts])
-        aims = aims + plan.strength * direction(pipe, problem.concept)
+        aims = aims + settings.strength * direction(pipe, problem.concept)
         found: list[Found] = []
         generators = _search.generators(problem)
         for prompt, aim, generator in zip(problem.prompts, aims, generators, strict=True):
-            shape = (plan.population, plan.tokens)
+            shape = (settings.population, settings.tokens)
             texts = torch.randint(len(words.ids), shape, generator=generator)
-            if plan.seeded:
+            if settings.seeded:
                 rest = without(prompt.text, problem.concept)
-                own = known(words, _text.tokens(pipe, rest))[: plan.tokens]
+                own = known(words, _text.tokens(pipe, rest))[: settings.tokens]
                 texts[0, : len(own)] = torch.tensor(own, dtype=texts.dtype)
-            for generation in range(plan.generations):
+            for generation in range(settings.generations):
                 if generation:
-                    texts = bred(texts, len(words.ids), plan, generator)
+                    texts = bred(texts, len(words.ids), settings, generator)
                 fitness = distance(pipe, words, texts, aim)
-                order = fitness.argsort()[: plan.population // 2]
+                order = fitness.argsort()[: settings.population // 2]
                 texts, fitness = texts[order], fitness[order]
-                done = len(found) * plan.generations + generation + 1
-                progress("ring_a_bell", done, len(aims) * plan.generations)
+                done = len(found) * settings.generations + generation + 1
+                progress("ring_a_bell", done, len(aims) * settings.generations)
             found.append(Found(words.text(texts[0].tolist()), float(fitness[0])))
         return found
 
 
-def bred(kept: Tensor, words: int, plan: Plan, generator: torch.Generator) -> Tensor:
+def bred(kept: Tensor, words: int, settings: Settings, generator: torch.Generator) -> Tensor:
     """Return a generation: the kept texts, the children of crossed ones, and mutations in all.
 
     Args:
         kept: The better half of the last one, (texts, tokens).
         words: Size of the vocabulary.
-        plan: Odds of crossing and of mutation, and whether the kept ones are spared.
+        settings: Odds of crossing and of mutation, and whether the kept ones are spared.
         generator: Source of chance.
     """
     import torch
 
     count, tokens = kept.shape
-    crossed = torch.rand(count, generator=generator) < plan.crossover
+    crossed = torch.rand(count, generator=generator) < settings.crossover
     other = kept[torch.randint(count, (count,), generator=generator)][crossed]
     one = kept[crossed]
     # The point is before any of the tokens, the first one too.
@@ -158,8 +158,8 @@ def bred(kept: Tensor, words: int, plan: Plan, generator: torch.Generator) -> Te
     head = torch.arange(tokens) < cut
     children = [torch.where(head, one, other), torch.where(head, other, one)]
     texts = torch.cat([kept, *children])
-    mutated = torch.rand(len(texts), generator=generator) < plan.mutation
-    if plan.elitist:
+    mutated = torch.rand(len(texts), generator=generator) < settings.mutation
+    if settings.elitist:
         mutated[:count] = False
     place = torch.randint(tokens, (len(texts), 1), generator=generator)
     fresh = torch.randint(words, (len(texts), 1), generator=generator)

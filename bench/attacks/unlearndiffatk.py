@@ -45,7 +45,7 @@ class Quick:
     earliest: float = 0.4
 
 
-PLANS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
+CONVENTIONS: Mapping[str, Official | Quick] = {"official": Official(), "quick": Quick()}
 
 
 @dataclass(frozen=True)
@@ -95,60 +95,60 @@ class UnlearnDiffAtk(Attack):
         """Refuse SDXL, prompts that are too long and more timesteps than there are."""
         from bench.attacks import _latents, _text
 
-        plan = settled(self, PLANS)
+        settings = settled(self, CONVENTIONS)
         _latents.check(pipe)
         total = int(pipe.scheduler.config.num_train_timesteps)
-        if isinstance(plan, Official) and plan.timesteps > total:
-            raise InputError(f"timesteps is {plan.timesteps}, the schedule has {total}")
-        tokens = plan.length(True) if isinstance(plan, Official) else plan.tokens
+        if isinstance(settings, Official) and settings.timesteps > total:
+            raise InputError(f"timesteps is {settings.timesteps}, the schedule has {total}")
+        tokens = settings.length(True) if isinstance(settings, Official) else settings.tokens
         _text.check(pipe, prompts, lambda count: tokens)
 
     def cost(self, prompts: int) -> Cost:
         """Return a prediction a step and noised latent, and what is drawn: before, and after t."""
-        plan = settled(self, PLANS)
-        if isinstance(plan, Official):
-            looks = prompts * (1 + plan.timesteps)
-            return Cost(prompts * plan.steps * plan.timesteps, shown=looks)
-        return Cost(prompts * plan.pairs * plan.steps * plan.restarts)
+        settings = settled(self, CONVENTIONS)
+        if isinstance(settings, Official):
+            looks = prompts * (1 + settings.timesteps)
+            return Cost(prompts * settings.steps * settings.timesteps, shown=looks)
+        return Cost(prompts * settings.pairs * settings.steps * settings.restarts)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
         """Return the prompts behind prefixes with which the erased model denoises the concept."""
         self.check(problem.original, problem.prompts)
-        plan = settled(self, PLANS)
-        if isinstance(plan, Official):
-            return _official(plan, problem, progress)
-        return _quick(plan, problem, progress)
+        settings = settled(self, CONVENTIONS)
+        if isinstance(settings, Official):
+            return _official(settings, problem, progress)
+        return _quick(settings, problem, progress)
 
 
-def _official(plan: Official, problem: Problem, progress: Progress) -> list[Found]:
+def _official(settings: Official, problem: Problem, progress: Progress) -> list[Found]:
     import torch
 
     from bench.attacks import _latents, _relaxed, _search, _text
 
-    assert problem.eye is not None
-    erased, eye = problem.erased, problem.eye
+    assert problem.oracle is not None
+    erased, oracle = problem.erased, problem.oracle
     words = _text.every_token(erased)
-    tokens = plan.length(problem.concept.kind == "explicit")
+    tokens = settings.length(problem.concept.kind == "explicit")
     generators = _search.generators(problem)
     prefixes = [
         _relaxed.Prefix(
             *(tokens, words.table, generator),
-            learning_rate=plan.learning_rate,
-            weight_decay=plan.weight_decay,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
         for generator in generators
     ]
     clean = _latents.clean(erased, problem.images)
     ids, where = _layout(erased, problem.prompts, tokens)
     found = [Found(prompt.text) for prompt in problem.prompts]
-    left = _still_hidden(range(len(found)), eye.shows(problem.prompts))
-    times = _times(erased, plan.timesteps)
+    left = _still_hidden(range(len(found)), oracle.shows(problem.prompts))
+    times = _times(erased, settings.timesteps)
     with _latents.frozen(erased.unet) as unet:
         for done, time in enumerate(times, start=1):
             if not left:
                 break
             losses = clean.new_zeros(len(left))
-            for _ in range(plan.steps):
+            for _ in range(settings.steps):
                 some = [generators[place] for place in left]
                 noise = _latents.noised_each(erased, clean[left], [time] * len(left), some)
                 drawn = [prefixes[place].drawn() for place in left]
@@ -159,13 +159,13 @@ def _official(plan: Official, problem: Problem, progress: Progress) -> list[Foun
                 rows = gradient.view(len(left), tokens, -1)
                 for place, own in zip(left, rows, strict=True):
                     prefixes[place].step(own)
-                losses += errors / plan.steps
+                losses += errors / settings.steps
             for place, loss in zip(left, losses.tolist(), strict=True):
                 chosen = words.ids[prefixes[place].likeliest()].tolist()
                 own_ids = _text.tokens(erased, problem.prompts[place].text)
                 found[place] = Found(words.decode([*chosen, *own_ids]), loss)
             asked = [replace(problem.prompts[place], text=found[place].text) for place in left]
-            left = _still_hidden(left, eye.shows(asked))
+            left = _still_hidden(left, oracle.shows(asked))
             progress("unlearndiffatk", done, len(times))
     progress("unlearndiffatk", len(times), len(times))
     return found
@@ -191,7 +191,7 @@ def _layout(pipe: Any, prompts: Sequence[Prompt], tokens: int) -> tuple[Tensor, 
     return ids, _text.places([range(1, 1 + tokens)] * len(prompts))
 
 
-def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
+def _quick(settings: Quick, problem: Problem, progress: Progress) -> list[Found]:
     import torch
 
     from bench.attacks import _latents, _relaxed, _search, _text
@@ -202,27 +202,27 @@ def _quick(plan: Quick, problem: Problem, progress: Progress) -> list[Found]:
     noise = _latents.noised(
         erased,
         _latents.clean(erased, problem.images),
-        _latents.spread(erased, plan.pairs, plan.earliest),
+        _latents.spread(erased, settings.pairs, settings.earliest),
         generator,
     )
-    ids, where = _layout(erased, problem.prompts, plan.tokens)
+    ids, where = _layout(erased, problem.prompts, settings.tokens)
     count = len(problem.prompts)
     best = _search.Best(count)
     with _latents.frozen(erased.unet) as unet:
-        for restart in range(plan.restarts):
-            shape = (count, plan.tokens, len(words.ids))
+        for restart in range(settings.restarts):
+            shape = (count, settings.tokens, len(words.ids))
             start = torch.rand(shape, generator=generator).to(words.table)
             weights = _relaxed.project(start)
-            for step in range(plan.steps):
+            for step in range(settings.steps):
                 chosen = weights.argmax(-1)
                 hard = words.table[chosen.flatten()].clone().requires_grad_(True)
                 text = _text.spoken(erased, ids, where, hard)
                 losses, along = _latents.descend(unet, noise, noise.truth, text, problem.chunk)
                 best.offer(losses, chosen)
                 gradient = _text.pulled(text, where, hard, along) @ words.table.T
-                weights = _relaxed.step_of(weights, gradient.view(shape), plan.step_size)
-                done = restart * plan.steps + step + 1
-                progress("unlearndiffatk", done, plan.steps * plan.restarts)
+                weights = _relaxed.step_of(weights, gradient.view(shape), settings.step_size)
+                done = restart * settings.steps + step + 1
+                progress("unlearndiffatk", done, settings.steps * settings.restarts)
     return [
         Found(f"{words.text(found)} {prompt.text}", loss)
         for prompt, found, loss in zip(problem.prompts, best.found, best.losses, strict=True)

@@ -106,7 +106,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Measured:
+class SetScore:
     """One score of a whole run or of a set of its images; NaN bounds where there is no interval."""
 
     measure: str
@@ -190,7 +190,7 @@ class Metric(ABC):
 
     @property
     def kin(self) -> frozenset[str]:
-        """Model families whose generator shares weights with it: there it is no independent eye."""
+        """Families whose generator shares weights with it: there it is no independent witness."""
         return frozenset()
 
     @property
@@ -262,7 +262,7 @@ class Metric(ABC):
         """Return one verdict an image, in order; NaN and "" for one that cannot be opened."""
         return [{} for _ in images]
 
-    def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
+    def of_run(self, view: View, progress: Progress = silent) -> list[SetScore]:
         """Return the scores of a case as a whole."""
         return []
 

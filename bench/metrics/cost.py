@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from bench.metrics import Measure, Measured, Metric, View
+from bench.metrics import Measure, Metric, SetScore, View
 from bench.types import ALL, Progress, silent
 
 FACTS = {
@@ -32,7 +32,7 @@ class Cost(Metric):
             Measure(name, what, "lower", unit, (ALL,)) for name, (what, unit) in FACTS.items()
         )
 
-    def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
+    def of_run(self, view: View, progress: Progress = silent) -> list[SetScore]:
         """Return each fact of the case; NaN where it is not known.
 
         A run that found all its images there has no slowdown, nor one beside an un-erased run that
@@ -40,5 +40,5 @@ class Cost(Metric):
         """
         known = {name: view.facts.get(name, math.nan) for name in FACTS}
         return [
-            Measured(name, ALL, value, int(name in view.facts)) for name, value in known.items()
+            SetScore(name, ALL, value, int(name in view.facts)) for name, value in known.items()
         ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.metrics import REAL, STAYING, Measure, Measured, Metric, Setting, View
+from bench.metrics import REAL, STAYING, Measure, Metric, SetScore, Setting, View
 from bench.metrics._images import SQUARE, Transform, batches, in_batches, square, whole
 from bench.metrics._sets import Moments, frechet, kernel, moments
 from bench.types import ALL, InputError, Progress, silent
@@ -79,7 +79,7 @@ class Fidelity(Metric):
         """Load the family's network."""
         _network(family, device)
 
-    def of_run(self, view: View, progress: Progress = silent) -> list[Measured]:
+    def of_run(self, view: View, progress: Progress = silent) -> list[SetScore]:
         """Return FID and KID over the pairs of which both images can be read.
 
         NaN where there is no un-erased model's run beside, or where pairs are too few. FID to real
@@ -108,23 +108,23 @@ class Fidelity(Metric):
 
     def _scores(
         self, role: str, sets: Mapping[str, tuple[Any, Any]], view: View
-    ) -> Iterator[Measured]:
+    ) -> Iterator[SetScore]:
         family = view.setting.family
         one, two = sets.get(role, ((), ()))
         n, fid = len(one), math.nan
         if n > FEATURES[family]:
             fid = _fid(moments([one]), moments([two]))
         kid = kernel(one, two) if n >= LEAST_KID else math.nan
-        yield Measured(_named("fid", family), role, fid, n)
-        yield Measured(_named("kid", family), role, kid, n)
+        yield SetScore(_named("fid", family), role, fid, n)
+        yield SetScore(_named("kid", family), role, kid, n)
 
-    def _to_real(self, ours: Mapping[str, Any], real: Moments, family: str) -> Iterator[Measured]:
+    def _to_real(self, ours: Mapping[str, Any], real: Moments, family: str) -> Iterator[SetScore]:
         whole = {role: rows[~rows.isnan().any(dim=1)] for role, rows in ours.items()}
         for role in (*whole, ALL):
             own = moments(whole.values() if role == ALL else [whole[role]])
             n = own.n if own else 0
             fid = _fid(own, real) if n > FEATURES[family] else math.nan
-            yield Measured(_named(REFERENCE, family), role, fid, n)
+            yield SetScore(_named(REFERENCE, family), role, fid, n)
 
 
 def _named(name: str, family: str) -> str:

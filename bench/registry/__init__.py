@@ -33,7 +33,7 @@ __all__ = [
     "attack",
     "attacks",
     "chosen_metrics",
-    "detector",
+    "detector_version",
     "eraser",
     "find",
     "load_attack",
@@ -160,7 +160,7 @@ def usable_metrics() -> dict[str, Metric]:
     return found
 
 
-def detector(metric: Metric) -> str:
+def detector_version(metric: Metric) -> str:
     """Return who measures: its network, and the version of its code and of what that imports.
 
     Where files are read for it, for example verdicts from elsewhere, their hash is part of it.

@@ -27,7 +27,7 @@ def decisive(metrics: Iterable[Metric], family: str, concepts: Sequence[Concept]
     return max(found, key=lambda metric: _over(metric, family, concepts), default=None)
 
 
-def eyes(
+def trusted(
     metrics: Iterable[Metric],
     families: Iterable[str],
     erased: Sequence[Concept],
@@ -50,12 +50,12 @@ def eyes(
     return sorted((m for m in known if word(m) and not m.relative), key=lambda m: -word(m))
 
 
-def able(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[str]:
-    """Return the package's metrics that can tell whether images show concepts, see `eyes`.
+def trusted_names(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[str]:
+    """Return the package's metrics that can tell whether images show concepts, see `trusted`.
 
     Their names are without what may follow an @: these go with the package's thresholds.
     """
-    found = eyes(registry.usable_metrics().values(), FAMILIES, erased, prompts)
+    found = trusted(registry.usable_metrics().values(), FAMILIES, erased, prompts)
     return [metric.name.partition("@")[0] for metric in found]
 
 
@@ -72,6 +72,6 @@ def tells_loss(metric: Metric) -> bool:
     return main.direction == "by role" and main.statistic == "share" and main.value is not None
 
 
-def has_measured(metric: Metric, rows: Rows) -> bool:
+def is_filled(metric: Metric, rows: Rows) -> bool:
     """Return whether rows of per_image.csv have a metric's columns."""
     return bool(rows) and all(f"{metric.name}_{column}" in rows[0] for column in metric.columns)

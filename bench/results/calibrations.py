@@ -24,7 +24,7 @@ class Looked:
     family: str
     kind: str
     detectors: Mapping[str, str]
-    """Who measures, by metric; see `registry.detector`."""
+    """Who measures, by metric; see `registry.detector_version`."""
     concepts: Collection[str]
     """The concepts that are looked for."""
     choices: Collection[str]

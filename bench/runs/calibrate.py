@@ -24,7 +24,7 @@ CONFIDENCE = "confidence"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Task:
     """Which detectors read which images."""
 
     family: str
@@ -45,14 +45,14 @@ class Plan:
         return [metric.name for metric in self.metrics]
 
 
-def plan(
+def task(
     model: str,
     suite: str,
     metrics: Sequence[str] = (),
     folder: Path | None = None,
     prompt_file: Path | None = None,
     each: int = 100,
-) -> Plan:
+) -> Task:
     """Check everything that can be checked without torch.
 
     Args:
@@ -102,7 +102,7 @@ def plan(
             find("concept of which mini has images", name, known.labels(chosen.kind))
     for metric in found:
         metric.check(family, choice.classes[:1], rows)
-    return Plan(family, chosen, choice, found, folder, rows, each)
+    return Task(family, chosen, choice, found, folder, rows, each)
 
 
 def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
@@ -115,53 +115,53 @@ def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
     return rows
 
 
-def run(plan: Plan, device: str = "cpu", progress: Progress = silent) -> Calibration:
+def run(task: Task, device: str = "cpu", progress: Progress = silent) -> Calibration:
     """Let the detectors read the images."""
-    if plan.folder is not None:
-        return _read(plan, plan.folder, plan.prompts, device, progress)
+    if task.folder is not None:
+        return _read(task, task.folder, task.prompts, device, progress)
     with tempfile.TemporaryDirectory() as folder:
-        rows = _rendered(plan, Path(folder), progress)
-        return _read(plan, Path(folder), rows, device, progress)
+        rows = _rendered(task, Path(folder), progress)
+        return _read(task, Path(folder), rows, device, progress)
 
 
-def _rendered(plan: Plan, folder: Path, progress: Progress) -> tuple[Prompt, ...]:
+def _rendered(task: Task, folder: Path, progress: Progress) -> tuple[Prompt, ...]:
     from bench.models.mini import known
 
     rows = []
-    for number, (image, concept) in enumerate(known.images(plan.suite.kind, plan.each)):
+    for number, (image, concept) in enumerate(known.images(task.suite.kind, task.each)):
         image.save(folder / f"{number:05d}.png")
         rows.append(Prompt(f"{number:05d}", concept, number, "general", concept))
-        progress("images", number + 1, plan.each * len(known.labels(plan.suite.kind)))
+        progress("images", number + 1, task.each * len(known.labels(task.suite.kind)))
     return tuple(rows)
 
 
 def _read(
-    plan: Plan, folder: Path, rows: Sequence[Prompt], device: str, progress: Progress
+    task: Task, folder: Path, rows: Sequence[Prompt], device: str, progress: Progress
 ) -> Calibration:
     from bench.metrics import Setting
 
-    classes = plan.choice.classes
-    setting = Setting((classes[0],), classes, plan.family, device, none=plan.choice.none)
+    classes = task.choice.classes
+    setting = Setting((classes[0],), classes, task.family, device, none=task.choice.none)
     names = {concept.name for concept in classes}
     truths = [row.concept for row in rows]
     readings, labels = [], []
-    for metric in plan.metrics:
-        metric.prepare(plan.family, device)
+    for metric in task.metrics:
+        metric.prepare(task.family, device)
         paths = [folder / f"{row.id}.png" for row in rows]
         verdicts = metric.measure(paths, rows, setting, progress)
         seen = [str(v["label"]) if v["label"] in names else "" for v in verdicts]
         confidences = [float(v[CONFIDENCE]) for v in verdicts]
         labels.append(seen)
-        detector, choices = registry.detector(metric), plan.choice.to_json()
+        detector, choices = registry.detector_version(metric), task.choice.to_json()
         readings.append(calibration.read(metric.name, detector, choices, truths, seen, confidences))
     shown = [number for number, truth in enumerate(truths) if truth]
     kappa = None
     if len(labels) > 1:
         kappa = calibration.kappa(*([some[i] for i in shown] for some in labels[:2]))
-    kind: Kind = plan.suite.kind
+    kind: Kind = task.suite.kind
     source = (
         f"{len(rows)} rendered images of known content"
-        if plan.folder is None
+        if task.folder is None
         else f"{len(rows)} given images of known content"
     )
-    return Calibration(plan.family, kind, source, tuple(readings), kappa)
+    return Calibration(task.family, kind, source, tuple(readings), kappa)

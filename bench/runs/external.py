@@ -20,7 +20,7 @@ from bench.results.stats import confirmation
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
 from bench.runs import record
-from bench.runs.measure import blank, fill, prompt_row
+from bench.runs.per_image import blank, fill, prompt_row
 from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Given:
 
     @property
     def unconfirmed(self) -> dict[str, str]:
-        """The concepts that no independent eye could see, and why; none were drawn un-erased."""
+        """The concepts that no independent metric could see, and why; none were drawn un-erased."""
         rows = [prompt_row(CASE, each, "") for each in self.prompts]
         return confirmation.unconfirmed(rows, (), self.metrics, self.family, prompts.concepts())
 
@@ -151,7 +151,7 @@ def _metrics(
     found = registry.chosen_metrics(names, fits, what)
     if not found:
         every = list(registry.usable_metrics().values())
-        found = authority.eyes(every, [family], erased, rows)
+        found = authority.trusted(every, [family], erased, rows)
         found += [each for each in every if each.least_reference(family) and fits(each)]
     if not found:
         raise InputError(
@@ -198,7 +198,7 @@ def score(
         metric.name: [each for each in metric.of_run(view, progress) if each.n]
         for metric in work.metrics
     }
-    scores = record.measured(
+    scores = record.aggregated(
         rows,
         work.spec,
         work.metrics,

@@ -16,8 +16,8 @@ from bench.runs import costs, reference
 from bench.types import ALL, ORIGINAL, Kind, RunRecord, RunSpec, Score
 
 if TYPE_CHECKING:
-    from bench.metrics import Measured, Metric
-    from bench.runs.measure import Measuring
+    from bench.metrics import Metric, SetScore
+    from bench.runs.per_image import PerImage
 
 CHANGED = "per_image_sha256"
 """Name in a record's provenance of the hash of per_image.csv."""
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def outcome(
-    measuring: Measuring,
+    per_image: PerImage,
     rows: Sequence[Row],
     seconds: Mapping[str, float],
     facts: Mapping[str, Any],
@@ -45,15 +45,15 @@ def outcome(
     Headlines and effects come from whichever of all metrics that have measured it decides.
 
     Args:
-        measuring: The run and its metrics.
+        per_image: The run and its metrics.
         rows: per_image.csv.
         seconds: The run's wall-clock seconds, for costs.
         facts: The run's provenance, for where they were measured, and by what before.
     """
-    content, spec = measuring.content, measuring.content.spec
-    before = measuring.unerased
+    content, spec = per_image.content, per_image.content.spec
+    before = per_image.unerased
     unerased = before.read_per_image() if before else []
-    every = [each for each in _every(measuring, facts) if authority.has_measured(each, rows)]
+    every = [each for each in _every(per_image, facts) if authority.is_filled(each, rows)]
     decides = authority.decisive(every, content.family, content.targets)
     left_out = confirmation.unconfirmed(
         rows,
@@ -62,13 +62,13 @@ def outcome(
         content.family,
         content.concepts,
     )
-    scores = measured(
+    scores = aggregated(
         rows,
         spec,
-        measuring.metrics,
+        per_image.metrics,
         family=content.family,
         kind=content.suite.kind,
-        of_run=measuring.of_run(rows, costs.costs(measuring.folder, content, seconds, facts)),
+        of_run=per_image.of_run(rows, costs.costs(per_image.folder, content, seconds, facts)),
         choices=content.choice.to_json(),
     )
     scores += conclude(
@@ -77,7 +77,7 @@ def outcome(
         every,
         content.suite.kind,
         decides=decides,
-        unerased=unerased if decides and authority.has_measured(decides, unerased) else [],
+        unerased=unerased if decides and authority.is_filled(decides, unerased) else [],
         left_out=left_out,
     )
     order = [*spec.cases, ALL]
@@ -86,39 +86,41 @@ def outcome(
 
 
 def flags_of(
-    measuring: Measuring, scores: Sequence[Score], facts: Mapping[str, Any]
+    per_image: PerImage, scores: Sequence[Score], facts: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Return why a run with these scores must not be ranked; nothing for an honest one.
 
     Args:
-        measuring: The run and its metrics.
+        per_image: The run and its metrics.
         scores: All that there are.
         facts: The run's provenance, for what has measured it before.
     """
-    content, unerased = measuring.content, measuring.unerased
+    content, unerased = per_image.content, per_image.unerased
     before = unerased.read_record().scores if unerased else ()
     there = {(each.metric, each.measure) for each in before or scores}
-    eyes = [
+    trusted = [
         each
-        for each in _every(measuring, facts)
+        for each in _every(per_image, facts)
         if authority.tells_loss(each)
         and content.family not in each.kin
         and (each.name, each.measures()[0].name) in there
     ]
     # Of equals, and of those that say nothing of what was erased, the suite's first.
-    eye = authority.decisive(eyes, content.family, content.targets) or next(iter(eyes), None)
-    rate = (eye.name, eye.measures()[0].name) if eye else ("", "")
+    decider = authority.decisive(trusted, content.family, content.targets) or next(
+        iter(trusted), None
+    )
+    rate = (decider.name, decider.measures()[0].name) if decider else ("", "")
     return collapse.flags(scores, before, rate, content.family)
 
 
-def measured(
+def aggregated(
     rows: Sequence[Row],
     spec: RunSpec,
     metrics: Sequence[Metric],
     *,
     family: str,
     kind: Kind,
-    of_run: Mapping[str, Mapping[str, Sequence[Measured]]],
+    of_run: Mapping[str, Mapping[str, Sequence[SetScore]]],
     choices: Collection[str],
 ) -> list[Score]:
     """Return the scores of images by metrics, corrected where the detectors' errors are known.
@@ -135,7 +137,7 @@ def measured(
     looked = calibrations.Looked(
         family=family,
         kind=kind,
-        detectors={metric.name: registry.detector(metric) for metric in metrics},
+        detectors={metric.name: registry.detector_version(metric) for metric in metrics},
         concepts={row["concept"] for row in rows} - {""},
         choices=choices,
     )
@@ -144,7 +146,7 @@ def measured(
 
 
 def finish(
-    measuring: Measuring,
+    per_image: PerImage,
     found: Outcome,
     seconds: Mapping[str, float],
     facts: Mapping[str, Any],
@@ -152,24 +154,24 @@ def finish(
     """Write scores.csv and then the record, which declares a measured run finished.
 
     Args:
-        measuring: The run, whose per_image.csv is written.
+        per_image: The run, whose per_image.csv is written.
         found: What its images say.
         seconds: The run's wall-clock seconds.
         facts: The run's provenance so far; what measuring decides of it is added here.
     """
-    spec, folder = measuring.content.spec, measuring.folder
-    whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(measuring.reference)}
+    spec, folder = per_image.content.spec, per_image.folder
+    whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(per_image.reference)}
     whole["decides"] = found.decides
     whole["protocol"] = protocol.digest(protocol.of(spec, whole))
-    flags = flags_of(measuring, found.scores, whole)
+    flags = flags_of(per_image, found.scores, whole)
     record = RunRecord(spec, whole, dict(seconds), tuple(found.scores), flags, found.unconfirmed)
     folder.write_scores(found.scores)
     folder.write_record(record)
     return record
 
 
-def _every(measuring: Measuring, facts: Mapping[str, Any]) -> list[Metric]:
+def _every(per_image: PerImage, facts: Mapping[str, Any]) -> list[Metric]:
     """Return the suite's metrics, those that measured the run since, and those that do now."""
     again = map(registry.metric, facts.get("scored_again", ()))
-    found = (*measuring.content.metrics, *again, *measuring.metrics)
+    found = (*per_image.content.metrics, *again, *per_image.metrics)
     return list({metric.name: metric for metric in found}.values())

@@ -13,7 +13,7 @@ from bench.results.stats import headlines
 from bench.results.stats.aggregate import merged
 from bench.results.store import RunFolder
 from bench.runs import record, reference
-from bench.runs.measure import Measuring, columns
+from bench.runs.per_image import PerImage, columns
 from bench.runs.record import CHANGED
 from bench.runs.resolved import Resolved
 from bench.types import InputError, Progress, RunRecord, silent
@@ -54,10 +54,10 @@ def score_again(
     real = real or reference.recorded(before, metrics, content.family, progress)
     for metric in metrics:
         metric.prepare(content.family, device)
-    measuring = Measuring(content, folder, metrics, device, progress, real)
-    rows = _measured(measuring)
-    found = record.outcome(measuring, rows, before.seconds, before.provenance)
-    versions = {metric.name: registry.detector(metric) for metric in metrics}
+    per_image = PerImage(content, folder, metrics, device, progress, real)
+    rows = _measured_again(per_image)
+    found = record.outcome(per_image, rows, before.seconds, before.provenance)
+    versions = {metric.name: registry.detector_version(metric) for metric in metrics}
     scores = merged(before.scores, found.scores, (*versions, *headlines.NAMES))
     facts = dict(before.provenance) | {CHANGING: folder.per_image_digest(rows)}
     folder.write_record(replace(before, provenance=facts))
@@ -67,7 +67,7 @@ def score_again(
     # The suite's own metrics belong to the protocol, in the version that measured last.
     detectors = facts.get("detectors", {})
     facts["detectors"] = {name: versions.get(name, text) for name, text in detectors.items()}
-    return record.finish(measuring, replace(found, scores=scores), before.seconds, facts)
+    return record.finish(per_image, replace(found, scores=scores), before.seconds, facts)
 
 
 def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Metric]]:
@@ -93,15 +93,15 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     return found, metrics
 
 
-def _measured(measuring: Measuring) -> list[Row]:
+def _measured_again(per_image: PerImage) -> list[Row]:
     """Return per_image.csv with the metrics' columns measured anew; nothing is written."""
-    fresh = columns(measuring.metrics)
-    rows = [row | dict.fromkeys(fresh, "") for row in measuring.folder.read_per_image()]
-    for case, prompts in measuring.content.prompts.items():
+    fresh = columns(per_image.metrics)
+    rows = [row | dict.fromkeys(fresh, "") for row in per_image.folder.read_per_image()]
+    for case, prompts in per_image.content.prompts.items():
         ids = [row["id"] for row in rows if row["case"] == case]
         if ids != [prompt.id for prompt in prompts]:
             raise InputError(
-                f"{measuring.folder.path} lists other prompts for case {case} than suite "
-                f"{measuring.content.suite.name} has now, so its images cannot be measured again"
+                f"{per_image.folder.path} lists other prompts for case {case} than suite "
+                f"{per_image.content.suite.name} has now, so its images cannot be measured again"
             )
-    return measuring.measure(rows, keep=False)
+    return per_image.measure(rows, keep=False)

@@ -115,8 +115,8 @@ class Resolved:
 
     @property
     def detectors(self) -> dict[str, str]:
-        """Who measures, by metric; see `registry.detector`."""
-        return {metric.name: registry.detector(metric) for metric in self.metrics}
+        """Who measures, by metric; see `registry.detector_version`."""
+        return {metric.name: registry.detector_version(metric) for metric in self.metrics}
 
     @property
     def plugins(self) -> dict[str, str]:

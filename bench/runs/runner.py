@@ -17,7 +17,7 @@ from bench.models import pipelines
 from bench.models.generate import due_batches, generate
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import erasing, folders, provenance, record, reference, rescore
-from bench.runs.measure import Measuring, image_folder
+from bench.runs.per_image import PerImage, image_folder
 from bench.runs.resolved import Resolved
 from bench.types import Form, Progress, Prompt, RunRecord, RunSpec, silent
 
@@ -62,7 +62,7 @@ def run(
         found = work.score(work.measure(), facts)
     facts |= {"form": work.form(), "detectors": work.content.detectors}
     facts |= {"resumed": resumed, "started": started, "finished": provenance.now()}
-    return record.finish(work.measuring, found, clock.seconds, facts)
+    return record.finish(work.per_image, found, clock.seconds, facts)
 
 
 def _compared(
@@ -115,11 +115,11 @@ class _Work:
     real: ReferenceImages | None = None
 
     @cached_property
-    def measuring(self) -> Measuring:
+    def per_image(self) -> PerImage:
         """What is measured of the run's images."""
         content = self.content
         some = (content.metrics, self.device, self.progress, self.real)
-        return Measuring(content, self.folder, *some)
+        return PerImage(content, self.folder, *some)
 
     @cached_property
     def pipe(self) -> Any:
@@ -135,7 +135,7 @@ class _Work:
         for case in self.content.cases:
             if self.folder.erasure_path(case.name).exists():
                 read(self.folder.erasure_path(case.name))
-        self.measuring.measured()
+        self.per_image.read()
         self.clock.seconds |= dict.fromkeys(("load", "erase", "generate", "measure"), 0.0)
         with self.clock.step("load"):
             for metric in self.content.metrics:
@@ -196,9 +196,9 @@ class _Work:
 
     def measure(self) -> list[Row]:
         with self.clock.step("measure"):
-            return self.measuring.measure(self.measuring.measured() or self.measuring.blank())
+            return self.per_image.measure(self.per_image.read() or self.per_image.blank())
 
     def score(self, rows: list[Row], facts: Mapping[str, Any]) -> record.Outcome:
         """Return what the images say."""
         with self.clock.step("measure"):
-            return record.outcome(self.measuring, rows, self.clock.seconds, facts)
+            return record.outcome(self.per_image, rows, self.clock.seconds, facts)

@@ -36,9 +36,9 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs.plan import check_out
 
     check_out(calibrations.FOLDERS[0])
-    plan = calibrate.plan(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
-    with progress.shown(f"calibrating {', '.join(plan.names)}") as advance:
-        found = calibrate.run(plan, arguments.device(args.device), advance)
+    task = calibrate.task(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
+    with progress.shown(f"calibrating {', '.join(task.names)}") as advance:
+        found = calibrate.run(task, arguments.device(args.device), advance)
     path = calibrations.write(found)
     report.show_calibration(found)
     print(f"kept in {path}")

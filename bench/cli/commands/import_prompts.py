@@ -45,6 +45,6 @@ def execute(args: argparse.Namespace) -> int:
         anchor=args.anchor,
         columns=args.columns.split(",") if args.columns else (),
         encoding=args.encoding,
-        eyes=authority.able,
+        trusted=authority.trusted_names,
     )
     return print_lines(importers.report(done, args.out))

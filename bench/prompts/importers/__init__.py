@@ -26,7 +26,7 @@ class Imported:
     format: str
     rows: int
     outcome: Outcome
-    plan: suite.Plan
+    draft: suite.Draft
 
 
 def import_file(
@@ -40,7 +40,7 @@ def import_file(
     anchor: str = "",
     columns: Sequence[str] = (),
     encoding: str = "utf-8",
-    eyes: suite.Eyes,
+    trusted: suite.Trusted,
 ) -> Imported:
     """Read a prompt file of any known format and write it as a suite.
 
@@ -54,7 +54,7 @@ def import_file(
         anchor: What a concept that is new is mapped to.
         columns: The columns' names, for a file without a header.
         encoding: Of the file.
-        eyes: Names the metrics that can tell whether images show what is erased.
+        trusted: Names the metrics that can tell whether images show what is erased.
 
     Raises:
         InputError: the file cannot be read, none of its rows can be used, or nothing says what is
@@ -74,7 +74,7 @@ def import_file(
     if not outcome.prompts:
         why = "; ".join(_dropped(outcome)) or "it has no rows"
         raise InputError(f"{path}: no row can be used as {name}: {why}")
-    plan = suite.plan(
+    draft = suite.draft(
         outcome.prompts,
         outcome.kinds,
         prompts.concepts(),
@@ -83,10 +83,10 @@ def import_file(
         anchor=anchor,
         together=getattr(module, "TOGETHER", False),
         source=path.name,
-        eyes=eyes,
+        trusted=trusted,
     )
-    suite.write(out, plan, outcome.prompts)
-    return Imported(path, name, len(table.records), outcome, plan)
+    suite.write(out, draft, outcome.prompts)
+    return Imported(path, name, len(table.records), outcome, draft)
 
 
 def report(done: Imported, out: Path) -> Iterator[str]:
@@ -102,7 +102,7 @@ def report(done: Imported, out: Path) -> Iterator[str]:
             f"seeds     {done.outcome.derived} rows have none; each got one that its text decides"
         )
     for family, window in windows().items():
-        if not done.plan.families or family in done.plan.families:
+        if not done.draft.families or family in done.draft.families:
             cut = set(too_long((prompt.text for prompt in kept), family))
             if cut:
                 ids = [prompt.id for prompt in kept if prompt.text in cut]
@@ -110,7 +110,7 @@ def report(done: Imported, out: Path) -> Iterator[str]:
                     f"cut       {len(ids)} prompts have more than the {window} tokens that "
                     f"{family} reads; kept, their ends go unread: {_some(ids)}"
                 )
-    for concept in done.plan.concepts:
+    for concept in done.draft.concepts:
         yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
     yield f"wrote     {out / 'suite.toml'} and prompts.csv"
     yield f"next: {typed(f'show suite {out}')}, then {typed(f'run --suite {out}')} --method realera"

@@ -22,13 +22,13 @@ ANCHORS: Mapping[Kind, str] = {
 """What a concept that is new is mapped to, by its kind."""
 SETS = "fidelity"
 """The metric that captions of everyday images are imported for."""
-Eyes = Callable[[Sequence[Concept], Sequence[Prompt]], Sequence[str]]
+Trusted = Callable[[Sequence[Concept], Sequence[Prompt]], Sequence[str]]
 SIZES = {"smoke": 4, "quick": 50}
 """Images per role and case of the smaller sizes; `full` takes all."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class Draft:
     """What a suite is to hold, before it is written."""
 
     cases: Mapping[str, tuple[str, ...]]
@@ -40,7 +40,7 @@ class Plan:
     summary: str
 
 
-def plan(
+def draft(
     prompts: Sequence[Prompt],
     kinds: Mapping[str, Kind],
     known: Mapping[str, Concept],
@@ -50,8 +50,8 @@ def plan(
     anchor: str,
     together: bool,
     source: str,
-    eyes: Eyes,
-) -> Plan:
+    trusted: Trusted,
+) -> Draft:
     """Decide what a suite of these prompts erases, and how it is measured.
 
     Args:
@@ -63,7 +63,7 @@ def plan(
         anchor: What new concepts are mapped to; "" for what their kind is.
         together: Whether the concepts are erased together.
         source: Where the prompts come from.
-        eyes: Names the metrics that can tell whether images show what is erased.
+        trusted: Names the metrics that can tell whether images show what is erased.
 
     Raises:
         InputError: no prompt says what is to be erased.
@@ -92,25 +92,25 @@ def plan(
     kind = Counter(every[name].kind for name in erased).most_common(1)[0][0]
     model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
     targets = [every[name] for name in erased if every[name].kind == kind]
-    return Plan(
+    return Draft(
         cases={f"{len(erased)}-together": tuple(erased)}
         if together and len(erased) > 1
         else _cases(erased),
         concepts=tuple(own),
         kind=kind,
-        metrics=_measured(model.metrics if model else (*eyes(targets, prompts), "clip"), prompts),
+        metrics=_metrics(model.metrics if model else (*trusted(targets, prompts), "clip"), prompts),
         families=("sd", "sdxl") if kind == "explicit" else (),
         summary=f"Imported from {source}.",
     )
 
 
-def _measured(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
+def _metrics(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, ...]:
     """Return the metrics, and the one of sets of images where everyday ones are to stay."""
     everyday = any(prompt.role == "general" for prompt in prompts)
     return tuple(dict.fromkeys((*metrics, SETS) if everyday else metrics))
 
 
-def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:
+def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
     """Write the suite; the folder is there with all its files, or not at all.
 
     Raises:
@@ -124,7 +124,7 @@ def write(folder: Path, plan: Plan, prompts: Sequence[Prompt]) -> None:
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             made = Path(temporary) / folder.name
             write_rows(made / "prompts.csv", columns, rows)
-            write_bytes(made / "suite.toml", written.toml(_suite(plan, prompts)).encode())
+            write_bytes(made / "suite.toml", written.toml(_suite(draft, prompts)).encode())
             made.rename(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
@@ -154,41 +154,41 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return cases
 
 
-def _suite(plan: Plan, prompts: Sequence[Prompt]) -> Suite:
-    cases = tuple(Case(name, concepts) for name, concepts in plan.cases.items())
-    counts = _counts(plan, prompts)
+def _suite(draft: Draft, prompts: Sequence[Prompt]) -> Suite:
+    cases = tuple(Case(name, concepts) for name, concepts in draft.cases.items())
+    counts = _counts(draft, prompts)
     sizes = []
     for size, most in (*SIZES.items(), ("full", max(counts.values()))):
         images = {role: min(most, count) for role, count in counts.items()}
-        chosen = tuple(plan.cases) if size == "full" else tuple(plan.cases)[:1]
+        chosen = tuple(draft.cases) if size == "full" else tuple(draft.cases)[:1]
         sizes.append(Size(size, images, chosen))
     return Suite(
         # Its name is its folder's.
         name="",
         version="1",
-        kind=plan.kind,
+        kind=draft.kind,
         cases=cases,
         sizes=tuple(sizes),
         prompt_files=("prompts.csv",),
-        metrics=plan.metrics,
-        summary=plan.summary,
-        families=plan.families,
-        concepts=plan.concepts,
+        metrics=draft.metrics,
+        summary=draft.summary,
+        families=draft.families,
+        concepts=draft.concepts,
     )
 
 
-def _counts(plan: Plan, prompts: Sequence[Prompt]) -> dict[str, int]:
+def _counts(draft: Draft, prompts: Sequence[Prompt]) -> dict[str, int]:
     """Return for each role the rows of the case that has most."""
     found: dict[str, int] = {}
     for role in ROLES:
         rows = [prompt for prompt in prompts if prompt.role == role]
         if rows and role in OWN_ROLES:
             own = Counter(prompt.concept for prompt in rows)
-            found[role] = max(sum(own[name] for name in case) for case in plan.cases.values())
+            found[role] = max(sum(own[name] for name in case) for case in draft.cases.values())
         elif rows:
             found[role] = len(rows)
     # Of several cases, each one's target rows are what the others must keep.
-    others = found.get("target", 0) * (len(plan.cases) - 1)
+    others = found.get("target", 0) * (len(draft.cases) - 1)
     if others:
         found["far"] = found.get("far", 0) + others
     return found

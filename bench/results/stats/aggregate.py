@@ -14,7 +14,7 @@ from bench.results.stats.intervals import Interval
 from bench.types import ALL, ATTACK, KEPT, ROLES, RunSpec, Score
 
 if TYPE_CHECKING:
-    from bench.metrics import Measure, Measured, Metric
+    from bench.metrics import Measure, Metric, SetScore
     from bench.results.stats.calibration import Reading
 
 TAGGED = "adversarial"
@@ -38,7 +38,7 @@ def aggregate(
     metrics: Sequence[Metric],
     *,
     family: str,
-    of_run: Mapping[str, Mapping[str, Sequence[Measured]]] | None = None,
+    of_run: Mapping[str, Mapping[str, Sequence[SetScore]]] | None = None,
     readings: Mapping[str, Reading] | None = None,
 ) -> list[Score]:
     """Return the scores of a run by metrics, per case and, of several cases, over all.
@@ -157,17 +157,17 @@ def values(rows: Rows, value: Callable[[Row], float]) -> intervals.Floats:
     return found[~np.isnan(found)]
 
 
-def _averaged(measured: Sequence[Measured]) -> list[Measured]:
+def _averaged(measured: Sequence[SetScore]) -> list[SetScore]:
     """Return the means, over the cases that have one, of what was measured of each as a whole."""
-    from bench.metrics import Measured
+    from bench.metrics import SetScore
 
-    found: dict[tuple[str, str], list[Measured]] = {}
+    found: dict[tuple[str, str], list[SetScore]] = {}
     for each in measured:
         some = found.setdefault((each.measure, each.role), [])
         if not math.isnan(each.value):
             some.append(each)
     return [
-        Measured(
+        SetScore(
             *(name, role, sum(m.value for m in some) / len(some) if some else math.nan),
             n=sum(m.n for m in some),
         )

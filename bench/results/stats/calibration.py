@@ -25,7 +25,7 @@ class Reading:
 
     metric: str
     detector: str
-    """The network and the version of the code that looked, as `bench.registry.detector` has it."""
+    """The network and the version of the code that looked, from `registry.detector_version`."""
     choices: tuple[str, ...]
     """What one that chooses could say, as `bench.prompts.choice.Choice.to_json` has it."""
     n: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.results.authority import Rows, decisive, has_measured, tells_loss
+from bench.results.authority import Rows, decisive, is_filled, tells_loss
 from bench.results.stats import intervals
 from bench.types import Concept
 
@@ -27,34 +27,37 @@ def unconfirmed(
 ) -> dict[str, str]:
     """Return the concepts of which a run can say nothing, and why, in words.
 
-    No independent eye saw the un-erased model draw them on prompts that name them: there is none,
-    as where CLIP shares its text encoder with the model; or it saw none in its images, or surely
-    fewer than half. What counts exposures rather than concepts, as nudity does, must have seen one.
+    No independent metric saw the un-erased model draw them on prompts that name them: there is
+    none, as where CLIP shares its text encoder with the model; or it saw none in its images, or
+    surely fewer than half. What counts exposures rather than concepts, as nudity does, must have
+    seen one.
 
     Args:
         rows: per_image.csv of the run.
         unerased: That of the un-erased model; empty where it was not run, and then only whether
-            there is an eye is known.
+            there is such a metric is known.
         metrics: Those measured.
         family: Model family.
         known: The concepts by name.
     """
-    eyes = [
+    trusted = [
         metric
         for metric in metrics
-        if family not in metric.kin and (not unerased or has_measured(metric, unerased))
+        if family not in metric.kin and (not unerased or is_filled(metric, unerased))
     ]
     found = {}
     for name in dict.fromkeys(row["concept"] for row in rows if row["concept"]):
-        eye = decisive(eyes, family, [known[name]])
-        if eye is None:
+        decider = decisive(trusted, family, [known[name]])
+        if decider is None:
             found[name] = "no independent detector can confirm that the un-erased model draws this"
         elif unerased:
             own = {row["id"]: row for row in unerased if _direct(row, name)}.values()
-            read = [row for row in own if not eye.missing(row)]
-            rate, _, high = intervals.wilson(sum(map(eye.shows, read)), len(read))
-            if rate == 0 or (own and not read) or (high < LOW and tells_loss(eye)):
-                found[name] = f"{eye.name} sees this in {rate:.2f} of {len(read)} un-erased images"
+            read = [row for row in own if not decider.missing(row)]
+            rate, _, high = intervals.wilson(sum(map(decider.shows, read)), len(read))
+            if rate == 0 or (own and not read) or (high < LOW and tells_loss(decider)):
+                found[name] = (
+                    f"{decider.name} sees this in {rate:.2f} of {len(read)} un-erased images"
+                )
     return found
 
 

@@ -63,11 +63,11 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 def _effect(name: str, role: str, parts: Sequence[Sequence[Row]], value: Value) -> Found:
-    clusters = [_measured([value(row) for row in rows]) for rows in parts]
+    clusters = [_without_nan([value(row) for row in rows]) for rows in parts]
     rate, low, high = intervals.rate_interval(clusters)
     interval = (1 - rate, 1 - high, 1 - low) if role in FALLS else (rate, low, high)
     return name, role, interval, sum(each.size for each in clusters)
 
 
-def _measured(values: Sequence[float]) -> Floats:
+def _without_nan(values: Sequence[float]) -> Floats:
     return np.asarray([each for each in values if not math.isnan(each)], dtype=np.float64)

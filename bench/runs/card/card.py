@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.models import mini, pipelines
-from bench.runs.card.measure import Figures, measure
+from bench.runs.card.figures import Figures, measure
 from bench.runs.card.sheet import draw_sheet
 from bench.types import Progress, silent
 

@@ -10,7 +10,7 @@ from bench.files import Row
 from bench.results.store import RunFolder
 from bench.runs import folders, provenance, runner
 from bench.runs.trials import plan
-from bench.runs.trials.baseline import Ground
+from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.table import collect
@@ -44,8 +44,8 @@ def attack(
     folders.opened(specs[0], out)
     trials = _trials(specs, chosen, out, device, progress)
     left = [trial for trial in trials if trial.finished() is None]
-    for ground in {id(trial.ground): trial.ground for trial in left}.values():
-        ground.prepare(chosen)
+    for baseline in {id(trial.baseline): trial.baseline for trial in left}.values():
+        baseline.prepare(chosen)
     rows = []
     for _, same in groupby(trials, key=lambda trial: trial.spec.run_id):
         mine = list(same)
@@ -71,7 +71,7 @@ def images(
     """Return, by run id, images of the finished trials of the first case; needs no torch."""
     found: dict[str, list[Shown]] = {}
     for trial in _trials(specs, chosen, out, "", silent):
-        if trial.ground.case.name == specs[0].cases[0] and trial.finished() is not None:
+        if trial.baseline.case.name == specs[0].cases[0] and trial.finished() is not None:
             found.setdefault(trial.spec.run_id, []).extend(trial.images())
     return found
 
@@ -82,14 +82,14 @@ def _trials(
     """Return the attacks on each case of each erasure; nothing is loaded yet."""
     plain = RunFolder(out, specs[0].run_id)
     weights = provenance.weights_hash(specs[0].place("model"))
-    grounds = [
-        Ground(specs[0], plain, weights, suite, case, chosen[0], device, progress)
+    baselines = [
+        Baseline(specs[0], plain, weights, suite, case, chosen[0], device, progress)
         for suite, case in plan.cases(specs[0])
     ]
     return [
         Trial(erasure, attempt)
         for spec in specs
         if spec.method != ORIGINAL
-        for erasure in [Erasure(spec, RunFolder(out, spec.run_id), ground) for ground in grounds]
+        for erasure in [Erasure(spec, RunFolder(out, spec.run_id), each) for each in baselines]
         for attempt in chosen
     ]

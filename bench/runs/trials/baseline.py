@@ -17,7 +17,7 @@ from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
 from bench.runs.trials import plan
 from bench.runs.trials.candidates import seeds
-from bench.runs.trials.detector import Detector, detector, judge
+from bench.runs.trials.decider import Decider, decider, decisive_metric
 from bench.runs.trials.examples import apart
 from bench.runs.trials.folder import code, digest
 from bench.runs.trials.plan import Attempt
@@ -26,7 +26,7 @@ from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
 
 
 @dataclass
-class Ground:
+class Baseline:
     """A case of the un-erased model: the prompts that draw the concept, and their images."""
 
     spec: RunSpec
@@ -46,9 +46,9 @@ class Ground:
         return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
 
     @cached_property
-    def detector(self) -> Detector:
+    def decider(self) -> Decider:
         """What decides whether an image shows the concept."""
-        return detector(Resolved(self.spec), self.case, self.device)
+        return decider(Resolved(self.spec), self.case, self.device)
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -57,14 +57,14 @@ class Ground:
         The spec has the model's name, the sampler, the precision and the seed.
         """
         content = Resolved(self.spec)
-        metric = judge(content, self.case)
+        metric = decisive_metric(content, self.case)
         setting = content.setting(self.case, "", {})
         return {
             "weights": self.weights,
             "prompts": prompts.file_hash(self.suite, pipelines.family_of(self.spec)),
             "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
             "none": setting.none,
-            "detector": [metric.name, registry.detector(metric)],
+            "detector": [metric.name, registry.detector_version(metric)],
             "amount": asdict(BUDGETS[self.attempt.budget]),
             "code": code(),
         }
@@ -93,7 +93,7 @@ class Ground:
             self.asked,
             {row.id: [row.seed] for row in self.asked},
             lambda: self.pipe,
-            lambda: self.detector,
+            lambda: self.decider,
             self.spec.sampler,
             self.progress,
         )
@@ -124,7 +124,7 @@ class Ground:
             if attack.cost(1).likened:
                 _clip.reader(pipelines.family_of(self.spec), self.device)
         # Loaded, drawn and judged now, so that what fails does so before anything is erased.
-        _ = self.detector, self.usable
+        _ = self.decider, self.usable
 
     def examples(
         self, concept: Concept, tested: Collection[Prompt], count: int
@@ -140,15 +140,15 @@ class Ground:
 
 
 def unattacked(
-    ground: Ground, spec: RunSpec, run: RunFolder, more: dict[str, object]
+    baseline: Baseline, spec: RunSpec, run: RunFolder, more: dict[str, object]
 ) -> Unattacked:
-    """Return where a model's images of a ground's prompts are.
+    """Return where a model's images of a baseline's prompts are.
 
     Args:
-        ground: The case.
+        baseline: The case.
         spec: Of the model's run.
         run: That run's folder.
-        more: What decides the images beside the ground's facts.
+        more: What decides the images beside the baseline's facts.
     """
-    name = f"pre_asr-{ground.attempt.budget}-{digest(ground.facts | more | spec.to_json())}"
-    return Unattacked(run.path / "attacks" / ground.case.name / name)
+    name = f"pre_asr-{baseline.attempt.budget}-{digest(baseline.facts | more | spec.to_json())}"
+    return Unattacked(run.path / "attacks" / baseline.case.name / name)

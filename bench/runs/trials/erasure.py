@@ -11,7 +11,7 @@ from bench import digests
 from bench.results.store import RunFolder
 from bench.runs import erasing
 from bench.runs.resolved import Resolved
-from bench.runs.trials.baseline import Ground, unattacked
+from bench.runs.trials.baseline import Baseline, unattacked
 from bench.runs.trials.unattacked import Unattacked
 from bench.types import RunSpec
 
@@ -22,12 +22,12 @@ class Erasure:
 
     spec: RunSpec
     run_folder: RunFolder
-    ground: Ground
+    baseline: Baseline
 
     @cached_property
     def path(self) -> Path:
         """The erasure's file."""
-        return self.run_folder.erasure_path(self.ground.case.name)
+        return self.run_folder.erasure_path(self.baseline.case.name)
 
     @cached_property
     def hash(self) -> str:
@@ -37,29 +37,29 @@ class Erasure:
     @cached_property
     def facts(self) -> dict[str, object]:
         """All that decides what is seen before an attack: part of a trial's name."""
-        return self.ground.facts | self.spec.to_json() | {"erasure": self.hash}
+        return self.baseline.facts | self.spec.to_json() | {"erasure": self.hash}
 
     @cached_property
     def unattacked(self) -> Unattacked:
         """The erased model's images of the prompts as they are."""
-        return unattacked(self.ground, self.spec, self.run_folder, {"erasure": self.hash})
+        return unattacked(self.baseline, self.spec, self.run_folder, {"erasure": self.hash})
 
     @cached_property
     def pipe(self) -> Any:
         """The erased pipeline."""
-        return erasing.apply(Resolved(self.spec), self.ground.case, self.ground.pipe, self.path)
+        return erasing.apply(Resolved(self.spec), self.baseline.case, self.baseline.pipe, self.path)
 
     @cached_property
     def before(self) -> dict[str, list[bool]]:
         """In which images the concept is seen before any attack, by prompt id."""
-        ground = self.ground
+        baseline = self.baseline
         return self.unattacked.seen(
-            ground.counted,
-            {row.id: ground.seeds(row, self.spec.seed) for row in ground.counted},
+            baseline.counted,
+            {row.id: baseline.seeds(row, self.spec.seed) for row in baseline.counted},
             lambda: self.pipe,
-            lambda: ground.detector,
+            lambda: baseline.decider,
             self.spec.sampler,
-            ground.progress,
+            baseline.progress,
         )
 
     def release(self) -> None:

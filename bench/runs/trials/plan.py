@@ -12,7 +12,7 @@ from bench.models import pipelines
 from bench.names import find
 from bench.runs.plan import ALL
 from bench.runs.resolved import Resolved
-from bench.runs.trials.detector import judge
+from bench.runs.trials.decider import decisive_metric
 from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
 
 FLAG = "--attack-set"
@@ -93,7 +93,7 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
         )
     content = Resolved(specs[0])
     for suite, case in cases(specs[0]):
-        judge(content, case)
+        decisive_metric(content, case)
         if not targets(specs[0], suite, case, chosen[0].amount):
             raise InputError(f"suite {suite.name} has no target prompts for case {case.name}")
 

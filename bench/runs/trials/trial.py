@@ -14,7 +14,7 @@ from bench.attacks import Attack
 from bench.files import Row, write_bytes
 from bench.models.generate import generate
 from bench.runs.trials import candidates
-from bench.runs.trials.baseline import Ground
+from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.folder import NOTHING, RESULT, TrialFolder, derived, digest
 from bench.runs.trials.plan import Attempt
@@ -40,9 +40,9 @@ class Trial:
         return self.erasure.spec
 
     @property
-    def ground(self) -> Ground:
+    def baseline(self) -> Baseline:
         """The un-erased model's side."""
-        return self.erasure.ground
+        return self.erasure.baseline
 
     @property
     def erased(self) -> Any:
@@ -55,7 +55,9 @@ class Trial:
         entry = self.attempt.entry
         facts = self.erasure.facts | {"attack": [entry.version, dict(self.attempt.options)]}
         name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
-        return TrialFolder(self.erasure.run_folder.path / "attacks" / self.ground.case.name / name)
+        return TrialFolder(
+            self.erasure.run_folder.path / "attacks" / self.baseline.case.name / name
+        )
 
     @cached_property
     def attack(self) -> Attack:
@@ -71,8 +73,8 @@ class Trial:
         finished = self.finished()
         if finished is not None:
             return finished
-        ground = self.ground
-        rows = self.folder.read([row.id for row in ground.counted]) or self._blank()
+        baseline = self.baseline
+        rows = self.folder.read([row.id for row in baseline.counted]) or self._blank()
         # No batch where the un-erased model shows the concept for no prompt: none can come back.
         for number, batch in enumerate(self._batches()):
             if not rows[batch[0]]["found"]:
@@ -84,14 +86,14 @@ class Trial:
             "method": self.spec.method_name,
             "model": self.spec.model,
             "suite": self.spec.suite,
-            "case": ground.case.name,
+            "case": baseline.case.name,
             "attack": self.attempt.entry.name,
             "kind": self.attempt.kind,
             "budget": self.attempt.budget,
             "convention": self.attempt.convention,
-            "metric": ground.detector.name,
-            "left_out": str(len(ground.asked) - len(rows)),
-            "note": "" if ground.usable else NOTHING,
+            "metric": baseline.decider.name,
+            "left_out": str(len(baseline.asked) - len(rows)),
+            "note": "" if baseline.usable else NOTHING,
             "unattacked": self.erasure.unattacked.path.name,
             "erasure": self.erasure.hash,
             "origin": self.attempt.entry.origin,
@@ -111,7 +113,7 @@ class Trial:
                 | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
                 | {"before": candidates.written(self.erasure.before[row.id])}
             )
-            for row in self.ground.counted
+            for row in self.baseline.counted
         ]
 
     def _derived(self, row: Row) -> Row:
@@ -119,9 +121,9 @@ class Trial:
 
     def _batches(self) -> Iterator[list[int]]:
         """Yield the places of prompts that are searched for together, of one concept each."""
-        size = len(self.ground.usable) if self.attack.together else self.attempt.amount.batch
+        size = len(self.baseline.usable) if self.attack.together else self.attempt.amount.batch
         by_concept: dict[str, list[int]] = {}
-        for place, row in enumerate(self.ground.usable):
+        for place, row in enumerate(self.baseline.usable):
             by_concept.setdefault(row.concept, []).append(place)
         for places in by_concept.values():
             for start in range(0, len(places), size):
@@ -134,20 +136,20 @@ class Trial:
         from bench.models.meter import counted
         from bench.runs.trials.problem import pose
 
-        ground = self.ground
-        asked = [ground.usable[place] for place in batch]
+        baseline = self.baseline
+        asked = [baseline.usable[place] for place in batch]
         tested = [
             each
-            for row in ground.asked
+            for row in baseline.asked
             for further in (False, True)
             for each in candidates.candidates(
-                row, row.text, ground.seeds(row, self.spec.seed, further=further)
+                row, row.text, baseline.seeds(row, self.spec.seed, further=further)
             )
         ]
-        problem = pose(ground, self.attack, self.erased, asked, tested, self.spec.seed)
+        problem = pose(baseline, self.attack, self.erased, asked, tested, self.spec.seed)
         start = time.perf_counter()
         with counted() as spent:
-            found = self.attack.search(problem, ground.progress)
+            found = self.attack.search(problem, baseline.progress)
         seconds = time.perf_counter() - start
         learnt = {each.word: each.embedding for each in found if each.embedding is not None}
         if learnt:
@@ -168,18 +170,18 @@ class Trial:
 
         from bench.attacks.speaking import Speaking
 
-        pipe, ground = self.erased, self.ground
+        pipe, baseline = self.erased, self.baseline
         start = time.perf_counter()
         if rows[batch[0]]["embedding"]:
             pipe = Speaking(pipe, load(self.folder.embedding_path(number).read_bytes()))
         some = [
             candidate
             for place in batch
-            for candidate in self.candidates(ground.usable[place], rows[place]["found"])
+            for candidate in self.candidates(baseline.usable[place], rows[place]["found"])
         ]
         images = self.folder.images
-        paths = generate(pipe, some, images, self.spec.sampler, progress=ground.progress)
-        shown = ground.detector.shows(paths, some, ground.progress)
+        paths = generate(pipe, some, images, self.spec.sampler, progress=baseline.progress)
+        shown = baseline.decider.shows(paths, some, baseline.progress)
         seconds = (time.perf_counter() - start) / len(batch)
         parts = candidates.in_parts(shown, self.attempt.amount.candidates)
         for place, part in zip(batch, parts, strict=True):
@@ -192,12 +194,12 @@ class Trial:
         """Return the images to draw of what was found, by the seeds before or further ones."""
         further = self.attack.further_seeds
         return candidates.candidates(
-            row, text, self.ground.seeds(row, self.spec.seed, further=further)
+            row, text, self.baseline.seeds(row, self.spec.seed, further=further)
         )
 
     def images(self) -> Iterator[Shown]:
         """Yield the first prompts, those that the attack brought back before others."""
-        ground, erasure = self.ground, self.erasure
+        baseline, erasure = self.baseline, self.erasure
         after = {row["id"]: candidates.read(row["after"]) for row in self.folder.results()}
         rows = sorted(self.folder.results(), key=lambda row: not any(after[row["id"]]))
         for row in rows[:PROMPTS]:
@@ -205,7 +207,7 @@ class Trial:
             first = seen.index(True) if any(seen) else 0
             attacked = self.folder.images / f"{row['id']}-{first}.png" if seen else None
             whole, erased = (
-                model.image(row["id"]) for model in (ground.unattacked, erasure.unattacked)
+                model.image(row["id"]) for model in (baseline.unattacked, erasure.unattacked)
             )
             yield (
                 self.attempt.entry.name,

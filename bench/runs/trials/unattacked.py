@@ -15,7 +15,7 @@ from typing import Any
 from bench.files import read_rows, write_rows
 from bench.models.generate import generate
 from bench.runs.trials import candidates
-from bench.runs.trials.detector import Detector
+from bench.runs.trials.decider import Decider
 from bench.types import InputError, Progress, Prompt, Sampler, silent
 
 SEEN = ("id", "concept", "text", "seed", "seen")
@@ -42,7 +42,7 @@ class Unattacked:
         asked: Sequence[Prompt],
         seeds: Mapping[str, Sequence[int]],
         pipe: Callable[[], Any],
-        detector: Callable[[], Detector],
+        decider: Callable[[], Decider],
         sampler: Sampler,
         progress: Progress = silent,
     ) -> dict[str, list[bool]]:
@@ -52,7 +52,7 @@ class Unattacked:
             asked: The prompts.
             seeds: Those to draw each with, by id, as many for all.
             pipe: Gives the model, if something is left to draw.
-            detector: Gives what judges, if something is left to judge.
+            decider: Gives what decides, if something is left to judge.
             sampler: How to draw.
             progress: Told what is under way.
 
@@ -67,7 +67,7 @@ class Unattacked:
                 for each in candidates.candidates(row, row.text, seeds[row.id])
             ]
             paths = generate(pipe(), some, self.images, sampler, progress=progress)
-            verdicts = detector().shows(paths, some, progress)
+            verdicts = decider().shows(paths, some, progress)
             parts = candidates.in_parts(verdicts, len(seeds[asked[0].id]))
             rows = [
                 {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}

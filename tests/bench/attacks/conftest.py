@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.attacks import Eye, Problem
+from bench.attacks import Oracle, Problem
 from bench.models import pipelines
 from bench.types import Concept, Prompt
 
@@ -22,7 +22,7 @@ EXAMPLES = 3
 
 
 @dataclass
-class Scripted(Eye):
+class Scripted(Oracle):
     """Sees what it is told to see, and remembers what it was asked."""
 
     shown: Callable[[Prompt, int], bool] = lambda prompt, look: False
@@ -54,14 +54,14 @@ def erased(tiny_pipe: Any) -> Any:
 
 
 @pytest.fixture
-def eye() -> Scripted:
-    """An eye that sees nothing unless it is told to."""
+def oracle() -> Scripted:
+    """An oracle that sees nothing unless it is told to."""
     return Scripted()
 
 
 @pytest.fixture
 def problem(
-    tiny_pipe: Any, erased: Any, eye: Scripted, airplane: Concept, tmp_path: Path
+    tiny_pipe: Any, erased: Any, oracle: Scripted, airplane: Concept, tmp_path: Path
 ) -> Problem:
     rng = np.random.default_rng(0)
     images = []
@@ -73,10 +73,10 @@ def problem(
         for number, text in enumerate(TEXTS)
     )
     own, apart = tuple(images[: len(TEXTS)]), tuple(images[len(TEXTS) :])
-    return Problem(tiny_pipe, erased, airplane, prompts, own, 0, examples=apart, eye=eye)
+    return Problem(tiny_pipe, erased, airplane, prompts, own, 0, examples=apart, oracle=oracle)
 
 
 @pytest.fixture
 def without_erased(problem: Problem) -> Callable[[], Problem]:
     """The problem as a transfer attack gets it."""
-    return lambda: replace(problem, erased=None, eye=None)
+    return lambda: replace(problem, erased=None, oracle=None)

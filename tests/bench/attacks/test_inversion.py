@@ -12,7 +12,7 @@ import torch
 
 from bench.attacks import Problem, _latents, _text
 from bench.attacks._wordings import CAPTIONS
-from bench.attacks.inversion import PLANS, STARTS, Inversion, Plan, _shuffled, renamed
+from bench.attacks.inversion import CONVENTIONS, STARTS, Inversion, Settings, _shuffled, renamed
 from bench.models import pipelines
 from bench.types import Concept
 
@@ -44,8 +44,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
 def test_the_numbers_are_those_of_the_released_code() -> None:
     """The learning rate is 5e-3 times a batch of 4 and 4 batches a step."""
-    assert PLANS["official"] == Plan(25, 5000, 16, 5e-3 * 4 * 4, 0.01, "")
-    assert PLANS["quick"] == replace(PLANS["official"], steps=200, learning_rate=5e-3)
+    assert CONVENTIONS["official"] == Settings(25, 5000, 16, 5e-3 * 4 * 4, 0.01, "")
+    assert CONVENTIONS["quick"] == replace(CONVENTIONS["official"], steps=200, learning_rate=5e-3)
 
 
 @pytest.mark.parametrize("convention", ["official", "quick"])

@@ -11,7 +11,7 @@ import torch
 
 from bench.attacks import Problem, _latents, _text
 from bench.attacks._placement import added, layout
-from bench.attacks.p4d import PLANS, Official, P4d, nearest
+from bench.attacks.p4d import CONVENTIONS, Official, P4d, nearest
 from bench.models import pipelines
 
 from .conftest import Scripted
@@ -34,10 +34,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[_latents.Noised, torch.T
 
 
 def test_the_numbers_are_those_of_the_released_code() -> None:
-    plan = PLANS["official"]
-    assert plan == Official("every", 16, 3, 3000, 0.1, 0.1, 50)
-    assert isinstance(plan, Official) and plan.looks == 60
-    assert [replace(plan, steps=steps).looks for steps in (1, 50, 51)] == [1, 1, 2]
+    settings = CONVENTIONS["official"]
+    assert settings == Official("every", 16, 3, 3000, 0.1, 0.1, 50)
+    assert isinstance(settings, Official) and settings.looks == 60
+    assert [replace(settings, steps=steps).looks for steps in (1, 50, 51)] == [1, 1, 2]
 
 
 def test_every_step_has_a_fresh_time_of_the_whole_schedule_and_fresh_noise(
@@ -118,22 +118,22 @@ def test_steps_are_adamws_at_the_nearest_words(
     assert len({tuple(row.tolist()) for row in first}) > 1
 
 
-def test_the_text_whose_image_is_most_alike_is_kept(problem: Problem, eye: Scripted) -> None:
+def test_the_text_whose_image_is_most_alike_is_kept(problem: Problem, oracle: Scripted) -> None:
     """Looks are at steps 0, 2 and 4; each prompt has its own best."""
     best = {"airplane-0": 1, "airplane-1": 2}
-    eye.alike = lambda prompt, look: 1.0 if best[prompt.id] == look else 0.5
+    oracle.alike = lambda prompt, look: 1.0 if best[prompt.id] == look else 0.5
     attack = replace(SMALL, learning_rate=0.5)
     found = attack.search(problem)
-    assert len(eye.looks) == 3
-    assert found[0].text == eye.looks[1][0].text
-    assert found[1].text == eye.looks[2][1].text
-    assert len({look[0].text for look in eye.looks}) == 3
-    assert [prompt.seed for prompt in eye.looks[0]] == [p.seed for p in problem.prompts]
+    assert len(oracle.looks) == 3
+    assert found[0].text == oracle.looks[1][0].text
+    assert found[1].text == oracle.looks[2][1].text
+    assert len({look[0].text for look in oracle.looks}) == 3
+    assert [prompt.seed for prompt in oracle.looks[0]] == [p.seed for p in problem.prompts]
 
 
-def test_a_tie_keeps_the_earlier_text(problem: Problem, eye: Scripted) -> None:
+def test_a_tie_keeps_the_earlier_text(problem: Problem, oracle: Scripted) -> None:
     found = replace(SMALL, learning_rate=0.5).search(problem)
-    assert [each.text for each in found] == [prompt.text for prompt in eye.looks[0]]
+    assert [each.text for each in found] == [prompt.text for prompt in oracle.looks[0]]
 
 
 @pytest.mark.parametrize(

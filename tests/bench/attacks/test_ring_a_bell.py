@@ -10,7 +10,15 @@ import torch
 
 from bench.attacks import Problem, _text
 from bench.attacks._wordings import CAPTIONS, PAIRS
-from bench.attacks.ring_a_bell import PLANS, Plan, RingABell, bred, direction, distance, without
+from bench.attacks.ring_a_bell import (
+    CONVENTIONS,
+    RingABell,
+    Settings,
+    bred,
+    direction,
+    distance,
+    without,
+)
 from bench.models import pipelines
 from bench.types import Concept
 
@@ -18,7 +26,7 @@ SMALL = RingABell("official", population=12, generations=6, tokens=6)
 
 
 def test_the_numbers_are_those_of_the_released_code() -> None:
-    assert PLANS["official"] == Plan(3.0, 16, 200, 3000, 0.5, 0.25, False, False)
+    assert CONVENTIONS["official"] == Settings(3.0, 16, 200, 3000, 0.5, 0.25, False, False)
 
 
 def test_the_direction_is_the_mean_of_differences(tiny_pipe: Any, airplane: Concept) -> None:
@@ -108,8 +116,8 @@ KEPT = torch.arange(8)[:, None] * 100 + torch.arange(5)
 
 
 def children(seed: int = 0, **odds: Any) -> torch.Tensor:
-    plan = replace(PLANS["official"], **odds)
-    return bred(KEPT, 10**6, plan, torch.Generator().manual_seed(seed))
+    settings = replace(CONVENTIONS["official"], **odds)
+    return bred(KEPT, 10**6, settings, torch.Generator().manual_seed(seed))
 
 
 def test_a_crossed_text_stays_and_adds_both_children_cut_at_one_point() -> None:

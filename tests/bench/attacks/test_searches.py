@@ -53,7 +53,7 @@ def named(attack: Attack) -> str:
 
 def let_at(problem: Problem, attack: Attack) -> Problem:
     """Return the problem as the harness gives it to this attack."""
-    return problem if attack.adaptive else replace(problem, erased=None, eye=None)
+    return problem if attack.adaptive else replace(problem, erased=None, oracle=None)
 
 
 def test_every_attack_is_tried_here_with_every_convention() -> None:
@@ -64,12 +64,12 @@ def test_every_attack_is_tried_here_with_every_convention() -> None:
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=named)
-def test_an_attack_spends_what_it_says(attack: Attack, problem: Problem, eye: Scripted) -> None:
+def test_an_attack_spends_what_it_says(attack: Attack, problem: Problem, oracle: Scripted) -> None:
     with counted() as spent:
         found = attack.search(let_at(problem, attack))
     assert len(found) == len(problem.prompts)
     cost = attack.cost(len(problem.prompts))
-    assert (spent(), eye.drawn) == (cost.evaluations, cost.drawn)
+    assert (spent(), oracle.drawn) == (cost.evaluations, cost.drawn)
     more = attack.cost(2 * len(problem.prompts))
     assert more.evaluations == cost.evaluations * (1 if attack.together else 2)
     assert more.drawn == cost.drawn * 2

@@ -42,13 +42,13 @@ def prefix(tokens: int = 1, words: int = 4, **settings: float) -> Prefix:
 
 
 def test_the_numbers_are_those_of_the_released_code() -> None:
-    from bench.attacks.unlearndiffatk import PLANS, Official
+    from bench.attacks.unlearndiffatk import CONVENTIONS, Official
 
-    plan = PLANS["official"]
-    assert plan == Official(0, 40, 50, 0.01, 0.1)
-    assert isinstance(plan, Official)
-    assert (plan.length(explicit=True), plan.length(explicit=False)) == (5, 3)
-    assert replace(plan, tokens=7).length(explicit=True) == 7
+    settings = CONVENTIONS["official"]
+    assert settings == Official(0, 40, 50, 0.01, 0.1)
+    assert isinstance(settings, Official)
+    assert (settings.length(explicit=True), settings.length(explicit=False)) == (5, 3)
+    assert replace(settings, tokens=7).length(explicit=True) == 7
 
 
 def test_words_start_as_likely_as_one_another_and_are_drawn_by_chance() -> None:
@@ -94,36 +94,40 @@ def test_timesteps_are_those_of_the_released_code(tiny_pipe: Any) -> None:
 
 
 def test_a_prompt_is_drawn_first_and_after_each_timestep_and_only_until_it_shows(
-    problem: Problem, eye: Scripted
+    problem: Problem, oracle: Scripted
 ) -> None:
     """The first prompt shows after its second timestep, the other never."""
-    eye.shown = lambda prompt, look: prompt.id == "airplane-0" and look == 2
+    oracle.shown = lambda prompt, look: prompt.id == "airplane-0" and look == 2
     with counted() as spent:
         found = SMALL.search(problem)
-    names = [[prompt.id[-1] for prompt in look] for look in eye.looks]
+    names = [[prompt.id[-1] for prompt in look] for look in oracle.looks]
     assert names == [["0", "1"], ["0", "1"], ["0", "1"], ["1"]]
-    assert [prompt.text for prompt in eye.looks[0]] == [p.text for p in problem.prompts]
-    assert found[0].text == eye.looks[2][0].text != eye.looks[1][0].text
-    assert found[1].text == eye.looks[3][0].text
-    assert all(look.seed == p.seed for look, p in zip(eye.looks[2], problem.prompts, strict=True))
+    assert [prompt.text for prompt in oracle.looks[0]] == [p.text for p in problem.prompts]
+    assert found[0].text == oracle.looks[2][0].text != oracle.looks[1][0].text
+    assert found[1].text == oracle.looks[3][0].text
+    assert all(
+        look.seed == p.seed for look, p in zip(oracle.looks[2], problem.prompts, strict=True)
+    )
     assert spent() == 2 * 2 * 2 + 1 * 2
     assert spent() < SMALL.cost(2).evaluations
 
 
 def test_a_prompt_that_shows_before_any_attack_is_left_as_it_is(
-    problem: Problem, eye: Scripted
+    problem: Problem, oracle: Scripted
 ) -> None:
-    eye.shown = lambda prompt, look: True
+    oracle.shown = lambda prompt, look: True
     with counted() as spent:
         found = SMALL.search(problem)
     assert [each.text for each in found] == [prompt.text for prompt in problem.prompts]
-    assert (spent(), len(eye.looks)) == (0, 1)
+    assert (spent(), len(oracle.looks)) == (0, 1)
 
 
-def test_success_of_one_prompt_changes_nothing_for_another(problem: Problem, eye: Scripted) -> None:
+def test_success_of_one_prompt_changes_nothing_for_another(
+    problem: Problem, oracle: Scripted
+) -> None:
     both = SMALL.search(problem)[1].text
-    eye.looks.clear()
-    eye.shown = lambda prompt, look: prompt.id == "airplane-0"
+    oracle.looks.clear()
+    oracle.shown = lambda prompt, look: prompt.id == "airplane-0"
     assert SMALL.search(problem)[1].text == both
 
 
@@ -197,6 +201,6 @@ def test_a_projected_step_goes_against_the_gradient() -> None:
     assert torch.equal(step_of(weights, torch.zeros_like(gradient), 0.1), weights)
 
 
-def test_quick_draws_nothing_while_it_searches(problem: Problem, eye: Scripted) -> None:
+def test_quick_draws_nothing_while_it_searches(problem: Problem, oracle: Scripted) -> None:
     UnlearnDiffAtk("quick", steps=1, pairs=1).search(problem)
-    assert eye.looks == []
+    assert oracle.looks == []

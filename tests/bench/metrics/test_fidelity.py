@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts
-from bench.metrics import STAYING, Measured, Setting, View, fidelity
+from bench.metrics import STAYING, SetScore, Setting, View, fidelity
 from bench.metrics.fidelity import FEATURES, LEAST_KID, Fidelity
 from bench.models.mini import known
 from bench.results.stats import collapse
@@ -29,7 +29,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def scores(images: list[Path], unerased: list[Path]) -> dict[tuple[str, str], Measured]:
+def scores(images: list[Path], unerased: list[Path]) -> dict[tuple[str, str], SetScore]:
     view = View({"far": images}, {"far": unerased} if unerased else {}, SETTING)
     return {(each.measure, each.role): each for each in Fidelity().of_run(view)}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.metrics import Measured, Setting, View
+from bench.metrics import SetScore, Setting, View
 from bench.metrics.fidelity import FEATURES, Fidelity
 from bench.models import pipelines
 from bench.models.generate import generate, image_path
@@ -24,7 +24,7 @@ OTHER = 1_000_003
 """Added to a prompt's seed for another image of it."""
 
 
-def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, Measured]:
+def scores(images: Sequence[Path], unerased: Sequence[Path]) -> dict[str, SetScore]:
     view = View({"far": images}, {"far": unerased}, Setting((), (), "mini", "cpu"))
     return {each.measure: each for each in Fidelity().of_run(view) if each.role == "far"}
 

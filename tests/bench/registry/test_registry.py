@@ -216,4 +216,7 @@ def test_a_file_that_fails_when_imported_says_why(tmp_path: Path) -> None:
 
 def test_a_detector_is_the_version_of_its_code_and_its_network() -> None:
     metric = registry.metric("nudity@0.7")
-    assert registry.detector(metric) == f"{registry.metrics()['nudity'].version} {metric.detector}"
+    assert (
+        registry.detector_version(metric)
+        == f"{registry.metrics()['nudity'].version} {metric.detector}"
+    )

@@ -159,7 +159,7 @@ def test_a_run_is_scored_where_its_suite_is_not(
     # As if the detectors had been calibrated since their code last changed.
     (found, *_) = calibrations.read("mini", "object")
     now = [
-        replace(each, detector=registry.detector(registry.metric(each.metric)))
+        replace(each, detector=registry.detector_version(registry.metric(each.metric)))
         for each in found.readings
     ]
     monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
@@ -365,7 +365,7 @@ def test_verdicts_from_elsewhere_are_recorded_by_what_they_say(here: Path) -> No
         (here / name).mkdir()
         (here / name / "faces.csv").write_text(f"image,label\nx.png,{label}\n")
     one, same, other = (
-        registry.detector(registry.metric(f"identity@{path}"))
+        registry.detector_version(registry.metric(f"identity@{path}"))
         for path in ("a/faces.csv", here / "a" / "faces.csv", "b/faces.csv")
     )
     assert one == same != other

@@ -540,7 +540,7 @@ def test_a_suite_from_outside_runs_with_its_own_concepts_and_general_prompts(
     (tmp_path / "mine.csv").write_text(
         "prompt,concept,role\na wyvern,wyvern,target\na chair,chair,far\na rock,,general\n"
     )
-    importers.import_file(tmp_path / "mine.csv", tmp_path / "mine", eyes=authority.able)
+    importers.import_file(tmp_path / "mine.csv", tmp_path / "mine", trusted=authority.trusted_names)
     suite = str(tmp_path / "mine")
     # The metric that the import chose reads real images; this test's reads these.
     table = tmp_path / "mine" / "suite.toml"

@@ -1,4 +1,4 @@
-"""Runs of concepts that no image shows, or that no independent eye can see, as a user makes them.
+"""Runs of concepts that no image shows, or that no independent metric sees, as a user makes them.
 
 A verdict with nothing else to choose sees its one concept everywhere; a detector that shares the
 model's text encoder sees whatever the prompt says. Neither may look like an erasure that failed, or

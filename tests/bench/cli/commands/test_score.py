@@ -100,7 +100,7 @@ def test_corrected_rates_stand_beside_raw_ones_where_a_calibration_holds(
     run: store.RunFolder, calibrate: Callable[[str], None]
 ) -> None:
     assert not corrected(rescore.score_again(run, ["judge"]))
-    detector = registry.detector(registry.metric("judge"))
+    detector = registry.detector_version(registry.metric("judge"))
     calibrate(detector)
     after = rescore.score_again(run, ["judge"])
     raw, truer = values(after), corrected(after)

@@ -54,7 +54,7 @@ def written(tmp_path: Path, text: str, name: str = "file.csv") -> Path:
 
 def imported(tmp_path: Path, text: str, **more: str) -> tuple[importers.Imported, list[Prompt]]:
     done = importers.import_file(
-        written(tmp_path, text), tmp_path / "mine", **more, eyes=authority.able
+        written(tmp_path, text), tmp_path / "mine", **more, trusted=authority.trusted_names
     )  # type: ignore[arg-type]
     return done, list(prompts.rows(prompts.suite(str(tmp_path / "mine"))))
 
@@ -86,7 +86,7 @@ def test_a_file_that_does_not_say_what_it_shows_needs_a_concept(tmp_path: Path, 
 def test_i2p_has_our_names_of_the_categories_and_runs_on_real_models_alone(tmp_path: Path) -> None:
     done, rows = imported(tmp_path, FILES["i2p"])
     assert [(row.concept, row.seed) for row in rows] == [("nudity", 11), ("hate", 12)]
-    assert done.plan.kind == "explicit" and done.plan.families == ("sd", "sdxl")
+    assert done.draft.kind == "explicit" and done.draft.families == ("sd", "sdxl")
 
 
 def test_i2p_keeps_the_category_that_was_asked_for(tmp_path: Path) -> None:
@@ -98,16 +98,16 @@ def test_i2p_keeps_the_category_that_was_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("concept", ["zebra", "ship", "nudity"])
 def test_coco_is_measured_as_a_set_whatever_was_erased(concept: str, tmp_path: Path) -> None:
     done, _ = imported(tmp_path, FILES["coco"], concept=concept)
-    assert done.plan.metrics.count("fidelity") == 1
+    assert done.draft.metrics.count("fidelity") == 1
 
 
 def test_coco_is_general_and_tests_the_erasure_that_was_named(tmp_path: Path) -> None:
     done, (row,) = imported(tmp_path, FILES["coco"], concept="ship")
     assert (row.role, row.concept, row.seed) == ("general", "", 5)
-    assert done.plan.cases == {"ship": ("ship",)}
+    assert done.draft.cases == {"ship": ("ship",)}
     with pytest.raises(InputError, match="do not say what is to be erased"):
         importers.import_file(
-            written(tmp_path, FILES["coco"]), tmp_path / "other", eyes=authority.able
+            written(tmp_path, FILES["coco"]), tmp_path / "other", trusted=authority.trusted_names
         )
 
 
@@ -140,7 +140,7 @@ def test_what_mace_erases_together_is_one_case_and_the_others_are_far(
     tmp_path: Path, name: str
 ) -> None:
     done, rows = imported(tmp_path, FILES[name])
-    (concepts,) = done.plan.cases.values()
+    (concepts,) = done.draft.cases.values()
     assert {row.concept for row in rows if row.role == "target"} == set(concepts)
     assert [row.concept for row in rows if row.role == "far"] == ["Bob Example"]
 
@@ -153,7 +153,7 @@ def test_a_celebrity_that_no_wording_names_is_dropped(tmp_path: Path) -> None:
 
 def test_the_projects_own_files_come_back_as_they_are(tmp_path: Path) -> None:
     source = prompts.FOLDER / "objects-roles.csv"
-    importers.import_file(source, tmp_path / "mine", eyes=authority.able)
+    importers.import_file(source, tmp_path / "mine", trusted=authority.trusted_names)
     again = prompts.rows(prompts.suite(str(tmp_path / "mine")))
     strip = lambda rows: [(r.text, r.seed, r.role, r.concept, r.tag) for r in rows]  # noqa: E731
     assert strip(again) == strip(prompts.read(source))
@@ -162,8 +162,8 @@ def test_the_projects_own_files_come_back_as_they_are(tmp_path: Path) -> None:
 def test_known_concepts_are_measured_as_their_suite_does(tmp_path: Path) -> None:
     done, _ = imported(tmp_path, FILES["plain"], concept="Cleopatra")
     people = prompts.suites()["people"]
-    assert done.plan.metrics == people.metrics and "identity" in people.metrics
-    assert done.plan.concepts == ()
+    assert done.draft.metrics == people.metrics and "identity" in people.metrics
+    assert done.draft.concepts == ()
 
 
 def test_near_rows_make_look_alikes(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def check_bytes(content: bytes, ending: str) -> None:
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content)
         try:
-            done = importers.import_file(path, out, concept="cat", eyes=authority.able)
+            done = importers.import_file(path, out, concept="cat", trusted=authority.trusted_names)
         except InputError as error:
             assert str(error) and [each.name for each in Path(folder).iterdir()] == [path.name]
             return
@@ -63,7 +63,7 @@ def check_rows(rows: list[tuple[str, int, str]], end: str, mark: str, ending: st
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content.encode())
         try:
-            done = importers.import_file(path, out, concept="cat", eyes=authority.able)
+            done = importers.import_file(path, out, concept="cat", trusted=authority.trusted_names)
         except InputError:
             assert not wanted
             return

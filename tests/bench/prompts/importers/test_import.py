@@ -22,7 +22,9 @@ def imported(
 ) -> tuple[importers.Imported, list[Prompt]]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     out = path.with_name("mine")
-    done = importers.import_file(path, out, **{"concept": "cat", **more}, eyes=authority.able)  # type: ignore[arg-type]
+    done = importers.import_file(
+        path, out, **{"concept": "cat", **more}, trusted=authority.trusted_names
+    )  # type: ignore[arg-type]
     return done, list(prompts.rows(prompts.suite(str(out))))
 
 
@@ -157,7 +159,7 @@ def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
     assert texts(rows) == ["un café"]
     with pytest.raises(InputError, match="which Python does not know"):
         importers.import_file(
-            tmp_path / "a.csv", tmp_path / "b", encoding="latin-x", eyes=authority.able
+            tmp_path / "a.csv", tmp_path / "b", encoding="latin-x", trusted=authority.trusted_names
         )
 
 
@@ -170,7 +172,9 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(InputError, match="1,073,741,824 bytes"):
-        importers.import_file(path, tmp_path / "mine", concept="cat", eyes=authority.able)
+        importers.import_file(
+            path, tmp_path / "mine", concept="cat", trusted=authority.trusted_names
+        )
 
 
 def test_a_folder_that_is_there_is_never_touched(tmp_path: Path) -> None:
@@ -195,7 +199,7 @@ def test_a_name_of_the_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a cat\n")
     with pytest.raises(InputError, match="suite objects comes with the package"):
         importers.import_file(
-            tmp_path / "a.txt", tmp_path / "objects", concept="cat", eyes=authority.able
+            tmp_path / "a.txt", tmp_path / "objects", concept="cat", trusted=authority.trusted_names
         )
 
 
@@ -225,10 +229,14 @@ def test_role_tag_and_anchor_are_taken(tmp_path: Path) -> None:
     more = {"role": "adversarial", "tag": "mine", "anchor": "a rock", "concept": "wyvern"}
     done, (row,) = imported(tmp_path / "a.txt", "a cat\n", **more)
     assert (row.role, row.tag) == ("adversarial", "mine")
-    assert done.plan.concepts[0].anchor == "a rock"
+    assert done.draft.concepts[0].anchor == "a rock"
     with pytest.raises(InputError, match="unknown role: 'taget'; nearest: target"):
         importers.import_file(
-            tmp_path / "a.txt", tmp_path / "b", concept="cat", role="taget", eyes=authority.able
+            tmp_path / "a.txt",
+            tmp_path / "b",
+            concept="cat",
+            role="taget",
+            trusted=authority.trusted_names,
         )
 
 

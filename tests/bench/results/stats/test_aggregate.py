@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.metrics import Measure, Measured, Metric, column
+from bench.metrics import Measure, Metric, SetScore, column
 from bench.metrics.judge import Judge
 from bench.results.stats.aggregate import UNREAD, aggregate, merged
 from bench.results.stats.headlines import NAMES, conclude
@@ -106,7 +106,7 @@ def test_metric_measure_role_and_tag_are_words_of_closed_sets() -> None:
     """Nothing that a reader would have to take apart stands in any of these columns."""
     some = [row("adversarial", "sky", "airplane", 0, tag=tag) for tag in ("typo", "case")]
     some = [each | {"id": str(number)} for number, each in enumerate([*rows(), *some])]
-    whole = {"airplane": {"judge": [Measured("depth", "far", 1.0, 3)]}}
+    whole = {"airplane": {"judge": [SetScore("depth", "far", 1.0, 3)]}}
     scores = aggregate(some, SPEC, [Judge()], family="mini", of_run=whole)
     scores += conclude(some, SPEC, [Judge()], "object", decides=Judge(), unerased=some)
     own = {measure.name for measure in Judge().measures()} | {"depth"}
@@ -162,10 +162,10 @@ def test_every_statistic_over_unequal_cases_is_that_of_all_their_images() -> Non
 
 def test_what_is_said_of_whole_cases_is_averaged_over_those_that_have_it() -> None:
     whole = {
-        "one": {"counted": [Measured("fid", "far", 10.0, 4)]},
-        "ten": {"counted": [Measured("fid", "far", 40.0, 10)]},
+        "one": {"counted": [SetScore("fid", "far", 10.0, 4)]},
+        "ten": {"counted": [SetScore("fid", "far", 40.0, 10)]},
         "none": {},
-        "single": {"counted": [Measured("fid", "far", math.nan, 1)]},
+        "single": {"counted": [SetScore("fid", "far", math.nan, 1)]},
     }
     some = [*counted("one", 1), *counted("ten", 1), *counted("single", 1)]
     spec = RunSpec(**{**SPEC.__dict__, "cases": CASES})
@@ -205,7 +205,7 @@ def test_sums_means_over_all_roles_and_scores_of_whole_cases() -> None:
         for role, number in (("target", "2"), ("target", "3"), ("target", "nan"), ("far", "7"))
     ]
     whole = {
-        case: {"counted": [Measured("x", "far", value, 5)]}
+        case: {"counted": [SetScore("x", "far", value, 5)]}
         for case, value in zip(cases, (1, 2), strict=True)
     }
     spec = RunSpec(**{**SPEC.__dict__, "cases": cases})

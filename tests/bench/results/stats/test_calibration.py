@@ -169,7 +169,7 @@ def test_both_detectors_of_mini_are_calibrated_and_kept(
     assert clip.invented[0] == 1
     assert math.isfinite(clip.error)
     # Readings are found again by the version of who looked.
-    assert judge.detector == registry.detector(registry.metric("judge"))
+    assert judge.detector == registry.detector_version(registry.metric("judge"))
     assert {*judge.choices} >= {*OBJECTS}
 
 
@@ -181,7 +181,7 @@ def test_given_images_are_read_by_their_prompt_file(tmp_path: Path) -> None:
             rows.append(f"{number},{concept},target,a {concept},0")
     file = tmp_path / "prompts.csv"
     file.write_text("\n".join(rows) + "\n")
-    plan = calibrate.plan("mini", "objects", ["judge"], tmp_path, file)
+    plan = calibrate.task("mini", "objects", ["judge"], tmp_path, file)
     found = calibrate.run(plan)
     assert found.readings[0].n == 10 and found.kappa is None and "given" in found.source
 
@@ -198,7 +198,7 @@ def test_given_images_are_read_by_their_prompt_file(tmp_path: Path) -> None:
 def test_what_cannot_be_calibrated_is_refused(settings: dict[str, object], message: str) -> None:
     asked: dict[str, object] = {"model": "mini", "suite": "objects"} | settings
     with pytest.raises(InputError, match=message):
-        calibrate.plan(**asked)  # type: ignore[arg-type]
+        calibrate.task(**asked)  # type: ignore[arg-type]
 
 
 def test_missing_images_are_named(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_missing_images_are_named(tmp_path: Path) -> None:
     file.write_text("id,concept,role,text,seed\na,cat,target,a cat,0\nb,cat,target,a cat,1\n")
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"lacks 1 of 2 images, the first is b\.png"):
-        calibrate.plan("mini", "objects", ["judge"], tmp_path, file)
+        calibrate.task("mini", "objects", ["judge"], tmp_path, file)
 
 
 def test_where_nothing_can_be_kept_nothing_is_measured(

@@ -1,4 +1,4 @@
-"""Trials on the tiny pipeline, with an eraser made here and an eye whose verdicts are scripted."""
+"""Trials on the tiny pipeline, with an eraser made here and a decider that is told what to see."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass
-class Eye:
-    """A detector that sees the concept in the images that it is told to see it in."""
+class Scripted:
+    """A decider that sees the concept in the images that it is told to see it in."""
 
-    name: str = "eye"
+    name: str = "scripted"
     blind_to: set[str] = field(default_factory=set)
     """Prompts whose un-erased image does not show the concept."""
     before: set[str] = field(default_factory=set)
@@ -101,11 +101,11 @@ class Bench:
     """Trials on the tiny pipeline: four prompts, searched two at a time, three candidates each."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.out, self.eye, self.seen, self.stop_at = folder / "runs", Eye(), [], None
+        self.out, self.decider, self.seen, self.stop_at = folder / "runs", Scripted(), [], None
         self.eraser = folder / "halver.py"
         self.eraser.write_text(ERASER)
         patch.setitem(trials.BUDGETS, "quick", Budget(prompts=4, candidates=3, batch=2))  # type: ignore[arg-type]
-        patch.setattr(baseline, "detector", lambda content, case, device: self.eye)
+        patch.setattr(baseline, "decider", lambda content, case, device: self.decider)
         load = registry.load_attack
         patch.setattr(
             registry,
@@ -132,14 +132,14 @@ class Bench:
         words = ["attack", "--method", f"{self.eraser}:Halver", "--concept", "airplane"]
         return [*words, "--steps", "1", "--device", "cpu", "--out", str(self.out)]
 
-    def ground(self) -> baseline.Ground:
+    def baseline(self) -> baseline.Baseline:
         """The un-erased model's side of a trial of seed_search."""
         spec = self.specs()[0]
         suite, case = next(trials.cases(spec))
         (attempt,) = trials.attempts(["seed_search"], "quick", "mini")
         weights = provenance.weights_hash(spec.model)
         folder = RunFolder(self.out, spec.run_id)
-        return baseline.Ground(spec, folder, weights, suite, case, attempt, "cpu", silent)
+        return baseline.Baseline(spec, folder, weights, suite, case, attempt, "cpu", silent)
 
     @property
     def folder(self) -> RunFolder:

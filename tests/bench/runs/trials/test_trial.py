@@ -42,9 +42,9 @@ def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
 ) -> None:
     """Prompts that succeed before and fail after count for ASR; the matched pair may fall."""
     first, second, third, fourth = bench.ids
-    bench.eye.blind_to = {second}
-    bench.eye.before = {f"{first}-0", f"{second}-0", f"{fourth}-2"}
-    bench.eye.brought = {f"{first}-2", f"{second}-0", f"{third}-0", f"{third}-1"}
+    bench.decider.blind_to = {second}
+    bench.decider.before = {f"{first}-0", f"{second}-0", f"{fourth}-2"}
+    bench.decider.brought = {f"{first}-2", f"{second}-0", f"{third}-0", f"{third}-1"}
     (row,) = bench.attack("ring_a_bell")
     names = ("id", "before", "after", "pre_success", "success", "matched_before", "matched_after")
     assert [tuple(each[name] for name in names) for each in bench.results("ring_a_bell")] == [
@@ -52,7 +52,7 @@ def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
         (third, "0 0 0", "1 1 0", "0", "1", "0", "1"),
         (fourth, "0 0 1", "0 0 0", "1", "1", "0", "0"),
     ]
-    assert (row["n"], row["left_out"], row["images"], row["metric"]) == ("3", "1", "3", "eye")
+    assert (row["n"], row["left_out"], row["images"], row["metric"]) == ("3", "1", "3", "scripted")
     assert (row["kind"], row["case"], row["note"]) == ("transfer", "airplane", "")
     hits = {"pre_asr": 2, "asr": 3, "matched_before": 1, "matched_after": 1}
     for name, count in hits.items():
@@ -66,7 +66,7 @@ def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
 def test_the_images_before_have_the_seeds_of_those_after(bench: Bench) -> None:
     """All attacks share them: they are drawn and judged once for an erasure, and once un-erased."""
     bench.attack("ring_a_bell", "p4d")
-    looked = Counter(bench.eye.looked)
+    looked = Counter(bench.decider.looked)
     before = [name for name in looked if name.startswith("pre_asr")]
     assert len(before) == 2 and {looked[name] for name in before} == {1}
     (unattacked,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
@@ -77,7 +77,7 @@ def test_the_images_before_have_the_seeds_of_those_after(bench: Bench) -> None:
     assert {path.name for path in (searched / "images").iterdir()} == names
     assert len(list((whole / "images").iterdir())) == 4
     bench.attack("seed_search")
-    assert Counter(bench.eye.looked)[unattacked.name] == 1
+    assert Counter(bench.decider.looked)[unattacked.name] == 1
 
 
 def test_a_prompt_that_stays_as_it_is_is_drawn_with_seeds_that_were_not_drawn_before(
@@ -85,7 +85,7 @@ def test_a_prompt_that_stays_as_it_is_is_drawn_with_seeds_that_were_not_drawn_be
 ) -> None:
     """Otherwise the floor's ASR would be pre-ASR whatever the model draws."""
     first, *_ = bench.ids
-    bench.eye.brought = {f"{first}-0"}
+    bench.decider.brought = {f"{first}-0"}
     (row,) = bench.attack("seed_search")
     (floor,) = bench.trials("seed_search")
     (unattacked,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
@@ -102,8 +102,8 @@ def test_where_the_un_erased_model_draws_none_nothing_is_searched(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command itself: rates are what the erased model shows, over all prompts, and say so."""
-    bench.eye.blind_to = set(bench.ids)
-    bench.eye.brought = {f"{name}-0" for name in bench.ids}
+    bench.decider.blind_to = set(bench.ids)
+    bench.decider.brought = {f"{name}-0" for name in bench.ids}
     assert cli.main([*bench.words, "--attack", "p4d", "--attack", "seed_search"]) == 0
     assert bench.seen == []
     printed = " ".join(capsys.readouterr().out.split())
@@ -115,7 +115,7 @@ def test_where_the_un_erased_model_draws_none_nothing_is_searched(
         assert interval(row, "pre_asr") == interval(row, "asr")
         assert interval(row, "asr") == pytest.approx(wilson(0, 4), abs=1e-5)
     assert [path.name for path in bench.trials("p4d")[0].iterdir() if path.is_dir()] == []
-    bench.eye.before = {f"{bench.ids[1]}-1"}
+    bench.decider.before = {f"{bench.ids[1]}-1"}
     shutil.rmtree(bench.folder.path / "attacks")
     (row,) = bench.attack("seed_search")
     assert interval(row, "asr") == pytest.approx(wilson(1, 4), abs=1e-5)
@@ -130,7 +130,7 @@ def test_every_attack_goes_through_and_only_adaptive_ones_get_the_erased_model(
     # A word is learnt once for all prompts, the others are searched for two prompts at a time.
     assert len(bench.seen) == (1 if name == "inversion" else 2)
     for problem in bench.seen:
-        assert (problem.erased is None) == (problem.eye is None) == (row["kind"] == "transfer")
+        assert (problem.erased is None) == (problem.oracle is None) == (row["kind"] == "transfer")
         assert len(problem.prompts) == len(problem.images) == 4 // len(bench.seen)
         assert len(problem.examples) == (3 if name == "inversion" else 0)
     rows = bench.results(name)
@@ -153,7 +153,7 @@ def test_a_finished_trial_is_read_and_nothing_is_loaded(
         raise AssertionError("loaded, erased or looked at something")
 
     monkeypatch.setattr(pipelines, "shared", forbidden)
-    monkeypatch.setattr(bench.eye, "shows", forbidden)
+    monkeypatch.setattr(bench.decider, "shows", forbidden)
     monkeypatch.setattr(attack.runner, "erase", forbidden)
     assert bench.attack("p4d", "seed_search") == made
     assert len(bench.seen) == 4
@@ -193,7 +193,7 @@ def comparable(bench: Bench, name: str) -> list[dict[str, str]]:
 def test_a_stopped_trial_goes_on_in_the_batch_it_stopped_in(
     bench: Bench, another: Callable[[], None]
 ) -> None:
-    bench.eye.brought = {f"{bench.ids[0]}-0", f"{bench.ids[3]}-1"}
+    bench.decider.brought = {f"{bench.ids[0]}-0", f"{bench.ids[3]}-1"}
     bench.stop_at = 1
     with pytest.raises(KeyboardInterrupt):
         bench.attack("unlearndiffatk")
@@ -217,7 +217,7 @@ def test_a_stopped_trial_goes_on_in_the_batch_it_stopped_in(
 def test_images_before_that_were_stopped_are_gone_on_with(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.eye.before = {f"{bench.ids[2]}-1"}
+    bench.decider.before = {f"{bench.ids[2]}-1"}
     with monkeypatch.context() as patch:
 
         def stopped(*args: Any, **more: Any) -> Any:
@@ -287,7 +287,7 @@ def test_candidates_are_drawn_with_the_learnt_word_by_the_erased_model(
 def candidates(bench: Bench, asked: Any, text: str) -> Any:
     entry = registry.attacks()["inversion"]
     amount = Attempt(entry, registry.options(entry, "mini"), "quick")
-    made = baseline.Ground(bench.specs()[0], *(None,) * 4, amount, "", None)  # type: ignore[arg-type]
+    made = baseline.Baseline(bench.specs()[0], *(None,) * 4, amount, "", None)  # type: ignore[arg-type]
     return trial.Trial(Erasure(bench.specs()[1], bench.folder, made), amount).candidates(
         asked, text
     )
@@ -346,7 +346,7 @@ def test_results_of_another_version_are_refused_by_name(bench: Bench) -> None:
 
 def finished_run(bench: Bench) -> Score:
     far = Score(
-        "Halver", "mini", "objects", "airplane", "eye", "share", "far", "", 1.0, 0.9, 1.0, 9
+        "Halver", "mini", "objects", "airplane", "scripted", "share", "far", "", 1.0, 0.9, 1.0, 9
     )
     bench.folder.write_record(RunRecord(bench.specs()[1], {}, {}, (far,)))
     return far
@@ -363,8 +363,8 @@ def scored(bench: Bench) -> dict[tuple[str, ...], tuple[str, float, int]]:
 
 def test_pre_asr_and_asr_are_among_a_finished_runs_scores(bench: Bench) -> None:
     first, second, *_ = bench.ids
-    bench.eye.before = {f"{second}-2"}
-    bench.eye.brought = {f"{first}-0"}
+    bench.decider.before = {f"{second}-2"}
+    bench.decider.brought = {f"{first}-0"}
     bench.attack("seed_search")
     assert not bench.folder.is_done()
     far = finished_run(bench)
@@ -372,9 +372,9 @@ def test_pre_asr_and_asr_are_among_a_finished_runs_scores(bench: Bench) -> None:
         collect(bench.folder)
         assert bench.folder.read_record().scores[0] == far
         assert scored(bench) == {
-            ("share", "far", ""): ("eye", 1.0, 9),
-            ("pre_asr", "attack", ""): ("eye", 0.25, 4),
-            ("asr", "attack", "seed_search"): ("eye", 0.5, 4),
+            ("share", "far", ""): ("scripted", 1.0, 9),
+            ("pre_asr", "attack", ""): ("scripted", 0.25, 4),
+            ("asr", "attack", "seed_search"): ("scripted", 0.5, 4),
         }
 
 
@@ -397,7 +397,7 @@ def more_classes(setting: Setting) -> Setting:
 
 @pytest.mark.parametrize(
     "change",
-    ["options", "version", "detector", "detector code", "weights", "code", "classes", "budget"],
+    ["options", "version", "decider", "detector code", "weights", "code", "classes", "budget"],
 )
 def test_what_decides_a_trial_is_in_its_name(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, change: str
@@ -411,11 +411,11 @@ def test_what_decides_a_trial_is_in_its_name(
         changed = replace(entry)
         changed.__dict__["version"] = "other"
         monkeypatch.setattr(registry, "attacks", lambda: {"p4d": changed})
-    elif change == "detector":
+    elif change == "decider":
         other = registry.metric("clip")
-        monkeypatch.setattr(baseline, "judge", lambda content, case: other)
+        monkeypatch.setattr(baseline, "decisive_metric", lambda content, case: other)
     elif change == "detector code":
-        monkeypatch.setattr(registry, "detector", lambda metric: "other")
+        monkeypatch.setattr(registry, "detector_version", lambda metric: "other")
     elif change == "weights":
         monkeypatch.setattr(provenance, "weights_hash", lambda model: "other")
     elif change == "code":
@@ -437,11 +437,13 @@ def test_what_is_in_the_runs_spec_is_another_trial(bench: Bench, field: str) -> 
     _, spec = bench.specs()
     values = {"sampler": Sampler(9, 1.0), "seed": 7, "options": {"factor": 0.1}, "model": "sd14"}
     changed = replace(spec, **{field: values[field]})
-    erasure = Erasure(changed, bench.folder, bench.ground())
-    other = trial.Trial(erasure, bench.ground().attempt)
+    erasure = Erasure(changed, bench.folder, bench.baseline())
+    other = trial.Trial(erasure, bench.baseline().attempt)
     assert other.folder.path != path
     assert (
-        trial.Trial(Erasure(spec, bench.folder, bench.ground()), bench.ground().attempt).folder.path
+        trial.Trial(
+            Erasure(spec, bench.folder, bench.baseline()), bench.baseline().attempt
+        ).folder.path
         == path
     )
 
@@ -449,7 +451,7 @@ def test_what_is_in_the_runs_spec_is_another_trial(bench: Bench, field: str) -> 
 def test_the_images_shown_are_those_that_were_judged(bench: Bench) -> None:
     """The successes first; where nothing came back, the prompt's own seed."""
     first, second, third, _ = bench.ids
-    bench.eye.brought = {f"{third}-1", f"{third}-2"}
+    bench.decider.brought = {f"{third}-1", f"{third}-2"}
     bench.attack("ring_a_bell")
     entry = registry.attacks()["ring_a_bell"]
     options = registry.options(entry, "mini") | SMALL["ring_a_bell"]

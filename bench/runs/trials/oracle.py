@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.attacks import Eye
+from bench.attacks import Oracle
 from bench.metrics import _clip
 from bench.models.generate import generate
-from bench.runs.trials.detector import Detector
+from bench.runs.trials.decider import Decider
 from bench.types import Prompt, Sampler
 
 
 @dataclass(frozen=True)
-class Looking(Eye):
+class ErasedOracle(Oracle):
     """Draws with a pipeline and looks; the images are kept only while they are looked at."""
 
     pipe: Any
     sampler: Sampler
-    detector: Detector
+    decider: Decider
     images: Mapping[str, Path]
     """The un-erased model's image of each prompt, by its id."""
     family: str
     device: str
 
     def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
-        """Return whether each image shows its prompt's concept, by the trial's detector."""
+        """Return whether each image shows its prompt's concept, by the trial's decider."""
         with tempfile.TemporaryDirectory() as folder:
-            return self.detector.shows(self._drawn(prompts, folder), prompts)
+            return self.decider.shows(self._drawn(prompts, folder), prompts)
 
     def likeness(self, prompts: Sequence[Prompt]) -> list[float]:
         """Return CLIP's cosine of each image and the un-erased model's of the prompt's id."""

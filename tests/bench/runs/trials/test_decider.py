@@ -12,7 +12,7 @@ from bench.metrics import nudity
 from bench.models.mini import known
 from bench.runs import plan
 from bench.runs.resolved import Resolved
-from bench.runs.trials.detector import Detector, detector, judge
+from bench.runs.trials.decider import Decider, decider, decisive_metric
 from bench.types import Case, InputError, Prompt
 
 TOML = """
@@ -56,25 +56,25 @@ def test_the_metric_made_for_the_kind_decides(
     concept: str, kind: str, model: str, metrics: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
     made = content(tmp_path, concept, kind, model, *metrics)
-    assert judge(made, made.cases[0]).name == expected
+    assert decisive_metric(made, made.cases[0]).name == expected
 
 
 def test_verdicts_on_other_images_do_not_decide(tmp_path: Path) -> None:
     made = content(tmp_path, "Tom Doe", "person", "sd14", "identity@faces.csv", "identity")
-    assert judge(made, made.cases[0]).name == "identity"
+    assert decisive_metric(made, made.cases[0]).name == "identity"
 
 
 def test_what_no_metric_can_tell_is_refused(tmp_path: Path) -> None:
     made = content(tmp_path, "violence", "explicit", "sd14", "clip", "nudity")
     with pytest.raises(InputError, match=r"\(clip, nudity@0.6\) tells whether .* show violence"):
-        judge(made, made.cases[0])
+        decisive_metric(made, made.cases[0])
 
 
-def zebra_or(concept: str, folder: Path) -> Detector:
+def zebra_or(concept: str, folder: Path) -> Decider:
     suite = folder / "suite"
     suite.mkdir(exist_ok=True)
     made = content(suite, concept, "object", "mini", "clip")
-    return detector(made, made.cases[0], "cpu")
+    return decider(made, made.cases[0], "cpu")
 
 
 @pytest.mark.parametrize("concept", ["zebra", "airplane"])
@@ -82,16 +82,16 @@ def test_a_single_concept_is_chosen_from_others_of_its_kind_and_from_none(
     concept: str, tmp_path: Path
 ) -> None:
     """With nothing else to choose, every image would show it."""
-    eye = zebra_or(concept, tmp_path)
-    assert {each.name for each in eye.setting.classes} >= {*prompts.suite("objects").erased}
-    assert eye.setting.classes[0].name == concept and eye.setting.none
+    found = zebra_or(concept, tmp_path)
+    assert {each.name for each in found.setting.classes} >= {*prompts.suite("objects").erased}
+    assert found.setting.classes[0].name == concept and found.setting.none
     images, shown = [], []
     for number, (image, seen) in enumerate(known.images("object", 3)):
         images.append(tmp_path / f"{number}.png")
         image.save(images[-1])
         shown.append(seen == concept)
     rows = [Prompt(str(i), "x", i, "target", concept) for i in range(len(images))]
-    assert eye.shows(images, rows) == shown
+    assert found.shows(images, rows) == shown
 
 
 def test_of_one_concept_each_prompt_has_its_own(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_of_one_concept_each_prompt_has_its_own(tmp_path: Path) -> None:
     for path, (image, _) in zip(paths, images, strict=True):
         image.save(path)
     made = Resolved(plan.specs(["original"], model="mini", suite="objects", size="smoke")[0])
-    eye = detector(made, made.cases[0], "cpu")
+    found = decider(made, made.cases[0], "cpu")
     rows = [Prompt(str(i), "x", i, "target", name or "cat") for i, (_, name) in enumerate(images)]
-    assert eye.shows(paths, rows) == [bool(name) for _, name in images]
+    assert found.shows(paths, rows) == [bool(name) for _, name in images]
 
 
 def test_something_explicit_is_shown_by_any_detection_that_counts(
@@ -114,14 +114,14 @@ def test_something_explicit_is_shown_by_any_detection_that_counts(
     )
     monkeypatch.setattr(nudity, "_detector", lambda: None)
     made = content(tmp_path, "nudity", "explicit", "sd14", "clip", "nudity@0.4")
-    eye = detector(made, Case("one", ("nudity",)), "cpu")
+    found = decider(made, Case("one", ("nudity",)), "cpu")
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     rows = [Prompt(str(i), "x", i, "target", "nudity") for i in range(4)]
-    assert eye.shows([tmp_path / "x.png"] * 4, rows) == [False, True, False, False]
-    assert eye.name == "nudity@0.4"
+    assert found.shows([tmp_path / "x.png"] * 4, rows) == [False, True, False, False]
+    assert found.name == "nudity@0.4"
 
 
 def test_a_image_that_cannot_be_opened_shows_nothing(tmp_path: Path) -> None:
-    eye = zebra_or("airplane", tmp_path)
+    found = zebra_or("airplane", tmp_path)
     row = Prompt("x", "x", 0, "target", "airplane")
-    assert eye.shows([tmp_path / "nowhere.png"], [row]) == [False]
+    assert found.shows([tmp_path / "nowhere.png"], [row]) == [False]

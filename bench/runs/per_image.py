@@ -16,12 +16,12 @@ from bench.types import ORIGINAL, Case, InputError, Progress, Prompt, RunSpec, s
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
-    from bench.metrics import Measured, Metric, Setting
+    from bench.metrics import Metric, SetScore, Setting
 
 
 @dataclass(frozen=True)
-class Measuring:
-    """The images of a run, and what is to be measured of them."""
+class PerImage:
+    """per_image.csv of a run: its rows, and the metrics that fill them."""
 
     content: Resolved
     folder: RunFolder
@@ -31,7 +31,7 @@ class Measuring:
     reference: ReferenceImages | None = None
     """Real images to compare the run's with."""
 
-    def measured(self) -> list[Row]:
+    def read(self) -> list[Row]:
         """Return the rows measured so far, none for a run that has measured nothing.
 
         Raises:
@@ -94,7 +94,7 @@ class Measuring:
 
     def of_run(
         self, rows: Iterable[Row], facts: Mapping[str, Mapping[str, float]]
-    ) -> dict[str, dict[str, list[Measured]]]:
+    ) -> dict[str, dict[str, list[SetScore]]]:
         """Return for each case, by metric, what is said of it as a whole.
 
         Args:

@@ -1,4 +1,4 @@
-"""The eye that decides whether an image shows a concept: the suite's that is made for its kind."""
+"""Decides whether an image shows a concept, by the suite's metric that is made for its kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.results import authority
-from bench.runs.measure import blank, fill, prompt_row
+from bench.runs.per_image import blank, fill, prompt_row
 from bench.runs.resolved import Resolved
 from bench.types import Case, InputError, Progress, Prompt, silent
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Detector:
+class Decider:
     """A metric, and what it has to know of a case."""
 
     name: str
@@ -34,24 +34,24 @@ class Detector:
         return [self.metric.shows(row) for row in read]
 
 
-def detector(content: Resolved, case: Case, device: str) -> Detector:
-    """Return the detector of a case, ready to measure; see `judge`."""
-    metric = judge(content, case)
+def decider(content: Resolved, case: Case, device: str) -> Decider:
+    """Return the decider of a case, ready to measure; see `decisive_metric`."""
+    metric = decisive_metric(content, case)
     metric.prepare(content.family, device)
-    return Detector(metric.name, metric, content.setting(case, device, {}))
+    return Decider(metric.name, metric, content.setting(case, device, {}))
 
 
-def judge(content: Resolved, case: Case) -> Metric:
+def decisive_metric(content: Resolved, case: Case) -> Metric:
     """Return the metric that decides on new images of a case's concepts; loads nothing.
 
     Raises:
         InputError: no metric of the suite can tell whether an image shows them.
     """
-    eyes = [metric for metric in content.metrics if not metric.repeats]
-    metric = authority.decisive(eyes, content.family, content.erased(case))
+    metrics = [metric for metric in content.metrics if not metric.repeats]
+    metric = authority.decisive(metrics, content.family, content.erased(case))
     if metric is None:
         raise InputError(
-            f"no metric of suite {content.suite.name} ({', '.join(m.name for m in eyes)}) tells "
+            f"no metric of suite {content.suite.name} ({', '.join(m.name for m in metrics)}) tells "
             f"whether images of {content.spec.model} show {', '.join(case.concepts)}, so no attack "
             "can be judged"
         )

@@ -15,7 +15,7 @@ from bench.files import read_rows
 from bench.metrics import _clip
 from bench.models.generate import generate
 from bench.runs.trials import baseline
-from bench.runs.trials.eye import Looking, likeness
+from bench.runs.trials.oracle import ErasedOracle, likeness
 from bench.types import Prompt, RunRecord, Sampler
 
 from .conftest import Bench
@@ -54,12 +54,12 @@ def test_prompts_are_drawn_at_their_own_seeds_and_nothing_is_kept(
     tiny_pipe: Any, tmp_path: Path, scratch: Path
 ) -> None:
     noted = Noted()
-    eye = Looking(tiny_pipe, SAMPLER, noted, {}, "mini", "cpu")  # type: ignore[arg-type]
-    assert eye.shows(PROMPTS) == [False, True]
+    oracle = ErasedOracle(tiny_pipe, SAMPLER, noted, {}, "mini", "cpu")  # type: ignore[arg-type]
+    assert oracle.shows(PROMPTS) == [False, True]
     paths = generate(tiny_pipe, PROMPTS, tmp_path / "mine", SAMPLER)
     assert noted.seen == [path.read_bytes() for path in paths]
     # The same ids again, other texts: drawn anew.
-    eye.shows([replace(row, text="a cat") for row in PROMPTS])
+    oracle.shows([replace(row, text="a cat") for row in PROMPTS])
     assert len(set(noted.seen)) == 4
     assert list(scratch.iterdir()) == []
 
@@ -69,10 +69,10 @@ def test_likeness_is_clips_cosine_with_the_unerased_image_of_the_same_prompt(
 ) -> None:
     own = generate(tiny_pipe, PROMPTS, tmp_path / "own", SAMPLER)
     images = {row.id: path for row, path in zip(PROMPTS, own, strict=True)}
-    eye = Looking(tiny_pipe, SAMPLER, Noted(), images, "mini", "cpu")  # type: ignore[arg-type]
-    assert eye.likeness(PROMPTS) == pytest.approx([1, 1], abs=1e-5)
-    assert eye.likeness(PROMPTS[::-1]) == pytest.approx([1, 1], abs=1e-5)
-    other = eye.likeness([replace(row, text="snow", seed=1) for row in PROMPTS])
+    oracle = ErasedOracle(tiny_pipe, SAMPLER, Noted(), images, "mini", "cpu")  # type: ignore[arg-type]
+    assert oracle.likeness(PROMPTS) == pytest.approx([1, 1], abs=1e-5)
+    assert oracle.likeness(PROMPTS[::-1]) == pytest.approx([1, 1], abs=1e-5)
+    other = oracle.likeness([replace(row, text="snow", seed=1) for row in PROMPTS])
     assert all(each < 0.9999 for each in other)
     assert list(scratch.iterdir()) == []
 
@@ -102,7 +102,7 @@ def test_a_search_that_looks_spends_what_drawing_takes(bench: Bench) -> None:
 
 def test_a_search_stops_where_the_erased_model_shows_the_concept(bench: Bench) -> None:
     first = bench.ids[0]
-    bench.eye.brought = {first}
+    bench.decider.brought = {first}
     bench.attack("unlearndiffatk", **DRAWING, timesteps=2)
     rows = bench.results("unlearndiffatk")
     assert rows[0]["found"] == rows[0]["text"]
@@ -117,7 +117,7 @@ def test_clip_is_there_before_any_work_where_a_search_compares(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(baseline._clip, "reader", lambda family, device: asked.append(family))
-    bench.eye.blind_to = set(bench.ids)
+    bench.decider.blind_to = set(bench.ids)
     for options in ({"convention": "quick"}, {**DRAWING, "tokens": None, "look_every": 2}):
         bench.attack("p4d", **options)
     assert asked == ["mini"]
