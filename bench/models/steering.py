@@ -1,6 +1,6 @@
-"""A pipeline that draws another way: every prediction of its U-Net goes through a guide.
+"""A pipeline that draws another way: through a guide of its U-Net's predictions, or with a twin.
 
-This is how an eraser of the form `inference` acts. The weights are shared with the pipeline that it
+This is how an eraser acts that leaves the weights alone. They are shared with the pipeline that it
 was made from, which goes on drawing as before.
 """
 
@@ -62,12 +62,7 @@ class Rows:
         Args:
             empty: What stands for none, as `empties` returns it.
         """
-        found = torch.zeros_like(self.timesteps, dtype=torch.bool)
-        own = self.text.states.float()
-        for text in empty:
-            wanted = text.states.to(own)
-            found = found | ((own - wanted).flatten(1).norm(dim=1) <= NEAR * wanted.norm())
-        return found
+        return without(self.text.states, empty)
 
 
 Predict = Callable[[Rows], Tensor]
@@ -82,6 +77,36 @@ def empties(pipe: Any) -> tuple[Conditioning, ...]:
     The same but for SDXL, whose guidance starts from zeros.
     """
     return unconditional(pipe), condition(pipe, [""])
+
+
+def without(states: Tensor, empty: Sequence[Conditioning]) -> Tensor:
+    """Say of each text's embedding whether it is that of no text.
+
+    Args:
+        states: (n, positions, width).
+        empty: What stands for none, as `empties` returns it.
+
+    Returns:
+        (n,) bool.
+    """
+    own = states.float()
+    found = torch.zeros(len(own), dtype=torch.bool, device=own.device)
+    for text in empty:
+        wanted = text.states.to(own)
+        found = found | ((own - wanted).flatten(1).norm(dim=1) <= NEAR * wanted.norm())
+    return found
+
+
+def twin(module: Any) -> Any:
+    """Return a copy of a module with the same parameters, not copies of them.
+
+    Hooks and further modules that are put into its layers are the twin's alone.
+
+    Args:
+        module: A torch module, which stays as it was.
+    """
+    shared = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(each): each for each in shared})
 
 
 def steered(pipe: Any, guide: Guide) -> Any:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.models import meter
+from bench.models import meter, pipelines
 from bench.models.generate import draw
 from bench.models.prediction import condition
-from bench.models.steering import Predict, Rows, empties, steered
+from bench.models.steering import Predict, Rows, empties, steered, twin
 from bench.types import Sampler
 
 SAMPLER = Sampler(3, 4.0)
@@ -121,3 +121,13 @@ def test_evaluations_are_those_of_the_weights(tiny_pipe: Any) -> None:
         with meter.counted() as spent:
             drawn(made)
         assert spent() == times * 2 * len(TEXTS) * SAMPLER.steps
+
+
+def test_a_twin_has_the_parameters_and_layers_of_its_own(tiny_pipe: Any) -> None:
+    made = twin(tiny_pipe.unet)
+    pairs = zip(tiny_pipe.unet.parameters(), made.parameters(), strict=True)
+    assert all(one is other for one, other in pairs)
+    before = drawn(tiny_pipe)
+    made.conv_out.register_forward_hook(lambda module, args, output: output * 0)
+    assert torch.equal(drawn(tiny_pipe), before)
+    assert not torch.equal(drawn(pipelines.with_unet(tiny_pipe, made)), before)
