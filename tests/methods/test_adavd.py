@@ -53,7 +53,8 @@ def spread(pipe: Any, count: int = 3) -> Tensor:
 
 def by_hand(rows: np.ndarray[Any, Any], own: list[np.ndarray[Any, Any]], eraser: Adavd) -> Any:
     """Take one position's value apart by Gram-Schmidt, as paper and code write it."""
-    basis, weights = [], []
+    basis: list[Any] = []
+    weights: list[Any] = []
     for number, one in enumerate(own):
         q, r = one.copy(), np.eye(len(own))[number]
         for other, r_other in zip(basis, weights, strict=True):
