@@ -59,6 +59,10 @@ class InputError(ValueError):
     """What the user gave cannot be used; the message says what is allowed and the nearest match."""
 
 
+class WorkerDiedError(RuntimeError):
+    """A worker process died; the message says at what, and how to go on."""
+
+
 @dataclass(frozen=True)
 class Concept:
     """Something to erase, and what to draw instead of it."""
@@ -260,9 +264,10 @@ class RunRecord:
     provenance: Mapping[str, Any]
     """Commit, dirty flag, package versions, device, and hashes of weights and prompts."""
     seconds: Mapping[str, float]
-    """Wall-clock seconds per step, of the process that finished the run; but `erase` is the mean
-    over the cases, whichever process erased them, and `image` what one of the images took that this
-    process drew, absent where it drew none."""
+    """Wall-clock seconds per step, added up over the workers of the command that finished the run:
+    two workers spend two seconds in one. But `erase` is the mean over the cases, whichever command
+    erased them; `image` is what one of the images took the worker that drew it, absent where none
+    was drawn; and `total` passed on the clock from the run's first piece of work to its record."""
     scores: tuple[Score, ...]
     flags: tuple[str, ...] = ()
     """Why the run must not be ranked, in words; none for an honest one."""

@@ -9,7 +9,7 @@ from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
 from bench.types import InputError
 
-MACHINE = ("device", "platform", "batch_size")
+MACHINE = ("device", "platform", "batch_size", "workers", "threads")
 """What a run's provenance says of where and how it drew."""
 
 
@@ -21,7 +21,7 @@ def costs(
     Args:
         folder: The run's folder; without a case's erasure only `slowdown` is known of it.
         content: What the run's spec names.
-        seconds: The run's wall-clock seconds; `image` is what drawing one image took.
+        seconds: The run's seconds; `image` is what drawing one image took.
         facts: The run's provenance; seconds compare only with those of the same `MACHINE`.
     """
     from bench.models.erasures import read_cost

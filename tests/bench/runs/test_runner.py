@@ -29,7 +29,7 @@ from bench.models.weights import loaded
 from bench.registry import imports
 from bench.results import authority
 from bench.results.store import RunFolder
-from bench.runs import runner
+from bench.runs import runner, units
 from bench.types import (
     Case,
     Concept,
@@ -356,7 +356,7 @@ def costs(world: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     with meter.counted() as spent:
         clock = SimpleNamespace(perf_counter=lambda: float(spent()))
-        monkeypatch.setattr(runner, "time", clock)
+        monkeypatch.setattr(units, "time", clock)
         yield
 
 

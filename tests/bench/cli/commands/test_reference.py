@@ -152,7 +152,7 @@ def test_finished_runs_are_measured_again_and_nothing_is_drawn(
     shutil.copytree(made, out)
     plain = records(out)
     assert not any(of(record) for record in plain.values())
-    monkeypatch.setattr("bench.runs.runner.generate", lambda *_, **__: pytest.fail("drew"))
+    monkeypatch.setattr("bench.runs.units.generate", lambda *_, **__: pytest.fail("drew"))
     assert cli.main(words(suite, out, "--reference-images", real, "--plan")) == 0
     assert capsys.readouterr().out.count("(finished, to be compared with the reference") == 2
     assert cli.main(words(suite, out, "--reference-images", real)) == 0

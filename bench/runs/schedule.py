@@ -1,0 +1,262 @@
+"""Which units a few runs are cut into, and in what order these are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from bench import prompts
+from bench.images import ReferenceImages
+from bench.models.generate import due_batches
+from bench.results.store import UNERASED
+from bench.runs import folders, provenance, reference
+from bench.runs.per_image import PerImage, image_folder
+from bench.runs.resolved import Resolved
+from bench.runs.units import Compare, Draw, Fit, Measure, Unit, now
+from bench.types import Progress, Prompt, RunSpec
+
+IMAGES = "images"
+"""What drawing calls its progress."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where and by whom runs are computed."""
+
+    device: str = "cpu"
+    """A device as torch names it."""
+    batch_size: int = 25
+    """Images drawn at once, which decides the last bit of a pixel."""
+    workers: int = 1
+    """Units performed at once; one is performed in this process."""
+    threads: int | None = None
+    """What each computes with on a CPU; None for what torch takes."""
+    real: ReferenceImages | None = None
+    """Images to compare with; a finished run that was not is measured again."""
+
+    @property
+    def threads_each(self) -> int:
+        """What each unit is computed with."""
+        if self.threads is None and self.workers == 1:
+            import torch
+
+            return torch.get_num_threads()
+        return self.threads or 1
+
+
+class Begun:
+    """A run that is under way: its folder, and what is left of it."""
+
+    def __init__(self, spec: RunSpec, out: Path, setup: Setup) -> None:
+        """Open the run's folder."""
+        self.spec, self.out, self.setup = spec, out, setup
+        self.started = provenance.now()
+        self.folder, self.resumed = folders.opened(spec, out)
+        self.seconds = dict.fromkeys(("load", "erase", "generate", "measure"), 0.0)
+        self.images = 0
+        """How many were drawn."""
+        self.left: set[str] = set()
+        """The names of the units that must be done before it is measured."""
+        self.since: float | None = None
+
+    @cached_property
+    def content(self) -> Resolved:
+        """What the spec names."""
+        return Resolved(self.spec)
+
+    @property
+    def _where(self) -> tuple[RunSpec, Path, str]:
+        return self.spec, self.out, self.setup.device
+
+    def check(self) -> None:
+        """Read what an earlier attempt left and load the metrics: damage must show before work."""
+        from bench.models.erasures import read
+
+        if self.folder.is_done():
+            return
+        content, setup = self.content, self.setup
+        for case in content.cases:
+            if self.folder.erasure_path(case.name).exists():
+                read(self.folder.erasure_path(case.name))
+        PerImage(content, self.folder, content.metrics).read()
+        for metric in content.metrics:
+            metric.prepare(content.family, setup.device)
+        _ = self.facts
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What is known of where its numbers come from."""
+        setup, content = self.setup, self.content
+        prompt_hash = prompts.file_hash(content.suite, content.family)
+        model = self.spec.place("model")
+        return provenance.gather(model, prompt_hash, setup.device, setup.batch_size) | {
+            "workers": setup.workers,
+            "threads": setup.threads_each,
+            "places": dict(self.spec.places),
+            "resumed": self.resumed,
+            "started": self.started,
+        }
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """The erasures that are missing."""
+        units = (Fit(*self._where, case) for case in self.content.cases)
+        return [unit for unit in units if not unit.path.exists()]
+
+    @cached_property
+    def draws(self) -> list[Draw]:
+        """The batches of which an image is missing."""
+        cases = {case.name: case for case in self.content.cases}
+        return [
+            Draw(*self._where, cases.get(name) if name != UNERASED else None, tuple(batch))
+            for name, wanted in self.wanted.items()
+            for batch in due_batches(wanted, self.folder.images(name), self.setup.batch_size)
+        ]
+
+    @cached_property
+    def wanted(self) -> dict[str, list[Prompt]]:
+        """The prompts of each image folder; cases that share one share its images."""
+        wanted: dict[str, dict[str, Prompt]] = {}
+        for case, some in self.content.prompts.items():
+            by_id = wanted.setdefault(image_folder(self.spec, case), {})
+            for prompt in some:
+                by_id.setdefault(prompt.id, prompt)
+        return {name: list(by_id.values()) for name, by_id in wanted.items()}
+
+    def spend(self, unit: Unit, seconds: Mapping[str, float]) -> None:
+        """Add what a unit took, by step."""
+        for step, passed in seconds.items():
+            self.seconds[step] += passed
+        if isinstance(unit, Draw):
+            # What is drawn again beside a missing image takes its time too.
+            self.images += len(unit.prompts)
+
+    def last(self) -> Unit | None:
+        """Return the unit that finishes the run, None for a run that is finished."""
+        real = self.setup.real
+        if not self.folder.is_done():
+            seconds = {**self.seconds, "total": now() - self.since if self.since else 0.0}
+            if self.images:
+                seconds["image"] = seconds["generate"] / self.images
+            return Measure(*self._where, real, seconds, self.facts)
+        if real is None or reference.compared(self.folder.read_record(), real):
+            return None
+        return Compare(*self._where, real)
+
+
+class Schedule:
+    """Hands out the units of runs, each after what it needs."""
+
+    def __init__(
+        self, runs: Sequence[Begun], progress: Progress, *, erasures_only: bool = False
+    ) -> None:
+        """Cut the runs into units.
+
+        Args:
+            runs: In the order in which they are drawn.
+            progress: Told the progress of all units together.
+            erasures_only: Whether nothing but missing erasures is made.
+        """
+        self._runs = {each.spec.run_id: each for each in runs}
+        self._open = {} if erasures_only else dict(self._runs)
+        self._last: dict[str, str] = {}
+        self._tally = Tally(progress, named=len(runs) > 1)
+        due = [each for each in runs if not each.folder.is_done()]
+        fits: list[Sequence[Unit]] = [each.fits for each in due]
+        draws: list[Sequence[Unit]] = [[] if erasures_only else each.draws for each in due]
+        # A run is erased while the one before it is drawn, so that no worker waits for an erasure.
+        rounds = zip_longest(fits, [[], *draws], fillvalue=())
+        self._waiting = [unit for some in rounds for units in some for unit in units]
+        for unit in self._waiting:
+            self._runs[unit.spec.run_id].left.add(unit.name)
+        for each in due:
+            self._tally.expect(each)
+
+    @property
+    def left(self) -> int:
+        """How many units are still to be handed out."""
+        return len(self._waiting)
+
+    def following(self) -> Unit | None:
+        """Hand out the next unit that has what it needs, None while there is none."""
+        unit = next((unit for unit in self._waiting if unit.ready()), None)
+        if unit is not None:
+            self._waiting.remove(unit)
+            run = self._runs[unit.spec.run_id]
+            run.since = run.since or now()
+        return unit
+
+    def tell(self, unit: Unit) -> Progress:
+        """Return what is told of a unit's progress."""
+        return self._tally.of(unit)
+
+    def done(self, unit: Unit, seconds: Mapping[str, float]) -> list[Begun]:
+        """Take note of a unit that is done and return the runs that are finished by it.
+
+        Args:
+            unit: What was handed out.
+            seconds: What it took, by step.
+        """
+        run = self._runs[unit.spec.run_id]
+        if self._last.get(unit.spec.run_id) == unit.name:
+            del self._open[unit.spec.run_id]
+            return [run, *self.finished()]
+        run.left.remove(unit.name)
+        run.spend(unit, seconds)
+        return self.finished()
+
+    def finished(self) -> list[Begun]:
+        """Let runs of which all is there be measured, and return those that need no more."""
+        found = []
+        for name, run in list(self._open.items()):
+            first = run.content.original.run_id
+            if run.left or name in self._last or (first != name and first in self._open):
+                continue
+            last = run.last()
+            if last is None:
+                del self._open[name]
+                found.append(run)
+            else:
+                self._last[name] = last.name
+                self._waiting.insert(0, last)
+        # What waited for the un-erased model's run may be next.
+        return found + self.finished() if found else []
+
+
+class Tally:
+    """Adds up the progress of units that may be under way at once."""
+
+    def __init__(self, progress: Progress, *, named: bool) -> None:
+        """Begin with nothing.
+
+        Args:
+            progress: Told the sums.
+            named: Whether it is told the method too.
+        """
+        self._progress, self._named = progress, named
+        self._parts: dict[str, dict[str, tuple[int, int]]] = {}
+
+    def expect(self, run: Begun) -> None:
+        """Count the images of a run: those that are there, and those to be drawn."""
+        parts = self._parts.setdefault(self._label(run.spec, IMAGES), {})
+        there = sum(map(len, run.wanted.values())) - sum(len(each.prompts) for each in run.draws)
+        parts[run.spec.run_id] = (there, there)
+        parts |= {each.name: (0, len(each.prompts)) for each in run.draws}
+
+    def of(self, unit: Unit) -> Progress:
+        """Return what is told of a unit's progress."""
+
+        def tell(what: str, done: int, total: int) -> None:
+            label = self._label(unit.spec, what)
+            parts = self._parts.setdefault(label, {})
+            parts[unit.name] = (done, total)
+            self._progress(label, *map(sum, zip(*parts.values(), strict=True)))
+
+        return tell
+
+    def _label(self, spec: RunSpec, what: str) -> str:
+        return f"{spec.method_name}: {what}" if self._named else what

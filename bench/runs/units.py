@@ -1,0 +1,228 @@
+"""The pieces that a run's work is cut into: each finds what it needs as files, and leaves files.
+
+Whoever performs them, in whatever order and however often, the same files are there afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.images import ReferenceImages
+from bench.models import pipelines
+from bench.models.generate import generate
+from bench.results.store import UNERASED, RunFolder
+from bench.runs import erasing, provenance, record, rescore
+from bench.runs.per_image import PerImage
+from bench.runs.resolved import Resolved
+from bench.types import Case, Progress, Prompt, RunSpec
+
+
+@dataclass
+class Clock:
+    """Wall-clock seconds by step, of what one process does."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Add what the code inside takes to a step."""
+        start = now()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + now() - start
+
+
+def now() -> float:
+    """Return seconds since some moment, the same for all of a process."""
+    return time.perf_counter()
+
+
+class Kept:
+    """What a process keeps between units, so that nothing is looked up or made twice."""
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._contents: dict[str, Resolved] = {}
+        self._erased: tuple[Path | None, Any] = (None, None)
+
+    def content(self, spec: RunSpec) -> Resolved:
+        """Return what a spec names."""
+        return self._contents.setdefault(spec.run_id, Resolved(spec))
+
+    def erased(self, unit: Draw, pipe: Any) -> Any:
+        """Return the pipeline that draws a unit: one erased one is kept, the last."""
+        if unit.case is None:
+            return pipe
+        path = unit.folder.erasure_path(unit.case.name)
+        if self._erased[0] != path:
+            # The last one goes first, so that there are never two in memory.
+            self._erased = (None, None)
+            content = self.content(unit.spec)
+            self._erased = (path, erasing.apply(content, unit.case, pipe, path))
+        return self._erased[1]
+
+
+@dataclass(frozen=True)
+class Unit(ABC):
+    """A piece of the work of a run, small enough to be sent to another process."""
+
+    spec: RunSpec
+    out: Path
+    """Holds the run folders."""
+    device: str
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return RunFolder(self.out, self.spec.run_id)
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it makes, in words that differ from every other unit's."""
+
+    def ready(self) -> bool:
+        """Return whether what it needs is there."""
+        return True
+
+    @abstractmethod
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Make what is missing of it.
+
+        Args:
+            kept: What this process keeps between units.
+            clock: Told what it took.
+            progress: Told what is under way.
+        """
+
+    def pipe(self, clock: Clock) -> Any:
+        """Return the un-erased pipeline."""
+        with clock.step("load"):
+            return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
+
+
+@dataclass(frozen=True)
+class Fit(Unit):
+    """The erasure of one case."""
+
+    case: Case
+
+    @property
+    def name(self) -> str:
+        """The erasure."""
+        return f"the erasure {self.case.name} of {self.spec.run_id}"
+
+    @property
+    def path(self) -> Path:
+        """Where it is stored."""
+        return self.folder.erasure_path(self.case.name)
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Fit it; what that took stands in its file."""
+        if not self.path.exists():
+            content, pipe = kept.content(self.spec), self.pipe(clock)
+            some = {"device": self.device, "progress": progress}
+            erasing.fit(content, self.case, pipe, self.path, **some)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Draw(Unit):
+    """One batch of images of an erased model, or of the un-erased one.
+
+    A batch is drawn whole and by itself, so no rounding depends on who draws it, or when.
+    """
+
+    case: Case | None
+    """What is erased; None for the un-erased model, whose images all cases share."""
+    prompts: tuple[Prompt, ...]
+
+    @property
+    def name(self) -> str:
+        """The images."""
+        ends = f"{self.prompts[0].id} to {self.prompts[-1].id}"
+        return f"images {ends} of {self.images.name} of {self.spec.run_id}"
+
+    @property
+    def images(self) -> Path:
+        """Their folder."""
+        return self.folder.images(UNERASED if self.case is None else self.case.name)
+
+    def ready(self) -> bool:
+        """Return whether the erasure is there."""
+        return self.case is None or self.folder.erasure_path(self.case.name).exists()
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Draw it."""
+        pipe = self.pipe(clock)
+        with clock.step("load"):
+            pipe = kept.erased(self, pipe)
+        with clock.step("generate"):
+            count, sampler = len(self.prompts), self.spec.sampler
+            generate(pipe, self.prompts, self.images, sampler, batch_size=count, progress=progress)
+
+
+@dataclass(frozen=True)
+class Measure(Unit):
+    """What a run's images say, and its record: the last unit of a run."""
+
+    real: ReferenceImages | None
+    """Real images to compare with."""
+    seconds: Mapping[str, float]
+    """What the run took so far, by step."""
+    facts: Mapping[str, Any]
+    """The run's provenance so far."""
+
+    @property
+    def name(self) -> str:
+        """The record."""
+        return f"the scores of {self.spec.run_id}"
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Measure, aggregate, and declare the run finished."""
+        from bench.models.erasures import read
+
+        begun = now()
+        content = kept.content(self.spec)
+        with clock.step("load"):
+            for metric in content.metrics:
+                metric.prepare(content.family, self.device)
+        per_image = PerImage(
+            content, self.folder, content.metrics, self.device, progress, self.real
+        )
+        headers = [read(self.folder.erasure_path(case.name)) for case in content.cases]
+        seconds = {**self.seconds, "erase": sum(each.seconds for each in headers) / len(headers)}
+        facts = {**self.facts, "classes": content.choice.to_json(), "form": headers[0].form}
+        facts |= {"plugins": content.plugins, "detectors": content.detectors}
+        with clock.step("measure"):
+            rows = per_image.measure(per_image.read() or per_image.blank())
+            found = record.outcome(per_image, rows, seconds, facts)
+        seconds["load"] += clock.seconds["load"]
+        seconds["measure"] = clock.seconds["measure"]
+        seconds["total"] += now() - begun
+        record.finish(per_image, found, seconds, {**facts, "finished": provenance.now()})
+
+
+@dataclass(frozen=True)
+class Compare(Unit):
+    """A finished run, to be compared with other real images than it was."""
+
+    real: ReferenceImages
+
+    @property
+    def name(self) -> str:
+        """The record."""
+        return f"the scores of {self.spec.run_id}"
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Measure it again by the metrics that compare."""
+        content = kept.content(self.folder.read_record().spec)
+        names = [each.name for each in content.metrics if each.least_reference(content.family)]
+        some = {"device": self.device, "real": self.real, "progress": progress}
+        rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
