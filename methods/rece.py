@@ -28,7 +28,7 @@ class Rece(Eraser):
     paper: ClassVar[str] = "RECE, arXiv 2407.12383 (ECCV 2024)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {"regular_scale": 10.0, "preserve_scale": 1.0, "lamb": 10.0},
+        "mini": {"regular_scale": 0.1, "preserve_scale": 1.0, "lamb": 10.0},
         "nudity": {"regular_scale": 0.1, "epochs": 3, "guide": " "},
         "i2p": {"regular_scale": 0.1, "epochs": 2, "guide": " "},
         "artists": {"regular_scale": 0.001, "epochs": 1, "guide": "art"},

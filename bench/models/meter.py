@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 PROCESS = Path("/proc/self")
+_CURRENT: ContextVar[dict[str, float] | None] = ContextVar("cost", default=None)
 
 
 @contextmanager
@@ -40,18 +42,32 @@ def metered(device: str) -> Iterator[dict[str, float]]:
 
     `evaluations` is what `counted` counts. `memory` is the peak in bytes: of the process while the
     code ran, so with the loaded model, or on a GPU of what torch allocated there. Where the system
-    does not tell, it is left out.
+    does not tell, it is left out. What `note` is told meanwhile stands beside them.
     """
     cost: dict[str, float] = {}
     fresh = _reset_peak(device)
+    before = _CURRENT.set(cost)
     with counted() as spent:
         try:
             yield cost
         finally:
+            _CURRENT.reset(before)
             cost["evaluations"] = float(spent())
             peak = _peak(device) if fresh else None
             if peak is not None:
                 cost["memory"] = peak
+
+
+def note(name: str, value: float) -> None:
+    """Say a fact of the erasure under way, which its file keeps; where nothing is metered, none.
+
+    Args:
+        name: What it is called beside `evaluations` and `memory`, such as `null_space`.
+        value: A number.
+    """
+    cost = _CURRENT.get()
+    if cost is not None:
+        cost[name] = float(value)
 
 
 def _reset_peak(device: str) -> bool:

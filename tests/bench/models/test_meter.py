@@ -47,6 +47,17 @@ def test_peak_memory_is_that_of_the_code_inside(tiny_pipe: Any) -> None:
         assert "memory" not in small
 
 
+def test_what_is_noted_stands_with_the_erasure_that_is_metered() -> None:
+    meter.note("null_space", 1)
+    with meter.metered("cpu") as outer:
+        with meter.metered("cpu") as inner:
+            meter.note("null_space", 97)
+        meter.note("other", 2)
+    meter.note("null_space", 5)
+    assert inner["null_space"] == 97.0 and "other" not in inner
+    assert outer["other"] == 2.0 and "null_space" not in outer
+
+
 def test_an_erasure_keeps_what_it_took(tiny_pipe: Any, tmp_path: Path) -> None:
     name, tensor = next(tiny_pipe.unet.named_parameters())
     path = tmp_path / "edit.safetensors"
