@@ -108,8 +108,13 @@ def test_commands_from_an_empty_folder(run: Run, installed: Path) -> None:
 def test_a_package_that_hides_ours_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty" / "methods").mkdir()
     (tmp_path / "empty" / "methods" / "__init__.py").write_text("")
-    said = run("-m", "bench", "run", "--method", "uce", "--size", "smoke", status=2)
-    assert f"{tmp_path / 'empty' / 'methods'} hides the benchmark's package methods" in said
+    words = ("-m", "bench", "run", "--method", "uce", "--size", "smoke")
+    for line in (words, (*words, "--plan")):
+        said = run(*line, status=2)
+        assert f"{tmp_path / 'empty' / 'methods'} hides the benchmark's package methods" in said
+    # One of the same name would run in place of ours.
+    (tmp_path / "empty" / "methods" / "uce.py").write_text("raise RuntimeError('never run')")
+    assert "hides the benchmark's package methods" in run(*words, "--plan", status=2)
 
 
 def test_figures_and_calibrations_are_read_and_new_ones_kept_where_one_can_write(

@@ -6,10 +6,11 @@ import argparse
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bench.cli import commands
 from bench.cli.arguments import Parser, Version
+from bench.cli.completion import SHELLS, Completion
 from bench.names import typed
 from bench.types import InputError
 
@@ -43,19 +44,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(words: Sequence[str]) -> Parser:
+    """Return a parser that knows the arguments of the command asked for, and of no other."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    return _made(typed(), lambda name: name == asked)
+
+
+def full_parser(program: str) -> Parser:
+    """Return a parser that knows the arguments of all commands.
+
+    Args:
+        program: What the user calls it.
+    """
+    return _made(program, lambda name: True)
+
+
+def _made(program: str, wanted: Callable[[str], bool]) -> Parser:
     parser = Parser(
-        prog=typed(),
+        prog=program,
         description="Erase concepts from text-to-image models and measure what is left and lost.",
-        epilog=EXAMPLES.format(program=typed()),
+        epilog=EXAMPLES.format(program=program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(execute=lambda _: _help(parser))
     parser.add_argument("--version", action=Version, nargs=0, help="print the version, and end")
+    parser.add_argument(
+        "--print-completion",
+        action=Completion,
+        whole=full_parser,
+        metavar="SHELL",
+        help=f"print what completes this command in a shell ({', '.join(SHELLS)}), and end",
+    )
     choices = parser.add_subparsers(dest="command", metavar="command")
-    asked = next((word for word in words if not word.startswith("-")), None)
     for name, module in commands.found().items():
         command = choices.add_parser(name, help=module.HELP, description=inspect.getdoc(module))
-        if name == asked:
+        if wanted(name):
             # Only this one's, so that no other command pays for what declaring them imports.
             module.add_arguments(command)
             command.set_defaults(execute=module.execute)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,8 +13,6 @@ from bench.types import InputError
 
 OUT = Path("reports/runs")
 """Where runs are kept unless told otherwise."""
-GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""One of these is there on Linux where torch may find a GPU: NVIDIA's, AMD's, or one of Windows."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,29 +106,3 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of real images, as of MS-COCO, for FID to them",
     )
-
-
-def device(asked: str | None) -> str:
-    """Return the device that was asked for, as torch names it, or the best there is.
-
-    Raises:
-        InputError: torch has no such device here.
-    """
-    if asked == "cpu":
-        return asked
-    here = _devices()
-    if asked is None:
-        return "cuda" if "cuda" in here else "cpu"
-    return find("device", asked, here)
-
-
-def _devices() -> list[str]:
-    """Return the devices that torch can use on this machine."""
-    if sys.platform == "linux" and not any(Path(node).exists() for node in GPUS):
-        # So that a plan needs no torch where there is nothing to ask it for.
-        return ["cpu"]
-    import torch
-
-    cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return ["cpu", *mps, *(["cuda"] if cards else []), *cards]

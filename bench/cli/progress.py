@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.types import Progress
+from bench.types import Progress, silent
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Progress]:
-    """Give a callback that draws one bar for each thing under way, headed by the title."""
+def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
+    """Give a callback that draws one bar for each thing under way, headed by the title.
+
+    Args:
+        title: What is under way.
+        quiet: Draw nothing.
+    """
+    if quiet:
+        yield silent
+        return
     # rich is slow to import, and listing needs none of it.
     from rich.console import Console
     from rich.progress import (

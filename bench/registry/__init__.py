@@ -7,6 +7,7 @@ loaded.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -241,20 +242,29 @@ def _load(entry: Entry) -> Any:
         return getattr(importlib.import_module(entry.module), entry.class_name)
     except Exception as error:
         if not entry.origin:
-            _check_not_hidden(entry)
+            check_importable(entry)
             raise
         problem = f"{entry.module} cannot be imported: {type(error).__name__}: {error}"
         raise InputError(f"{entry.kind} '{entry.name}' of {entry.origin}: {problem}") from error
 
 
-def _check_not_hidden(entry: Entry) -> None:
-    """Refuse to go on where a package of the user's has the name of one of ours, and comes first.
+def check_importable(entry: Entry) -> None:
+    """Refuse one of ours in whose place another would be imported; nothing of it is imported.
+
+    Args:
+        entry: A method, metric or attack; what comes from elsewhere is not looked at.
 
     Raises:
-        InputError: saying where it is.
+        InputError: a package of the user's has the name of one of ours, and comes first.
     """
+    if entry.module.endswith(".py") or not entry.path.is_relative_to(data.ROOT):
+        return
     top = entry.module.partition(".")[0]
-    place = getattr(sys.modules.get(top), "__file__", None)
+    try:
+        found = importlib.util.find_spec(entry.module)
+    except ImportError:
+        found = None
+    place = found.origin if found else getattr(sys.modules.get(top), "__file__", None)
     if place and not Path(place).is_relative_to(data.ROOT):
         raise InputError(
             f"{Path(place).parent} hides the benchmark's package {top}; run from another folder, "

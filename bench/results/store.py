@@ -240,6 +240,10 @@ class Results:
     problems: tuple[str, ...]
     """Why folders were left out, one sentence each."""
 
+    def again(self) -> Results:
+        """Return the same runs as they are now."""
+        return read([run.folder.path for run in self.runs])
+
     @property
     def scores(self) -> list[Score]:
         """The scores of all runs, run by run."""
@@ -248,7 +252,12 @@ class Results:
 
 def load(root: Path | str) -> Results:
     """Read the finished runs under a folder, nothing for a folder that is not there."""
-    found, problems = finished(folders(Path(root)))
+    return read(folders(Path(root)))
+
+
+def read(paths: Iterable[Path]) -> Results:
+    """Read the finished runs in these folders."""
+    found, problems = finished(paths)
     return Results(tuple(found), tuple(problems))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from bench import prompts, registry
 from bench.families import FAMILIES, MODELS
 from bench.models import pipelines
 from bench.names import find
-from bench.results.store import UNERASED, RunFolder
-from bench.runs import places, reference
+from bench.results.store import RunFolder
+from bench.runs import places
 from bench.runs.resolved import Resolved
 from bench.types import (
     ORIGINAL,
@@ -29,7 +28,7 @@ from bench.types import (
 )
 
 if TYPE_CHECKING:
-    from bench.images import ReferenceImages
+    pass
 
 ALL = "all"
 
@@ -163,52 +162,6 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
                 eraser.check(pipe, content.erased(case))
 
 
-def describe(
-    runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
-) -> Iterator[str]:
-    """Yield, line by line, what the runs would do and what of it is there already."""
-    for spec in runs:
-        content = Resolved(spec)
-        folder = RunFolder(out, spec.run_id)
-        state = "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
-        if folder.is_done() and not reference.compared(folder.read_record(), real):
-            state += ", to be compared with the reference images"
-        yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
-        values = " ".join(
-            f"{name}={registry.written(value)}" for name, value in spec.options.items()
-        )
-        yield f"  options   {values or 'none'}"
-        yield (
-            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, DDIM "
-            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
-            f"seed {spec.seed}"
-        )
-        if pipelines.guessed(spec.place("model")):
-            yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"
-        for part, place in spec.places.items():
-            yield f"  {part:<8}  {place}"
-        if real is not None:
-            yield f"  reference {len(real.files)} images of {real.folder}, {real.sha256[:12]}"
-        for case in content.cases:
-            yield f"  {_case(content, case, folder)}"
-
-
-def _case(content: Resolved, case: Case, folder: RunFolder) -> str:
-    """Return one line on a case: what is erased, how many images a role, how many are there."""
-    rows = content.prompts[case.name]
-    roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
-    there = max(
-        sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
-        for name in (case.name, UNERASED)
-    )
-    edited = "there" if folder.erasure_path(case.name).exists() else "to do"
-    verb = "keep" if content.spec.method == ORIGINAL else "erase"
-    return (
-        f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
-        f"{len(rows)} images ({there} there): {roles}"
-    )
-
-
 def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registry.Entry]:
     """Return the entries by the names they were asked for; `all` are those that lack nothing."""
     known = registry.methods()
@@ -221,6 +174,7 @@ def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registr
         del wanted[ALL]
     found = {name: registry.method(name, [ALL]) for name in wanted}
     for name, entry in found.items():
+        registry.check_importable(entry)
         missing = [option for option in entry.needs if option not in given]
         if missing:
             raise InputError(f"method {name} needs --set {missing[0]}=...")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from bench.names import typed
 from bench.types import ORIGINAL, RunSpec
 
 if TYPE_CHECKING:
+    from bench.files import Row
+    from bench.results.store import RunFolder
     from bench.runs.trials.plan import Attempt
 
 
@@ -45,32 +47,49 @@ def attempts(args: argparse.Namespace) -> list[Attempt]:
 
 
 def carry_out(
-    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str | None
-) -> None:
-    """Try the attacks, and print what they brought back."""
-    from rich.console import Console
+    args: argparse.Namespace, specs: Sequence[RunSpec], chosen: Sequence[Attempt]
+) -> list[Row]:
+    """Try the attacks, print what they brought back, and return one row a trial.
 
-    from bench.cli import arguments, progress
+    Args:
+        args: The command's arguments.
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks.
+    """
+    from bench.cli import output, progress
+    from bench.models import devices
     from bench.results.report import attacks
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
     from bench.runs.trials import attack
-    from bench.runs.trials.table import unread
 
-    rows = attack.finished(specs, chosen, out)
+    rows = attack.finished(specs, chosen, args.out)
     if not rows:
         names = ", ".join(attempt.entry.name for attempt in chosen)
-        place = arguments.device(device)
-        with progress.shown(f"attacks on {specs[0].model}: {names}") as advance:
-            rows = attack.attack(specs, chosen, out, device=place, progress=advance)
+        device = devices.device(args.device)
+        title = f"attacks on {specs[0].model}: {names}"
+        with progress.shown(title, quiet=args.quiet) as advance:
+            rows = attack.attack(specs, chosen, args.out, device=device, progress=advance)
+    strips = {
+        run_id: attacks.write_strip(RunFolder(args.out, run_id).path, [Panel(*i) for i in shown])
+        for run_id, shown in attack.images(specs, chosen, args.out).items()
+    }
+    folders = [RunFolder(args.out, spec.run_id) for spec in specs if spec.method != ORIGINAL]
+    output.tell(args, lambda: _show(rows, folders, strips))
+    return rows
+
+
+def _show(rows: Sequence[Row], folders: Sequence[RunFolder], strips: Mapping[str, Path]) -> None:
+    from rich.console import Console
+
+    from bench.results.report import attacks
+    from bench.runs.trials.table import unread
+
     console = Console()
     console.print(attacks.table(rows, width=console.width))
     print_lines(attacks.notes(rows))
-    images = attack.images(specs, chosen, out)
-    for spec in (spec for spec in specs if spec.method != ORIGINAL):
-        folder = RunFolder(out, spec.run_id)
+    for folder in folders:
         print_lines(unread(folder))
         print(f"attacks     {folder.path / 'attacks.csv'}")
-        if spec.run_id in images:
-            shown = [Panel(*each) for each in images[spec.run_id]]
-            print(f"strip       {attacks.write_strip(folder.path, shown)}")
+        if folder.path.name in strips:
+            print(f"strip       {strips[folder.path.name]}")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
 
-from bench.cli import arguments
+from bench.cli import arguments, output
 from bench.names import typed
 from bench.types import RunSpec
 
@@ -27,14 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a case of the suite, or all; repeatable (default: those of the size)",
     )
-    add("--seed", type=arguments.whole, default=0, metavar="N", help="of the erasure (default: 0)")
+    add(
+        "--seed",
+        type=arguments.whole,
+        action="append",
+        metavar="N",
+        help="of the erasure; repeatable: a run each, and their mean (default: 0)",
+    )
     arguments.add_out(parser)
     add(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"an option of the methods, see `{typed('list methods -v')}`; repeatable",
+        help=f"an option of the methods, see `{typed('list methods -v')}`; repeatable, one name "
+        "also: a run for each of its values",
     )
     add(
         "--preset",
@@ -50,32 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
     )
     add("--plan", action="store_true", help="say what would be done, and do nothing")
+    output.add_arguments(parser)
 
 
 def specs(args: argparse.Namespace) -> list[RunSpec]:
     """Return the runs that the arguments ask for, the un-erased model's first."""
-    from bench.models import pipelines
-    from bench.runs import plan
+    from bench.models import devices, pipelines
+    from bench.runs import grid
 
-    return plan.specs(
+    return grid.specs(
         args.method,
         model=args.model,
         suite=args.suite,
         size=args.size,
         concepts=args.concept,
-        seed=args.seed,
+        seeds=args.seed or [0],
         settings=args.set,
         preset=args.preset,
         steps=args.steps,
         guidance=args.guidance,
-        precision=pipelines.precision(args.precision, arguments.device(args.device)),
+        precision=pipelines.precision(args.precision, devices.device(args.device)),
     )
-
-
-def prepare(runs: Sequence[RunSpec], out: Path, device: str | None) -> None:
-    """Refuse what could not be erased or written, all before the first run is in vain."""
-    from bench.runs import folders, plan
-
-    plan.check_erasers(runs, out, arguments.device(device))
-    for spec in runs:
-        folders.opened(spec, out)

@@ -8,12 +8,9 @@ does, nothing is searched. What is there already is kept: the same command resum
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from bench.cli import output
 from bench.cli.commands import _attacks, _runs, print_lines
-
-if TYPE_CHECKING:
-    pass
 
 HELP = "find what erasure leaves behind"
 
@@ -26,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
-    from bench.runs import plan
+    from bench.models import devices
+    from bench.runs import outline, plan
     from bench.runs.trials import plan as trials
     from bench.runs.trials.attack import finished
 
@@ -36,8 +34,11 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
     if args.plan:
-        return print_lines([*plan.describe(specs, args.out), *trials.describe(specs, chosen)])
+        lines = [*outline.describe(specs, args.out), *trials.describe(specs, chosen)]
+        found = {"runs": outline.outline(specs, args.out), "attacks": trials.outline(specs, chosen)}
+        return output.answer(args, found, lambda: print_lines(lines))
+    from bench.runs import sweep
+
     if not finished(specs, chosen, args.out):
-        _runs.prepare(specs, args.out, args.device)
-    _attacks.carry_out(specs, chosen, args.out, args.device)
-    return 0
+        sweep.prepare(specs, args.out, devices.device(args.device))
+    return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen)})

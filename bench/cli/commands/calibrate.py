@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli import arguments
+from bench.cli import arguments, output
 
 HELP = "how far the detectors can be trusted"
 
@@ -26,20 +26,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prompts", type=Path, metavar="FILE", help="a prompt file: the concept of each image")
     add("--each", type=arguments.steps, default=100, metavar="N", help="rendered ones a concept")
     arguments.add_device(parser)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Read the images, keep the calibration and print it."""
     from bench.cli import progress
+    from bench.models import devices
     from bench.results import calibrations, report
     from bench.runs import calibrate
     from bench.runs.plan import check_out
 
     check_out(calibrations.FOLDERS[0])
     task = calibrate.task(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
-    with progress.shown(f"calibrating {', '.join(task.names)}") as advance:
-        found = calibrate.run(task, arguments.device(args.device), advance)
+    with progress.shown(f"calibrating {', '.join(task.names)}", quiet=args.quiet) as advance:
+        found = calibrate.run(task, devices.device(args.device), advance)
     path = calibrations.write(found)
-    report.show_calibration(found)
-    print(f"kept in {path}")
-    return 0
+
+    def show() -> None:
+        report.show_calibration(found)
+        print(f"kept in {path}")
+
+    return output.answer(args, {"calibration": found, "file": path}, show)

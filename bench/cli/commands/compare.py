@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import arguments
+from bench.cli import arguments, output
 from bench.names import typed
 from bench.types import InputError
 
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
     add("--format", default="terminal", metavar="NAME", help=", ".join(FORMATS))
     add("--anyway", action="store_true", help="compare different protocols, and mark the table")
+    output.add_arguments(parser, works=False)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -52,7 +53,9 @@ def execute(args: argparse.Namespace) -> int:
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
     if not args.runs:
         report.write_comparison(pages, args.out, problems)
-    return report.show(pages, args.format)
+    return output.answer(
+        args, report.data(pages, problems), lambda: report.show(pages, args.format)
+    )
 
 
 def _groups(runs: Sequence[Path], out: Path, anyway: bool) -> tuple[list[Group], list[str]]:

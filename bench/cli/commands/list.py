@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from bench.cli import output
 from bench.cli.commands import print_lines
 
 HELP = "list methods, models, suites, metrics or attacks"
@@ -13,10 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to list."""
     parser.add_argument("what", help="methods, models, suites, metrics or attacks")
     parser.add_argument("-v", "--verbose", action="store_true", help="with options and details")
+    output.add_arguments(parser, works=False)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Print the list."""
+    from bench.cli.catalogue import catalogue
     from bench.cli.listing import listing
 
-    return print_lines(listing(args.what, args.verbose))
+    found = catalogue(args.what) if args.json else ()
+    return output.answer(args, found, lambda: print_lines(listing(args.what, args.verbose)))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import arguments
+from bench.cli import arguments, output, progress
 from bench.cli.commands import _attacks, _runs, print_lines
 from bench.types import RunSpec
 
@@ -30,67 +31,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
-    from bench.runs import plan
+    from bench.models import devices
+    from bench.runs import outline, plan
     from bench.runs.trials import plan as trials
 
-    runs = _runs.specs(args)
+    specs = _runs.specs(args)
     chosen = _attacks.attempts(args) if args.attack or args.attack_set else []
     if chosen:
-        trials.check(runs, chosen)
+        trials.check(specs, chosen)
     plan.check_out(args.out)
-    plan.check_folders(runs, args.out)
-    real = _reference(args.reference_images, runs[0])
+    plan.check_folders(specs, args.out)
+    real = _reference(args, specs[0])
     if args.plan:
-        print_lines(plan.describe(runs, args.out, real))
-        return print_lines(trials.describe(runs, chosen))
-    _carry_out(runs, args.out, args.device, real)
-    if chosen:
-        _attacks.carry_out(runs, chosen, args.out, args.device)
-    return 0
+        lines = [*outline.describe(specs, args.out, real), *trials.describe(specs, chosen)]
+        planned = {
+            "runs": outline.outline(specs, args.out),
+            "attacks": trials.outline(specs, chosen),
+        }
+        return output.answer(args, planned, lambda: print_lines(lines))
+    # Statistics and images, which no plan needs.
+    from bench.runs import sweep
+
+    shown = partial(progress.shown, quiet=args.quiet)
+    device = devices.device(args.device)
+    results = sweep.carry_out(specs, args.out, device=device, real=real, shown=shown)
+    _compare(args, specs)
+    rows = _attacks.carry_out(args, specs, chosen) if chosen else []
+    # Attacks add to what the runs have found.
+    found = output.results(results.again()) | {"attacks": rows}
+    return output.answer(args, found)
 
 
-def _reference(folder: Path | None, spec: RunSpec) -> ReferenceImages | None:
+def _reference(args: argparse.Namespace, spec: RunSpec) -> ReferenceImages | None:
     """Check the real images that the runs are to be compared with, if any are given."""
-    if folder is None:
+    if args.reference_images is None:
         return None
-    from bench.cli import progress
     from bench.runs.reference import reference
     from bench.runs.resolved import Resolved
 
-    content = Resolved(spec)
-    with progress.shown(f"checking {folder}") as advance:
-        return reference(folder, content.metrics, content.family, advance)
+    resolved = Resolved(spec)
+    title = f"checking {args.reference_images}"
+    with progress.shown(title, quiet=args.quiet) as advance:
+        return reference(args.reference_images, resolved.metrics, resolved.family, advance)
 
 
-def _carry_out(
-    runs: Sequence[RunSpec], out: Path, device: str | None, real: ReferenceImages | None
-) -> None:
-    """Run the specs, the un-erased model's first, then write and print what compares them."""
-    from bench.cli import progress
-    from bench.results import report, store
-    from bench.runs import runner
+def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
+    """Write what compares all runs of the folder, and print the table of these."""
+    from bench.results import load, report, store
 
-    folders = [store.RunFolder(out, spec.run_id) for spec in runs]
-    place = arguments.device(device)
-    _runs.prepare(runs, out, device)
-    for number, (spec, folder) in enumerate(zip(runs, folders, strict=True), start=1):
-        title = f"[{number}/{len(runs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
-        with progress.shown(title) as advance:
-            runner.run(spec, out, device=place, real=real, progress=advance)
-        rows = [("un-erased", folders[0].path), (spec.method_name, folder.path)]
-        report.write_strip(folder.strip_path, rows[: min(number, 2)])
-    done, problems = store.finished(store.folders(out))
-    every = report.groups(done)
-    pages = [report.page(group) for group in every]
-    sheet, *others = report.write_comparison(pages, out, problems)
-    mine = next(group for group in every if runs[0] in (run.record.spec for run in group.runs))
-    page = report.page(mine, metric=mine.main, tested=False)
-    report.show([page], "terminal")
-    strip = folders[-1].strip_path
-    if len(runs) > 2:
-        names = ["un-erased", *(spec.method_name for spec in runs[1:])]
-        paths = [folder.path for folder in folders]
-        strip = report.write_strip(out / "strip.png", list(zip(names, paths, strict=True)))
-    print(f"strip       {strip}")
-    print(f"comparison  {sheet}, {', '.join(path.suffix for path in others)}")
-    print(f"results in {folders[-1].path if len(folders) < 3 else out}")
+    out: Path = args.out
+    every = load(out)
+    groups = report.groups(every.runs)
+    sheet, *others = report.write_comparison(list(map(report.page, groups)), out, every.problems)
+    ids = [spec.run_id for spec in specs]
+    mine = next(group for group in groups if ids[0] in group.names)
+    strip = store.RunFolder(out, ids[-1]).strip_path
+    if len(specs) > 2:
+        runs = [mine.names[each] for each in ids]
+        rows = [(mine.label(run), run.folder.path) for run in runs]
+        strip = report.write_strip(out / "strip.png", rows)
+
+    def show() -> None:
+        report.show([report.page(mine, metric=mine.main, tested=False)], "terminal")
+        print(f"strip       {strip}")
+        print(f"comparison  {sheet}, {', '.join(path.suffix for path in others)}")
+        print(f"results in {out / ids[-1] if len(specs) < 3 else out}")
+
+    output.tell(args, show)

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import arguments
+from bench.cli import arguments, output
 from bench.types import InputError, Score
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
+    from bench.runs.external import Given
 
 HELP = "measure a run again, or images made elsewhere"
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
     arguments.add_reference(parser)
     arguments.add_device(parser)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -51,7 +53,8 @@ def execute(args: argparse.Namespace) -> int:
 def _again(args: argparse.Namespace) -> int:
     from bench import registry
     from bench.cli import progress
-    from bench.results import store
+    from bench.models import devices
+    from bench.results import report, store
     from bench.runs import rescore
     from bench.runs.resolved import Resolved
 
@@ -60,18 +63,24 @@ def _again(args: argparse.Namespace) -> int:
     folder = store.RunFolder(args.run.parent, args.run.name)
     record, metrics = rescore.checked(folder, args.metric)
     real = _reference(args, metrics, Resolved(record.spec).family)
-    with progress.shown(f"measuring {args.run} by {', '.join(args.metric)}") as advance:
+    title = f"measuring {args.run} by {', '.join(args.metric)}"
+    with progress.shown(title, quiet=args.quiet) as advance:
         record = rescore.score_again(
-            folder, args.metric, device=arguments.device(args.device), real=real, progress=advance
+            folder, args.metric, device=devices.device(args.device), real=real, progress=advance
         )
     names = [registry.metric(name).name for name in args.metric]
-    _show(record.scores, names)
-    print(f"in {folder.scores_path}")
-    return 0
+    scores = [score for score in record.scores if score.metric in names]
+
+    def show() -> None:
+        report.show_scores(scores)
+        print(f"in {folder.scores_path}")
+
+    return output.answer(args, {"scores": scores, "folder": folder.path}, show)
 
 
 def _given(args: argparse.Namespace) -> int:
     from bench.cli import progress
+    from bench.models import devices
     from bench.runs import external, plan
 
     for name in ("prompts", "erased"):
@@ -88,23 +97,39 @@ def _given(args: argparse.Namespace) -> int:
         compared=args.reference_images is not None,
     )
     real = _reference(args, work.metrics, work.family)
-    with progress.shown(f"measuring {args.images}") as advance:
+    with progress.shown(f"measuring {args.images}", quiet=args.quiet) as advance:
         scores, broken = external.score(
-            work, out, device=arguments.device(args.device), real=real, progress=advance
+            work, out, device=devices.device(args.device), real=real, progress=advance
         )
-    _show(scores, [metric.name for metric in work.metrics])
+    names = [metric.name for metric in work.metrics]
+    found = {
+        "scores": [score for score in scores if score.metric in names],
+        "folder": out,
+        "images": len(work.prompts),
+        "missing": work.missing,
+        "damaged": broken,
+        "left_out": [row.id for row in work.left_out],
+        "unconfirmed": work.unconfirmed,
+    }
+    return output.answer(args, found, lambda: _show(work, scores, broken, out))
+
+
+def _show(work: Given, scores: Sequence[Score], broken: Sequence[str], out: Path) -> None:
+    from bench.results import report
+
+    names = [metric.name for metric in work.metrics]
+    report.show_scores([score for score in scores if score.metric in names])
     if work.left_out:
         counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
         some = ", ".join(f"{what} {count}" for what, count in counts.items())
         print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
     for concept, why in work.unconfirmed.items():
         print(f"no statement is possible on {concept}: {why}")
-    for names, what in ((work.missing, "missing"), (broken, "damaged")):
-        if names:
-            some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-            print(f"{len(names)} of {len(work.prompts)} images are {what}, not scored: {some}")
+    for ids, what in ((work.missing, "missing"), (broken, "damaged")):
+        if ids:
+            some = ", ".join(ids[:5]) + (" ..." if len(ids) > 5 else "")
+            print(f"{len(ids)} of {len(work.prompts)} images are {what}, not scored: {some}")
     print(f"in {out / 'per_image.csv'} and scores.csv")
-    return 0
 
 
 def _reference(
@@ -116,11 +141,5 @@ def _reference(
     from bench.cli import progress
     from bench.runs.reference import reference
 
-    with progress.shown(f"checking {args.reference_images}") as advance:
+    with progress.shown(f"checking {args.reference_images}", quiet=args.quiet) as advance:
         return reference(args.reference_images, metrics, family, advance)
-
-
-def _show(scores: Sequence[Score], names: Sequence[str]) -> None:
-    from bench.results import report
-
-    report.show_scores([score for score in scores if score.metric in names])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from bench.cli import output
 from bench.cli.commands import print_lines
 from bench.names import find
 
@@ -15,11 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to show."""
     parser.add_argument("what", help="suite")
     parser.add_argument("name", help="its name, or its folder")
+    output.add_arguments(parser, works=False)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Print what the suite holds."""
+    from bench.cli.catalogue import suite
     from bench.cli.listing import show_suite
 
     find("thing to show", args.what, SHOWN)
-    return print_lines(show_suite(args.name))
+    found = suite(args.name) if args.json else None
+    return output.answer(args, found, lambda: print_lines(show_suite(args.name)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bench.results.report.calibration import show_calibration
-from bench.results.report.comparison import show, show_scores, write_comparison
+from bench.results.report.comparison import data, show, show_scores, write_comparison
 from bench.results.report.groups import group, groups
 from bench.results.report.page import page
 from bench.results.report.strip import write_strip
 
 __all__ = [
+    "data",
     "group",
     "groups",
     "page",

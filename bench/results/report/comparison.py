@@ -6,13 +6,16 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.files import csv_bytes, write_bytes
+from bench.results.report.groups import Group
 from bench.results.report.latex import latex
 from bench.results.report.markdown import markdown
 from bench.results.report.page import Page
 from bench.results.report.table import EMPTY, Cell, Table
 from bench.results.report.terminal import print_table
+from bench.results.stats.repeats import mean_and_spread
 from bench.results.store import Finished
 from bench.types import Score
 
@@ -74,15 +77,84 @@ def show_scores(scores: Sequence[Score]) -> None:
 
 
 def sheet(pages: Sequence[Page]) -> str:
-    """Return one CSV over all runs: one row a score, with its interval and what its run is."""
-    rows = [row for page in pages for run in page.group.runs for row in _rows(page.group.case, run)]
+    """Return one CSV over all runs: one row a score, with its interval and what its run is.
+
+    Args:
+        pages: What is compared.
+    """
+    rows = [
+        row
+        | {key: f"{row[key]:.6g}" for key in ("value", "low", "high", "sd")}
+        | {"seconds_to_erase": f"{row['seconds_to_erase']:.2f}"}
+        for page in pages
+        for row in rows_of(page.group)
+    ]
     if not rows:
         return csv_bytes(("note",), [{"note": EMPTY}]).decode()
     return csv_bytes(list(rows[0]), rows).decode()
 
 
-def _rows(case: str, run: Finished) -> Iterator[dict[str, object]]:
-    """Yield the scores of a case, in the order of scores.csv."""
+def data(pages: Sequence[Page], left_out: Sequence[str] = ()) -> dict[str, object]:
+    """Return the pages for programs: the rows of comparison.csv with all their digits, and tables.
+
+    Args:
+        pages: What is compared.
+        left_out: Why runs are missing, one sentence each.
+    """
+    found = [
+        {
+            "heading": page.heading,
+            "scores": list(rows_of(page.group)),
+            "tables": [
+                {
+                    "title": table.title,
+                    "header": table.header,
+                    "lines": [[cell.full for cell in line] for line in table.lines],
+                    "notes": table.notes,
+                }
+                for table in page.tables
+            ],
+            "notes": page.notes,
+        }
+        for page in pages
+    ]
+    return {"comparisons": found, "left_out": left_out}
+
+
+def rows_of(group: Group) -> Iterator[dict[str, Any]]:
+    """Yield one row a score of each run, then of each mean over the seeds of an erasure.
+
+    A run's `sd` is NaN; a mean has the standard deviation over its seeds there, and no interval.
+    """
+    for run in group.runs:
+        yield from _rows(group.case, run)
+    for runs in group.repeats:
+        yield from _means([list(_rows(group.case, run)) for run in runs])
+
+
+def _means(repeated: Sequence[Sequence[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Yield the mean of each score that all of some seeds' runs have."""
+    keys = ("metric", "measure", "role", "tag")
+    by_key = [{tuple(row[key] for key in keys): row for row in rows} for rows in repeated]
+    for key, first in by_key[0].items():
+        same = [rows[key] for rows in by_key if key in rows]
+        if len(same) == len(by_key):
+            mean, spread = mean_and_spread([row["value"] for row in same])
+            yield first | {
+                "value": mean,
+                "low": math.nan,
+                "high": math.nan,
+                "sd": spread,
+                "n": sum(row["n"] for row in same),
+                "seconds_to_erase": mean_and_spread([row["seconds_to_erase"] for row in same])[0],
+                "flags": "; ".join(dict.fromkeys(row["flags"] for row in same if row["flags"])),
+                "seed": " ".join(str(row["seed"]) for row in same),
+                "run_id": " ".join(row["run_id"] for row in same),
+            }
+
+
+def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
+    """Yield a run's scores of a case, in the order of scores.csv."""
     record, spec = run.record, run.record.spec
     for score in record.scores:
         if score.case == case:
@@ -98,9 +170,13 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, object]]:
                 "measure": score.measure,
                 "role": score.role,
                 "tag": score.tag,
-                **{name: f"{getattr(score, name):.6g}" for name in ("value", "low", "high")},
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
                 "n": score.n,
-                "seconds_to_erase": f"{record.seconds.get('erase', math.nan):.2f}",
+                "sd": math.nan,
+                "seed": spec.seed,
+                "seconds_to_erase": record.seconds.get("erase", math.nan),
                 "flags": "; ".join(record.flags),
                 "unconfirmed": "; ".join(record.unconfirmed),
                 "run_id": spec.run_id,

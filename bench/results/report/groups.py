@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 HEADINGS = {"share": "", "corrected": "", "leak": "leak into", "pre_asr": "pre-ASR", "asr": "ASR"}
 """Measures by what a column calls them, where that is not their name."""
 MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
-"""Fields of a spec that tell two runs of one method apart in a table."""
+"""Fields of a spec that tell two runs of one method apart in a table; the seed is the last."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,22 @@ class Group:
             if (measure, found) == (effects.relative(name), role)
         ]
 
-    def label(self, run: Finished) -> str:
-        """Return the method's name, with what tells it from other runs of the same method."""
+    @property
+    def repeats(self) -> list[tuple[Finished, ...]]:
+        """Runs that differ in the seed of the erasure alone, two or more together."""
+        found: dict[str, list[Finished]] = {}
+        for run in self.runs:
+            same = json.dumps(run.record.spec.to_json() | {"seed": None}, sort_keys=True)
+            found.setdefault(same, []).append(run)
+        return [tuple(runs) for runs in found.values() if len(runs) > 1]
+
+    def label(self, run: Finished, *, seed: bool = True) -> str:
+        """Return the method's name, with what tells it from other runs of the same method.
+
+        Args:
+            run: One of the group.
+            seed: Whether the seed may tell it.
+        """
         spec = run.record.spec
         others = [o.record.spec for o in self.runs if o.record.spec.method_name == spec.method_name]
         marks = [
@@ -176,7 +191,9 @@ class Group:
             if any(other.options.get(option) != value for other in others)
         ]
         for name in MARKS:
-            if any(getattr(other, name) != getattr(spec, name) for other in others):
+            if (seed or name != "seed") and any(
+                getattr(other, name) != getattr(spec, name) for other in others
+            ):
                 marks.append(f"{name} {getattr(spec, name)}".replace("_", " "))
         same = [other for other in others if other.options == spec.options]
         if any(other.method_version != spec.method_version for other in same):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.results.report.groups import ARROWS, Column, Group
+from bench.results.stats import repeats
 from bench.results.stats.aggregate import UNREAD
 from bench.results.stats.effects import FALLS, STAYS
 from bench.results.store import Finished
@@ -51,7 +52,14 @@ class Table:
 
 
 def scores(group: Group, metric: str) -> Table:
-    """Return a metric's table: one line a run; that of the main one with headline and seconds."""
+    """Return a metric's table: one line a run, and one for the mean of runs of several seeds.
+
+    That of the main metric has headlines and seconds.
+
+    Args:
+        group: The runs.
+        metric: The metric's name.
+    """
     main = metric == group.main
     columns = group.columns(metric) + (group.headlines() if main else [])
     header = ["method", *(column.title for column in columns)]
@@ -60,6 +68,9 @@ def scores(group: Group, metric: str) -> Table:
         header.append(f"erase (s) {ARROWS['lower']}")
         for line, run in zip(lines, group.runs, strict=True):
             line.append(_seconds(run))
+    for runs in group.repeats:
+        line = [Cell(_repeated(group, runs)), *(_mean(group, runs, column) for column in columns)]
+        lines.append(line + [_mean_seconds(runs)] * main)
     what = group.metrics[metric].measures()[0]
     title = f"{metric}: {what.what} ({what.unit})"
     notes = _unread(group, metric)
@@ -107,6 +118,30 @@ def cell(score: Score | None, column: Column) -> Cell:
         return Cell(column.digits(score.value))
     interval = f"[{column.digits(score.low)}, {column.digits(score.high)}]"
     return Cell(column.digits(score.value), interval)
+
+
+def _repeated(group: Group, runs: Sequence[Finished]) -> str:
+    seeds = ", ".join(str(run.record.spec.seed) for run in runs)
+    mark = " †" if any(run.record.flags for run in runs) else ""
+    return f"{group.label(runs[0], seed=False)}, mean of seeds {seeds}{mark}"
+
+
+def _mean(group: Group, runs: Sequence[Finished], column: Column) -> Cell:
+    """Return the mean of some seeds with their standard deviation."""
+    values = [score.value if score else math.nan for score in _scores(group, runs, column)]
+    mean, spread = repeats.mean_and_spread(values)
+    return (
+        Cell("–") if math.isnan(mean) else Cell(column.digits(mean), f"± {column.digits(spread)}")
+    )
+
+
+def _mean_seconds(runs: Sequence[Finished]) -> Cell:
+    mean, spread = repeats.mean_and_spread([r.record.seconds.get("erase", math.nan) for r in runs])
+    return Cell("–") if math.isnan(mean) else Cell(f"{mean:.1f}", f"± {spread:.1f}")
+
+
+def _scores(group: Group, runs: Sequence[Finished], column: Column) -> list[Score | None]:
+    return [group.score(run, column) for run in runs]
 
 
 def name(group: Group, run: Finished) -> str:

@@ -113,6 +113,32 @@ def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Pro
     return [row for row in rows if row.role == "target"][: amount.prompts]
 
 
+def outline(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> list[dict[str, object]]:
+    """Return what `describe` says, for programs.
+
+    Args:
+        specs: The runs.
+        chosen: The attacks.
+    """
+    return [
+        {
+            "attack": each.entry.name,
+            "kind": each.kind,
+            "convention": each.convention,
+            "budget": each.budget,
+            "options": each.options,
+            "run_id": spec.run_id,
+            "case": case.name,
+            "prompts": [row.id for row in targets(spec, suite, case, each.amount)],
+            "candidates": each.amount.candidates,
+        }
+        for spec in specs
+        if spec.method != ORIGINAL
+        for suite, case in cases(spec)
+        for each in chosen
+    ]
+
+
 def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[str]:
     """Yield, line by line, which attacks are tried on which erasure, and what each may spend."""
     for spec in (spec for spec in specs if spec.method != ORIGINAL):

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from bench import __version__, cli, data
-from bench.cli import arguments
-from bench.models import pipelines
+from bench.models import devices, pipelines
 from bench.names import SCRIPT
 from bench.runs import plan, runner
 from bench.types import InputError, RunRecord, RunSpec, Score
@@ -274,14 +273,14 @@ def test_the_console_script_is_the_same_door() -> None:
 def test_a_device_that_is_not_here_is_refused(
     asked: str, cards: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arguments, "GPUS", ("/dev/null",))
+    monkeypatch.setattr(devices, "GPUS", ("/dev/null",))
     monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
     with pytest.raises(InputError) as error:
-        arguments.device(asked)
+        devices.device(asked)
     assert str(error.value).startswith(said)
 
 
 def test_devices_are_called_as_torch_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "GPUS", ("/dev/null",))
+    monkeypatch.setattr(devices, "GPUS", ("/dev/null",))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert [arguments.device(name) for name in (None, "cpu", "cuda:1")] == ["cuda", "cpu", "cuda:1"]
+    assert [devices.device(name) for name in (None, "cpu", "cuda:1")] == ["cuda", "cpu", "cuda:1"]

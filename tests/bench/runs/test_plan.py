@@ -8,7 +8,7 @@ import pytest
 from bench import prompts, registry
 from bench.models import pipelines
 from bench.results.store import UNERASED, RunFolder
-from bench.runs import plan
+from bench.runs import outline, plan
 from bench.types import InputError, RunSpec, Sampler
 
 FILES = sorted(prompts.FOLDER.glob("*.csv"))
@@ -254,7 +254,7 @@ def test_a_half_written_run_folder_is_refused(tmp_path: Path) -> None:
 
 def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
     runs = specs("original", concepts=["cat", "dog"])
-    text = "\n".join(plan.describe(runs, tmp_path))
+    text = "\n".join(outline.describe(runs, tmp_path))
     assert f"{tmp_path / runs[0].run_id} (new)" in text
     assert "case cat: keep cat (to do); 38 images (0 there): target 4, synonym 6" in text
     folder = RunFolder(tmp_path, runs[0].run_id)
@@ -262,7 +262,7 @@ def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
     for path in (folder.images(UNERASED) / "cat-target-000.png", folder.erasure_path("cat")):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
-    text = "\n".join(plan.describe(runs, tmp_path))
+    text = "\n".join(outline.describe(runs, tmp_path))
     assert "(begun)" in text and "case cat: keep cat (there); 38 images (1 there)" in text
 
 
@@ -275,5 +275,5 @@ def test_a_suite_for_other_families_is_refused_before_any_work() -> None:
 
 def test_a_role_that_only_other_families_have_is_left_out_and_not_refused(tmp_path: Path) -> None:
     on_mini, on_sd = (specs("original", size="quick", model=name) for name in ("mini", "sd14"))
-    assert "hyponym" not in "".join(plan.describe(on_mini, tmp_path))
-    assert "hyponym 24" in "".join(plan.describe(on_sd, tmp_path))
+    assert "hyponym" not in "".join(outline.describe(on_mini, tmp_path))
+    assert "hyponym 24" in "".join(outline.describe(on_sd, tmp_path))

@@ -90,7 +90,7 @@ def test_two_precisions_are_not_compared(
 def test_the_precision_is_the_devices_unless_given_and_part_of_the_spec(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.cli.arguments.GPUS", ("/dev/null",))
+    monkeypatch.setattr("bench.models.devices.GPUS", ("/dev/null",))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     words = ["run", "--method", "original", "--plan", "--out", str(tmp_path), "--device"]
     ids = {}

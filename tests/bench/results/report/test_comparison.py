@@ -56,8 +56,31 @@ def test_the_sheet_has_a_row_a_score_with_the_un_erased_first(make: Make, tmp_pa
     assert list(rows[0]) == [
         *("method", "model", "suite", "suite_version", "size", "precision", "case"),
         *("metric", "measure", "role", "tag", "value", "low", "high", "n"),
-        *("seconds_to_erase", "flags", "unconfirmed", "run_id"),
+        *("sd", "seed", "seconds_to_erase", "flags", "unconfirmed", "run_id"),
     ]
+
+
+def test_seeds_of_one_erasure_have_a_mean_and_a_spread(make: Make, tmp_path: Path) -> None:
+    """0.1, 0.2 and 0.6 have the mean 0.3 and the standard deviation 0.2646 over n - 1."""
+    runs = [make(UNERASED, 0.95)]
+    runs += [make(replace(SPEC, seed=s), value) for s, value in enumerate((0.1, 0.2, 0.6))]
+    runs.append(make(replace(SPEC, options={"other": 1}), 0.5))
+    rows = [row for row in sheet(runs, tmp_path) if row["measure"] == "share"]
+    found = [row for row in rows if row["role"] == "target" and row["metric"] == "judge"]
+    seeds = [(row["seed"], row["value"], row["sd"], row["n"]) for row in found]
+    assert seeds[-1] == ("0 1 2", "0.3", "0.264575", "150")
+    assert {(row["low"], row["high"]) for row in found[-1:]} == {("nan", "nan")}
+    assert all(sd == "nan" for _, _, sd, _ in seeds[:-1]) and len(seeds) == 6
+    table = page(group(runs)).tables[0]
+    (line,) = [line for line in table.lines if "mean of seeds 0, 1, 2" in line[0].text]
+    assert "0.30 ± 0.26" in [each.full for each in line]
+    assert line[-1].full == "12.3 ± 0.0"
+
+
+def test_one_seed_has_no_mean(make: Make, tmp_path: Path) -> None:
+    runs = [make(), make(UNERASED, 0.95), make(replace(SPEC, options={"other": 1}))]
+    assert all(" " not in row["seed"] for row in sheet(runs, tmp_path))
+    assert group(runs).repeats == []
 
 
 def test_several_cases_are_compared_by_their_pool(make: Make, tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""The devices that torch can compute on here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench.names import find
+
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""One of these is there on Linux where torch may find a GPU: NVIDIA's, AMD's, or one of Windows."""
+
+
+def device(asked: str | None) -> str:
+    """Return the device that was asked for, as torch names it, or the best there is.
+
+    Args:
+        asked: For example "cpu", "cuda", "cuda:1" or "mps"; None for a GPU where there is one.
+
+    Raises:
+        InputError: torch has no such device here.
+    """
+    if asked == "cpu":
+        return asked
+    here = _devices()
+    if asked is None:
+        return "cuda" if "cuda" in here else "cpu"
+    return find("device", asked, here)
+
+
+def _devices() -> list[str]:
+    """Return the devices that torch can use on this machine."""
+    if sys.platform == "linux" and not any(Path(node).exists() for node in GPUS):
+        # So that a plan needs no torch where there is nothing to ask it for.
+        return ["cpu"]
+    import torch
+
+    cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["cpu", *mps, *(["cuda"] if cards else []), *cards]

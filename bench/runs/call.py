@@ -1,0 +1,85 @@
+"""The command `run` as one call from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from bench.models import devices, pipelines
+from bench.registry import written
+from bench.results import Results
+from bench.runs import grid, plan, sweep
+from bench.types import Option
+
+
+def run(
+    method: str | Sequence[str],
+    *,
+    model: str = "mini",
+    suite: str = "objects",
+    size: str = "quick",
+    concept: str | Sequence[str] = (),
+    seed: int | Sequence[int] = 0,
+    options: Mapping[str, Option | Sequence[Option]] | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+    out: str | PathLike[str] = "reports/runs",
+) -> Results:
+    """Erase concepts with methods, draw the suite's prompts, measure, and return what was found.
+
+    It does what the command `run` does, with the same words and defaults, and prints nothing: what
+    is there already is kept, and the un-erased model's run stands beside the others.
+
+        from bench import run
+        from bench.results import frames
+
+        frames.scores(run("uce", size="smoke"))
+
+    Args:
+        method: A method, several, "all", "path/to/file.py:Class" or "package.module:Class".
+        model: A name, a hub id or a diffusers folder.
+        suite: A name or a folder.
+        size: "smoke", "quick" or "full".
+        concept: Cases of the suite, or "all"; empty for those of the size.
+        seed: Of the erasure; several make a run each.
+        options: Values by the name of a method's option; a list of values makes a run for each.
+        preset: Published options by their name; None for the model's.
+        steps: Sampling steps; None for the model's.
+        guidance: Guidance scale; None for the model's.
+        precision: "fp32", "bf16" or "fp16"; None for fp32 on the CPU, else fp16.
+        device: As torch names it; None for a GPU where there is one.
+        out: Folder that holds the run folders.
+
+    Returns:
+        The runs, the un-erased model's first, with their scores.
+
+    Raises:
+        InputError: something that was asked for cannot be done; nothing has been done then.
+    """
+    place = devices.device(device)
+    specs = grid.specs(
+        [method] if isinstance(method, str) else method,
+        model=model,
+        suite=suite,
+        size=size,
+        concepts=[concept] if isinstance(concept, str) else concept,
+        seeds=[seed] if isinstance(seed, int) else seed,
+        settings=[
+            f"{name}={written(each)}"
+            for name, value in (options or {}).items()
+            for each in (
+                [value] if value is None or isinstance(value, int | float | str) else value
+            )
+        ],
+        preset=preset,
+        steps=steps,
+        guidance=guidance,
+        precision=pipelines.precision(precision, place),
+    )
+    plan.check_out(Path(out))
+    plan.check_folders(specs, Path(out))
+    return sweep.carry_out(specs, Path(out), device=place)

@@ -1,0 +1,93 @@
+"""What runs would do and what of it is there already: as lines for people, as data for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import registry
+from bench.models import pipelines
+from bench.results.store import UNERASED, RunFolder
+from bench.runs import reference
+from bench.runs.resolved import Resolved
+from bench.types import ORIGINAL, Case, RunSpec
+
+if TYPE_CHECKING:
+    from bench.images import ReferenceImages
+
+
+def outline(runs: Iterable[RunSpec], out: Path) -> list[dict[str, object]]:
+    """Return what `describe` says, for programs.
+
+    Args:
+        runs: What would be carried out.
+        out: Folder that holds the run folders.
+    """
+    found: list[dict[str, object]] = []
+    for spec in runs:
+        resolved, folder = Resolved(spec), RunFolder(out, spec.run_id)
+        images = {
+            name: Counter(row.role for row in rows) for name, rows in resolved.prompts.items()
+        }
+        found.append(
+            {
+                "run_id": spec.run_id,
+                "folder": folder.path,
+                "state": _state(folder),
+                "spec": spec.to_json(),
+                "images": images,
+            }
+        )
+    return found
+
+
+def _state(folder: RunFolder) -> str:
+    return "finished" if folder.is_done() else "begun" if folder.path.exists() else "new"
+
+
+def describe(
+    runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
+) -> Iterator[str]:
+    """Yield, line by line, what the runs would do and what of it is there already."""
+    for spec in runs:
+        content = Resolved(spec)
+        folder = RunFolder(out, spec.run_id)
+        state = _state(folder)
+        if folder.is_done() and not reference.compared(folder.read_record(), real):
+            state += ", to be compared with the reference images"
+        yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
+        values = " ".join(
+            f"{name}={registry.written(value)}" for name, value in spec.options.items()
+        )
+        yield f"  options   {values or 'none'}"
+        yield (
+            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, DDIM "
+            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
+            f"seed {spec.seed}"
+        )
+        if pipelines.guessed(spec.place("model")):
+            yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"
+        for part, place in spec.places.items():
+            yield f"  {part:<8}  {place}"
+        if real is not None:
+            yield f"  reference {len(real.files)} images of {real.folder}, {real.sha256[:12]}"
+        for case in content.cases:
+            yield f"  {_case(content, case, folder)}"
+
+
+def _case(content: Resolved, case: Case, folder: RunFolder) -> str:
+    """Return one line on a case: what is erased, how many images a role, how many are there."""
+    rows = content.prompts[case.name]
+    roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
+    there = max(
+        sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
+        for name in (case.name, UNERASED)
+    )
+    edited = "there" if folder.erasure_path(case.name).exists() else "to do"
+    verb = "keep" if content.spec.method == ORIGINAL else "erase"
+    return (
+        f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
+        f"{len(rows)} images ({there} there): {roles}"
+    )

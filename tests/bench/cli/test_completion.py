@@ -1,0 +1,52 @@
+"""Completion as a shell does it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import cli
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("completion") / "bash"
+    with contextlib.redirect_stdout(io.StringIO()) as text, pytest.raises(SystemExit) as end:
+        cli.main(["--print-completion", "bash"])
+    assert not end.value.code
+    path.write_text(text.getvalue())
+    return path
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["r"], {"run"}),
+        (["run", "--meth"], {"--method"}),
+        (["run", "--method", "real"], {"realera"}),
+        (["run", "--size", "sm"], {"smoke"}),
+        (["compare", "--base"], {"--baseline"}),
+        (["run", "--suite", "objects-"], {"objects-mace"}),
+    ],
+)
+def test_bash_completes(words: list[str], expected: set[str], script: Path) -> None:
+    line = " ".join(f"'{word}'" for word in ("erasure-bench", *words))
+    call = (
+        f"source {script}\n"
+        "name=$(complete -p erasure-bench | sed 's/.*-F \\([^ ]*\\) .*/\\1/')\n"
+        f"COMP_WORDS=({line})\nCOMP_CWORD={len(words)}\n$name erasure-bench\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=True)
+    assert {word.strip() for word in done.stdout.split()} == expected
+
+
+def test_a_shell_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--print-completion", "fish"]) == 2
+    assert "unknown shell: 'fish'; choices: bash, zsh, tcsh" in capsys.readouterr().err

@@ -1,0 +1,208 @@
+"""--json and --quiet: one JSON document on stdout and nothing else, for every command."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench import cli
+from bench.cli import output, progress
+from bench.results import store
+from bench.types import InputError
+
+SUITE = """
+version = "1"
+kind = "object"
+prompt_files = ["prompts.csv"]
+metrics = ["judge"]
+summary = "A few."
+
+[cases]
+airplane = ["airplane"]
+
+[sizes.tiny]
+images = { target = 2, far = 1 }
+cases = ["airplane"]
+"""
+ROWS = """id,concept,role,text,seed
+a-0,airplane,target,a photo of an airplane,1
+a-1,airplane,target,a red airplane,2
+s-0,ship,far,a photo of a ship,4
+"""
+
+
+def document(text: str) -> Any:
+    """Read JSON as its standard has it: NaN and Infinity are not."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("door")
+    (folder / "suite.toml").write_text(SUITE)
+    (folder / "prompts.csv").write_text(ROWS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(place: Path) -> store.Results:
+    """Runs of two seeds, two values of an option each, called from Python."""
+    return bench.run(
+        "uce",
+        suite=str(place),
+        size="tiny",
+        steps=1,
+        seed=[0, 1],
+        options={"lamb": [1, 5.0]},
+        device="cpu",
+        out=place / "runs",
+    )
+
+
+def words(place: Path) -> list[str]:
+    """The same runs as a command line."""
+    run = ["run", "--method", "uce", "--suite", str(place), "--size", "tiny", "--steps", "1"]
+    run += ["--seed", "0", "--seed", "1", "--set", "lamb=1", "--set", "lamb=5", "--device", "cpu"]
+    return [*run, "--out", str(place / "runs")]
+
+
+def said(capsys: pytest.CaptureFixture[str], *line: str) -> Any:
+    capsys.readouterr()
+    assert cli.main([*line, "--json"]) == 0
+    return document(capsys.readouterr().out)
+
+
+@dataclass(frozen=True)
+class Some:
+    values: tuple[float, ...]
+    names: frozenset[str]
+    where: Path
+
+
+def test_values_become_what_json_has() -> None:
+    made = output.plain({1: Some((0.1, math.nan, -math.inf), frozenset("ba"), Path("x"))})
+    assert made == {"1": {"values": [0.1, None, None], "names": ["a", "b"], "where": "x"}}
+    assert output.plain([True, None, 3]) == [True, None, 3]
+    with pytest.raises(TypeError, match="object has no form in JSON"):
+        output.plain(object())
+
+
+def test_one_call_makes_the_runs_of_seeds_and_values(made: store.Results) -> None:
+    specs = [run.record.spec for run in made.runs]
+    assert specs[0].method == "original"
+    asked = [(spec.options["lamb"], spec.seed) for spec in specs[1:]]
+    assert asked == [(1.0, 0), (1.0, 1), (5.0, 0), (5.0, 1)]
+    assert {score.method for score in made.scores} == {"original", "uce"}
+
+
+def test_the_command_makes_the_very_same_runs(
+    made: store.Results, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = said(capsys, *words(place))
+    assert [run["run_id"] for run in found["runs"]] == [run.record.spec.run_id for run in made.runs]
+    assert len(store.folders(place / "runs")) == len(made.runs) == 5
+    for run, mine in zip(found["runs"], made.runs, strict=True):
+        assert run["folder"] == str(mine.folder.path)
+        values = [score["value"] for score in run["scores"]]
+        assert values == [
+            None if math.isnan(score.value) else score.value for score in mine.record.scores
+        ]
+    assert found["attacks"] == [] and found["left_out"] == []
+
+
+def test_a_bad_word_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown method: 'uec'; nearest: uce"):
+        bench.run("uec", out=tmp_path / "runs")
+    with pytest.raises(InputError, match="unknown device: 'cuad'"):
+        bench.run("uce", device="cuad", out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_quiet_shows_results_alone(
+    made: store.Results, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*words(place), "--quiet"]) == 0
+    out, err = capfd.readouterr()
+    assert "mean of seeds 0, 1" in out and err == ""
+    assert cli.main(words(place)) == 0
+    assert "[1/5] original on mini" in capfd.readouterr().err
+
+
+def test_progress_that_is_not_shown_can_be_told(capfd: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        with progress.shown("a title", quiet=quiet) as advance:
+            advance("images", 1, 2)
+        assert ("a title" in capfd.readouterr().err) != quiet
+
+
+def test_a_comparison_has_the_mean_of_its_seeds(
+    made: store.Results, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (page,) = said(capsys, "compare", "--out", str(place / "runs"))["comparisons"]
+    share = [s for s in page["scores"] if (s["measure"], s["role"]) == ("share", "target")]
+    assert [s["seed"] for s in share] == [0, 0, 0, 1, 1, "0 1", "0 1"]
+    assert all(s["sd"] is None for s in share[:5]) and all(s["sd"] == 0 for s in share[5:])
+    assert {table["title"].partition(":")[0] for table in page["tables"]} >= {"judge"}
+
+
+@pytest.mark.parametrize("what", ["methods", "models", "suites", "metrics", "attacks"])
+def test_lists(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "list", what)
+    names = [each["name"] for each in found]
+    assert len(names) == len(set(names)) >= 3
+    capsys.readouterr()
+    cli.main(["list", what])
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+
+
+def test_a_list_of_methods_has_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {each["name"]: each for each in said(capsys, "list", "methods")}
+    assert found["sld"]["form"] == "inference" and found["checkpoint"]["needs"]
+    options = {each["name"]: each for each in found["uce"]["options"]}
+    assert options["lamb"]["type"] == "float" and options["lamb"]["doc"]
+    metrics = {each["name"]: each for each in said(capsys, "list", "metrics")}
+    assert metrics["judge"]["measures"][0]["name"] == "share"
+
+
+def test_a_suite(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "show", "suite", str(place))
+    (case,) = found["cases"]
+    assert case["rows"] == {"target": 2} and found["prompt_files"][0]["rows"] == 3
+    assert found["sizes"][0]["images"] == {"target": 2, "far": 1}
+
+
+def test_plans(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, *words(place), "--plan", "--attack", "seed_search")
+    assert len(found["runs"]) == 5
+    assert found["runs"][1]["images"] == {"airplane": {"target": 2, "far": 1}}
+    assert [each["attack"] for each in found["attacks"]] == ["seed_search"] * 4
+    attack = ["attack", *words(place)[1:], "--attack", "seed_search", "--plan"]
+    assert said(capsys, *attack)["attacks"] == found["attacks"]
+
+
+def test_scores_and_attacks(
+    made: store.Results, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made.runs[1].folder.path
+    found = said(capsys, "score", str(folder), "--metric", "judge", "--quiet")
+    assert {score["metric"] for score in found["scores"]} == {"judge"}
+    attack = ["attack", *words(place)[1:], "--attack", "seed_search", "--quiet"]
+    rows = said(capsys, *attack)["attacks"]
+    assert {row["attack"] for row in rows} == {"seed_search"} and len(rows) == 4
+
+
+def test_an_error_leaves_stdout_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "methds", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "nearest: methods" in err
