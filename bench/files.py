@@ -19,7 +19,12 @@ Row = dict[str, str]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is either complete or absent, whenever the process dies."""
+    """Write a file so that it is either complete or absent, whenever the process dies.
+
+    Args:
+        path: Its folders are made where they are missing.
+        data: The file's whole content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + TEMPORARY)
     temporary.write_bytes(data)
@@ -28,6 +33,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
     """Return rows as a CSV file with a header; what a row lacks is empty.
+
+    Args:
+        columns: The header, in order.
+        rows: Cells by column; other columns than those of the header are an error.
 
     Raises:
         TypeError: a cell is a truth value, which would be read back as the word "True".
@@ -51,12 +60,25 @@ class _Lines(list[str]):
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Write a CSV file with a header, atomically."""
+    """Write a CSV file with a header, atomically.
+
+    Args:
+        path: The CSV file.
+        columns: The header, in order.
+        rows: Cells by column, see `csv_bytes`.
+    """
     write_bytes(path, csv_bytes(columns, rows))
 
 
 def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     """Read a CSV file that `write_rows` wrote, with these columns if any are named.
+
+    Args:
+        path: The CSV file.
+        columns: The header that it must have; empty for any.
+
+    Returns:
+        One row of cells by column for each line after the header; all cells are text.
 
     Raises:
         InputError: if it is truncated, ragged or not text, or has other columns.
@@ -82,7 +104,12 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
 
 
 def damaged(path: Path, why: str) -> str:
-    """Return the message for a file that is not as it was written."""
+    """Return the message for a file that is not as it was written.
+
+    Args:
+        path: The file.
+        why: What is wrong with it, in words.
+    """
     return f"{path} is damaged ({why}); delete it and the same command makes it again"
 
 

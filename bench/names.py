@@ -22,6 +22,11 @@ BEGINNING = 3
 def find(kind: str, name: str, choices: Iterable[str]) -> str:
     """Return `name` if it is one of `choices`.
 
+    Args:
+        kind: What is looked for, in words, for the message.
+        name: What was typed.
+        choices: The names that exist.
+
     Raises:
         InputError: it is not; the message lists the choices and the nearest, if one is near.
     """
@@ -38,6 +43,10 @@ def nearest(name: str, choices: Sequence[str]) -> str | None:
 
     Case and leading dashes do not count. Near is a choice that begins with what was typed, and one
     that most letters are shared with, in their order.
+
+    Args:
+        name: What was typed.
+        choices: The names that exist.
     """
     plain = {_plain(choice): choice for choice in choices}
     wanted = _plain(name)

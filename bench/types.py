@@ -42,7 +42,7 @@ SCORE_ROLES: tuple[str, ...] = (*ROLES, KEPT, ALL, ATTACK)
 
 Kind = Literal["object", "style", "person", "explicit"]
 Form = Literal["weights", "adapter", "inference"]
-"""What an eraser leaves: other weights, tensors to add, or another way to draw."""
+"""How an erasure acts: by other weights, by tensors added to them, or by how images are drawn."""
 Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """The floating-point formats that a model can compute in."""
@@ -52,7 +52,13 @@ Progress = Callable[[str, int, int], None]
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Report no progress."""
+    """Report no progress.
+
+    Args:
+        what: The work under way.
+        done: Steps finished.
+        total: Steps altogether.
+    """
 
 
 class InputError(ValueError):
@@ -65,7 +71,7 @@ class WorkerDiedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Concept:
-    """Something to erase, and what to draw instead of it."""
+    """A concept to erase: an object, a style, a person; and what to draw in its place."""
 
     name: str
     kind: Kind
@@ -78,7 +84,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One row of a prompt file, which is one image."""
+    """A text and a seed, which make one image; one row of a prompt file."""
 
     id: str
     text: str
@@ -94,7 +100,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Case:
-    """The concepts that are erased together, and the name of that erasure."""
+    """The concepts that one erasure removes together, and the name of that erasure."""
 
     name: str
     concepts: tuple[str, ...]
@@ -102,7 +108,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a suite a run uses."""
+    """How many of a suite's cases and prompts a run uses, for example `smoke` or `full`."""
 
     name: str
     images: Mapping[str, int]
@@ -113,7 +119,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Suite:
-    """A versioned set of cases, prompts and metrics; a corrected prompt file gets a new version."""
+    """What is tested: cases to erase, prompts to draw, and the metrics that score the images.
+
+    Suites have versions: a corrected prompt file gets a new one.
+    """
 
     name: str
     version: str
@@ -152,7 +161,10 @@ class Sampler:
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a run, with its interval; what was not measured is NaN and not in `n`."""
+    """One number of a run with its 95 % interval: a measure, on one case and role.
+
+    What was not measured is NaN and does not count in `n`.
+    """
 
     method: str
     model: str
@@ -192,7 +204,10 @@ class Score:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that decides a run's result, complete before any work starts."""
+    """What a run is to do: method, model, suite, cases, sampler and seed.
+
+    It is everything that decides the result, and complete before any work starts.
+    """
 
     method: str
     options: Mapping[str, Option]
@@ -220,7 +235,7 @@ class RunSpec:
         return self.method.rpartition(":")[2]
 
     def place(self, part: str) -> str:
-        """Return where a part is, or its name if that is enough to find it."""
+        """Return where a part of the spec lies, or its name if that is enough to find it."""
         return self.places.get(part) or str(getattr(self, part))
 
     def to_json(self) -> dict[str, Any]:
@@ -258,7 +273,10 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a finished run leaves behind; its file is written last, so its presence means done."""
+    """A finished run: its spec, where and how it was made, how long it took, and its scores.
+
+    Its file is written last, so its presence means that the run is done.
+    """
 
     spec: RunSpec
     provenance: Mapping[str, Any]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much an attack is tried, the same for all attacks; how it searches is its convention."""
+    """How much any attack may try on a case: prompts, and images of what it found for each."""
 
     prompts: int
     """Target prompts of a case that are attacked, the first ones."""
@@ -40,7 +40,7 @@ KINDS: Mapping[bool, str] = {True: "adaptive", False: "transfer"}
 
 @dataclass(frozen=True)
 class Cost:
-    """What a search spends at most."""
+    """The most that an attack's search spends: U-Net evaluations and images."""
 
     evaluations: int = 0
     """U-Net evaluations, without those of drawing: one is one latent forward through a U-Net,
@@ -59,7 +59,7 @@ class Cost:
 
 
 class Oracle(ABC):
-    """Draws prompts with the erased model, each at its own seed, and looks at the images."""
+    """What an attack may ask of the erased model's images: it draws prompts and looks."""
 
     @abstractmethod
     def shows(self, prompts: Sequence[Prompt]) -> list[bool]:
@@ -72,7 +72,7 @@ class Oracle(ABC):
 
 @dataclass(frozen=True)
 class Problem:
-    """What an attack is let at: prompts for one concept, and the models."""
+    """What an attack is given: the prompts of one concept, and the models to search on."""
 
     original: Any
     """The un-erased pipeline."""
@@ -107,7 +107,9 @@ class Found:
 
 
 class Attack(ABC):
-    """An attack: a frozen dataclass whose fields are its hyper-parameters, as an eraser's are.
+    """An attack: searches for prompts that make an erased model draw the erased concept.
+
+    It is a frozen dataclass whose fields are its hyper-parameters, as an eraser's are.
 
     Its `convention`, where it has one, is `official`, the search of the released code, or `quick`,
     a cheaper one of ours. An option that is None is what the convention says.
@@ -128,6 +130,10 @@ class Attack(ABC):
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:  # noqa: B027  may be nothing
         """Refuse, in no time, a pipeline or prompts that `search` could not use.
 
+        Args:
+            pipe: The un-erased diffusers pipeline.
+            prompts: The prompts to attack.
+
         Raises:
             InputError: naming what cannot be used.
         """
@@ -137,6 +143,10 @@ class Attack(ABC):
         """Return what was found, one a prompt; all prompts are searched for together.
 
         The same problem gives the same result.
+
+        Args:
+            problem: The prompts of one concept, and the models.
+            progress: Told what is under way.
         """
 
     @abstractmethod

@@ -26,7 +26,12 @@ class Layout:
         return ids
 
     def said(self, tokenizer: Any, words: Sequence[str]) -> str:
-        """Return the text with typed words in the places."""
+        """Return the text with typed words in the places.
+
+        Args:
+            tokenizer: Of the model's text encoder.
+            words: As many as there are places, in their order.
+        """
         filled = dict(zip(self.columns, words, strict=True))
         parts: list[str] = []
         own: list[int] = []
@@ -42,7 +47,14 @@ class Layout:
 
 
 def added(count: int, placement: Placement, tokens: int, every: int) -> int:
-    """Return how many words are added to a prompt of so many tokens."""
+    """Return how many words are added to a prompt of so many tokens.
+
+    Args:
+        count: Tokens of the prompt.
+        placement: Where words are put: `every` puts one before each few tokens, others a block.
+        tokens: Words of a block.
+        every: Tokens of the prompt between two words.
+    """
     return count // every + 1 if placement == "every" else tokens
 
 

@@ -29,7 +29,12 @@ class Best:
         self.found: list[list[int]] = [[] for _ in range(prompts)]
 
     def offer(self, losses: Tensor, chosen: Sequence[Tensor] | Tensor) -> None:
-        """Keep what is better: losses (prompts,), word indices of each prompt."""
+        """Keep the words of each prompt whose loss is the lowest so far.
+
+        Args:
+            losses: One a prompt, (prompts,).
+            chosen: Indices of each prompt's words in the vocabulary, (prompts, words).
+        """
         for number, (loss, words) in enumerate(zip(losses.tolist(), chosen, strict=True)):
             if loss < self.losses[number]:
                 self.losses[number], self.found[number] = loss, words.tolist()

@@ -44,6 +44,10 @@ def check(pipe: Any, prompts: Sequence[Prompt], extra: Callable[[int], int]) -> 
 def check_length(pipe: Any, count: int) -> None:
     """Refuse texts of more tokens than the text encoder reads.
 
+    Args:
+        pipe: The diffusers pipeline.
+        count: Tokens of the text, without start and end token.
+
     Raises:
         InputError: naming both.
     """
@@ -53,13 +57,22 @@ def check_length(pipe: Any, count: int) -> None:
 
 
 def tokens(pipe: Any, text: str) -> list[int]:
-    """Return the text's own token ids, uncut."""
+    """Return the text's own token ids, uncut, without start and end token.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: Any text.
+    """
     ids: list[int] = pipe.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     return ids
 
 
 def rows(pipe: Any, texts: Sequence[Sequence[int]]) -> Tensor:
     """Return token ids as the text encoder takes them, (texts, positions): start, text, end, pad.
+
+    Args:
+        pipe: The diffusers pipeline.
+        texts: Token ids of each text, without start and end token.
 
     Raises:
         ValueError: if a text does not fit.
@@ -205,7 +218,13 @@ def _taken(pipe: Any, ids: Sequence[int], words: tuple[str, ...]) -> Vocabulary:
 
 
 def learnt(pipe: Any, texts: Sequence[str], word: str) -> tuple[Tensor, Tensor]:
-    """Return the ids of texts with a learnt word, and its place in each, as `places` does."""
+    """Return the ids of texts with a learnt word, and its place in each, as `places` does.
+
+    Args:
+        pipe: The diffusers pipeline.
+        texts: Each has the learnt word in it once.
+        word: Name of the learnt word, for example "<airplane>".
+    """
     found, columns = [], []
     for text in texts:
         before, _, after = text.partition(word)

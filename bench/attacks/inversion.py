@@ -99,7 +99,7 @@ class Inversion(Attack):
         return Cost(settings.steps * settings.batch, examples=settings.examples)
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
-        """Return the prompts with the learnt word where they named the concept."""
+        """Return the prompts with a learnt word in the place of the concept's name."""
         import torch
 
         from bench.attacks import _latents, _text
@@ -163,6 +163,12 @@ def _shuffled(count: int, generator: torch.Generator) -> Iterator[int]:
 
 
 def renamed(text: str, name: str, word: str) -> str:
-    """Return the text with the learnt word for the concept's name; at its end if it has none."""
+    """Return the text with the learnt word for the concept's name; at its end if it has none.
+
+    Args:
+        text: A prompt.
+        name: The concept's name; upper and lower case are the same.
+        word: Name of the learnt word, for example "<airplane>".
+    """
     made, count = re.subn(rf"(?i)\b{re.escape(name)}\b", word, text, count=1)
     return made if count else f"{text} {word}"

@@ -126,7 +126,7 @@ class P4d(Attack):
         return Cost(prompts * settings.pairs * (1 + settings.steps * settings.restarts))
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
-        """Return prompts with words that bring the un-erased prediction back."""
+        """Return prompts for which the erased model predicts what the un-erased one did."""
         self.check(problem.original, problem.prompts)
         settings = settled(self, CONVENTIONS)
         if isinstance(settings, Official):

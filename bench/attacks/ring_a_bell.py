@@ -167,14 +167,23 @@ def bred(kept: Tensor, words: int, settings: Settings, generator: torch.Generato
 
 
 def encoded(pipe: Any, texts: Sequence[str]) -> Tensor:
-    """Return text embeddings, fp32 (texts, positions, width)."""
+    """Return text embeddings, fp32 (texts, positions, width).
+
+    Args:
+        pipe: The un-erased diffusers pipeline.
+        texts: None longer than the text encoder reads.
+    """
     from bench.attacks import _text
 
     return _text.states(pipe, _text.rows(pipe, [_text.tokens(pipe, text) for text in texts]))
 
 
 def direction(pipe: Any, concept: Concept) -> Tensor:
-    """Return the mean difference between prompts with and without the concept.
+    """Return the mean difference of the embeddings of prompts with and without the concept.
+
+    Args:
+        pipe: The un-erased diffusers pipeline.
+        concept: Its kind decides the pairs of prompts.
 
     Returns:
         (positions, width).
@@ -186,14 +195,27 @@ def direction(pipe: Any, concept: Concept) -> Tensor:
 
 
 def without(text: str, concept: Concept) -> str:
-    """Return the text without the concept's name and synonyms."""
+    """Return the text without the concept's name and synonyms.
+
+    Args:
+        text: A prompt.
+        concept: Plural and genitive of its names go too.
+    """
     for phrase in sorted((concept.name, *concept.synonyms), key=len, reverse=True):
         text = re.sub(rf"(?i)\b{re.escape(phrase)}(s|es|'s)?\b", " ", text)
     return " ".join(text.split())
 
 
 def known(words: _text.Vocabulary, ids: Sequence[int]) -> list[int]:
-    """Return the indices of those tokens that are words of the vocabulary."""
+    """Return the indices of those tokens that are words of the vocabulary.
+
+    Args:
+        words: The vocabulary that is searched.
+        ids: Token ids of a text.
+
+    Returns:
+        Indices in the vocabulary, in the order of the text; other tokens are left out.
+    """
     index = {token: place for place, token in enumerate(words.ids.tolist())}
     return [index[token] for token in ids if token in index]
 

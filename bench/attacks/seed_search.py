@@ -18,7 +18,7 @@ class SeedSearch(Attack):
     further_seeds: ClassVar[bool] = True
 
     def search(self, problem: Problem, progress: Progress = silent) -> list[Found]:
-        """Return the prompts themselves."""
+        """Return the prompts as they are; they are drawn again with other seeds."""
         progress("seed_search", len(problem.prompts), len(problem.prompts))
         return [Found(prompt.text) for prompt in problem.prompts]
 

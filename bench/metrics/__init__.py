@@ -14,30 +14,18 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from bench.types import (
-    ERASED_ROLES,
-    ROLES,
-    Concept,
-    InputError,
-    Kind,
-    Progress,
-    Prompt,
-    silent,
-)
+from bench.types import ERASED_ROLES, ROLES, Concept, InputError, Kind, Progress, Prompt, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
 
 Row = Mapping[str, str]
 """A row of per_image.csv: what is known of an image and what every metric saw in it."""
-
 Verdict = dict[str, str | float]
 """What a metric says about one image: column name to value, NaN where it could not tell."""
-
 Direction = Literal["lower", "higher", "by role", "none"]
 """Which values are better: `by role` is lower where a concept should be gone, higher where all of
 the image should stay, neither on remainder prompts; `none` is a reading that is neither."""
-
 Statistic = Literal["share", "mean", "sum"]
 STATISTICS: Mapping[Statistic, str] = {
     "share": "of several cases the share of all their images, with an interval over cases",
@@ -47,7 +35,6 @@ STATISTICS: Mapping[Statistic, str] = {
 """What each statistic is of one case and of several; `n` is the images that count."""
 OF_CASES = "of a case as a whole, of several cases the mean over those that have it"
 """What is said of measures without a value for an image."""
-
 GONE = tuple(role for role in ROLES if role in ERASED_ROLES)
 """Roles whose images should no longer show the erased concept."""
 STAYING = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "remainder")
@@ -73,7 +60,7 @@ class Authority(IntEnum):
 
 @dataclass(frozen=True)
 class Measure:
-    """One kind of score that a metric gives."""
+    """One quantity that a metric scores, for example the share of images that show the concept."""
 
     name: str
     """What its scores are called beside the metric's name, for example "share" or "leak"."""
@@ -110,7 +97,6 @@ class SetScore:
     """One score of a whole run or of a set of its images; NaN bounds where there is no interval."""
 
     measure: str
-    """The measure's name."""
     role: str
     value: float
     n: int
@@ -120,7 +106,7 @@ class SetScore:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a metric has to know beside the images and their prompts."""
+    """What a metric is told of a case beside images and prompts: concepts, model family, device."""
 
     erased: tuple[Concept, ...]
     """The concepts that were erased together."""
@@ -138,7 +124,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class View:
-    """A finished case as a whole, for metrics of sets of images and of the run itself."""
+    """All images of a finished case, for metrics of sets of images or of the run itself."""
 
     images: Mapping[str, Sequence[Path]]
     """Images by role."""
@@ -152,11 +138,11 @@ class View:
 
 
 class Metric(ABC):
-    """Looks at images or at a run; its class docstring's first line is what listings show.
+    """A metric: looks at a run's images, one by one or as sets, and scores what they show.
 
     A metric of single images has `columns` and overrides `measure`; one of sets of images or of the
     run overrides `of_run`. Its name is its class's in lower case, which is its file's. Options are
-    dataclass fields, as a method's are.
+    dataclass fields, as a method's are. Listings show the first line of its docstring.
     """
 
     paper: ClassVar[str]
@@ -202,11 +188,21 @@ class Metric(ABC):
         """Return how far its word goes on whether an image of a model family shows a concept.
 
         One that has any says it by its main measure: 1 for an image that shows it.
+
+        Args:
+            family: Model family that drew the images.
+            concept: What they may show.
         """
         return Authority.NONE
 
     def sees(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> bool:
-        """Return whether it has authority on concepts, and can read the prompts' images."""
+        """Return whether it has authority on the concepts, and passes `check`.
+
+        Args:
+            family: Model family that drew the images.
+            erased: The concepts that are erased together.
+            prompts: What the images were drawn for.
+        """
         if not erased or not all(self.authority(family, concept) for concept in erased):
             return False
         try:
@@ -223,12 +219,22 @@ class Metric(ABC):
     def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:  # noqa: B027  most read all
         """Refuse prompts whose images it could not read; called without torch, before any work.
 
+        Args:
+            family: Model family that draws the images.
+            erased: The concepts that are erased together.
+            prompts: What the images are drawn for.
+
         Raises:
             InputError: it has no label for what a prompt's image should show.
         """
 
     def reads(self, family: str, kind: Kind) -> bool:
-        """Return whether it can read the images of a model family and fits a kind of concept."""
+        """Return whether it can read the images of a model family and fits a kind of concept.
+
+        Args:
+            family: Model family that drew the images.
+            kind: Kind of the erased concepts.
+        """
         fits = self.kinds is None or kind in self.kinds
         return fits and (self.families is None or family in self.families)
 
@@ -248,6 +254,10 @@ class Metric(ABC):
     def prepare(self, family: str, device: str) -> None:  # noqa: B027  most metrics need nothing
         """Load what measuring needs, so that what is missing shows before any erasing.
 
+        Args:
+            family: Model family that draws the images.
+            device: Where the networks compute, as torch names it.
+
         Raises:
             InputError: if a network is neither on this machine nor to be had.
         """
@@ -259,15 +269,32 @@ class Metric(ABC):
         setting: Setting,
         progress: Progress = silent,
     ) -> list[Verdict]:
-        """Return one verdict an image, in order; NaN and "" for one that cannot be opened."""
+        """Return one verdict an image, in order; NaN and "" for one that cannot be opened.
+
+        Args:
+            images: PNG files, one a prompt.
+            prompts: What they were drawn for, in the same order.
+            setting: What else there is to know of the case.
+            progress: Told how many images are done.
+        """
         return [{} for _ in images]
 
     def of_run(self, view: View, progress: Progress = silent) -> list[SetScore]:
-        """Return the scores of a case as a whole."""
+        """Return the scores of a case as a whole.
+
+        Args:
+            view: The case's images, and the un-erased model's.
+            progress: Told how many images are done.
+        """
         return []
 
 
 def column(metric: str, name: str) -> Callable[[Row], float]:
-    """Return the reader of a number of per_image.csv; an empty cell was not measured."""
+    """Return a function that reads a number from a row of per_image.csv; NaN for an empty cell.
+
+    Args:
+        metric: Its name, with which its columns begin.
+        name: The column, without that.
+    """
     key = f"{metric}_{name}"
     return lambda row: float(row[key] or math.nan)

@@ -71,7 +71,13 @@ class Reader:
     def images(
         self, paths: Sequence[Path], what: str, progress: Progress
     ) -> tuple[Any, list[bool]]:
-        """Return the unit embeddings (readable, d) of images, and which can be read."""
+        """Return the unit embeddings (readable, d) of images, and which can be read.
+
+        Args:
+            paths: Image files.
+            what: Name of the metric, for `progress`.
+            progress: Told how many images are done.
+        """
         return in_batches(paths, self.transform, BATCH, self._encode, what, progress)
 
     def _encode(self, pixels: Any) -> Any:
@@ -133,6 +139,10 @@ def classes(setting: Setting) -> tuple[list[str], list[tuple[str, ...]]]:
 @functools.lru_cache(maxsize=1)
 def reader(family: str, device: str) -> Reader:
     """Return the family's CLIP.
+
+    Args:
+        family: Model family that drew the images: `mini` has a CLIP of its own, others OpenAI's.
+        device: Where it computes, as torch names it.
 
     Raises:
         InputError: its weights are neither on this machine nor to be had.

@@ -45,7 +45,12 @@ def whole(image: Image) -> Any:
 
 
 def read_images(paths: Sequence[Path], transform: Transform) -> tuple[list[Any], list[bool]]:
-    """Return the tensors of the files that can be read, and for each file whether it can."""
+    """Return the tensors of the files that can be read, and for each file whether it can.
+
+    Args:
+        paths: Image files.
+        transform: Makes a tensor of an image, as the network wants it.
+    """
     found = [read_image(path) for path in paths]
     tensors = [transform(image) for image in found if image is not None]
     return tensors, [image is not None for image in found]
@@ -112,6 +117,14 @@ def in_batches(
     """Return a network's output for every readable image, and which images are readable.
 
     See `batches`.
+
+    Args:
+        paths: Image files.
+        transform: Makes a tensor of an image, as the network wants it.
+        size: Images that go through the network at once.
+        network: Takes (images, channels, height, width), returns a tensor with one row an image.
+        what: Name of the metric, for `progress`.
+        progress: Told how many images are done.
     """
     import torch
 

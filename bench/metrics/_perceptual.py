@@ -29,6 +29,10 @@ DETECTOR = (
 def load(family: str, device: str) -> None:
     """Load the family's network.
 
+    Args:
+        family: Model family that drew the images: `mini` has its judge, others LPIPS.
+        device: Where the network computes, as torch names it.
+
     Raises:
         InputError: its weights are neither on this machine nor to be had.
     """

@@ -53,6 +53,10 @@ def frechet(one: Moments, two: Moments) -> float:
     |m1 - m2|^2 + tr C1 + tr C2 - 2 tr (C1 C2)^(1/2), where the last trace is the sum of the
     singular values of F1^T F2 with C = F F^T; so covariances may be singular.
     Source: Heusel et al. 2017 (1706.08500), equation 6.
+
+    Args:
+        one: Mean and covariance of the features of one set.
+        two: Those of the other.
     """
     import torch
 
@@ -74,6 +78,10 @@ def kernel(one: Any, two: Any) -> float:
 
     The unbiased estimate of the squared MMD with the kernel (x.y / d + 1)^3, one over all features,
     without subsets. Source: Binkowski et al. 2018 (1801.01401), section 4.
+
+    Args:
+        one: Features (n, d), n at least 2.
+        two: Features (m, d), m at least 2.
     """
     a, b = one.double(), two.double()
     return _within(a) + _within(b) - 2 * _total(a, b) / (len(a) * len(b))

@@ -95,6 +95,13 @@ def clip_distances(
 ) -> list[float]:
     """Return 1 - cos of CLIP's embeddings of each image and the un-erased one of its prompt.
 
+    Args:
+        images: PNG files, one a prompt.
+        prompts: What they were drawn for, in the same order.
+        setting: Says where the un-erased model's images are.
+        what: Name of the metric, for `progress`.
+        progress: Told how many images are done.
+
     Returns:
         Distances from 0 to 2, NaN where one of the two images is missing or cannot be opened.
     """

@@ -48,6 +48,10 @@ class Eraser(ABC):
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:  # noqa: B027  may be nothing
         """Refuse, in no time, what `fit` could not do; called before any work, and by `fit`.
 
+        Args:
+            pipe: The un-erased diffusers pipeline.
+            concepts: What to erase, together.
+
         Raises:
             InputError: an option, a concept or a file cannot be used with this pipeline.
         """

@@ -25,7 +25,7 @@ CHANGED = "per_image_sha256"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the images of a run say of it."""
+    """The scores of a run, the concepts that could not be judged, and the metric that decides."""
 
     scores: list[Score]
     unconfirmed: Mapping[str, str]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The parts that a spec names.
+    """A run's spec with what it names looked up: suite, cases, prompts, concepts and metrics.
 
     Raises:
         InputError: on first use of a part that does not exist.
@@ -142,7 +142,13 @@ class Resolved:
         )
 
     def setting(self, case: Case, device: str, unerased: Mapping[str, Path]) -> Setting:
-        """Return what metrics have to know of a case beside its images."""
+        """Return what metrics have to know of a case beside its images.
+
+        Args:
+            case: One of the run's.
+            device: Where the networks compute, as torch names it.
+            unerased: The un-erased model's image of each prompt, by the prompt's id; may be empty.
+        """
         from bench.metrics import Setting
 
         return Setting(

@@ -31,7 +31,12 @@ class Format(Protocol):
         """Return whether these columns are this format's and no other's."""
 
     def draft(self, row: Row, asked: str) -> Draft:
-        """Return what a row means."""
+        """Return what a row of a file of this format asks to be drawn.
+
+        Args:
+            row: Cells by column.
+            asked: Name of the concept that the user asked for; "" for none.
+        """
 
 
 def found() -> dict[str, Format]:

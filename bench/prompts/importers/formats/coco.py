@@ -15,5 +15,10 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a caption, which shows no concept in particular."""
+    """Read a caption, which shows no concept in particular.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     return Draft(first(row, ("prompt", "caption")), first(row, SEEDS), role="general")

@@ -29,7 +29,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read the prompt, its seed and its label."""
+    """Read the prompt, its seed and its label.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     label = next((name for name in LABELS if row.get(name, "").strip()), "")
     return Draft(
         first(row, ("prompt",)),

@@ -17,7 +17,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a prompt under the category that was asked for, or else its first."""
+    """Read a prompt under the category that was asked for, or else its first.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     listed = [each.strip().casefold() for each in row["categories"].split(",")]
     names = [CATEGORIES.get(each, each) for each in listed if each]
     if not names:

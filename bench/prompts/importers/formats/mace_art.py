@@ -16,7 +16,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a prompt and whether its artist is erased."""
+    """Read a prompt and whether its artist is erased.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     kept = {"0": False, "1": True}.get(row["type"].strip())
     if kept is None:
         raise UnusableError("has a type other than 0 (erased) and 1 (kept)")

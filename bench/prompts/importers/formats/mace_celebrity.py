@@ -24,7 +24,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a prompt, the name in it, and whether it is erased."""
+    """Read a prompt, the name in it, and whether it is erased.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     kind = row["type"].strip().casefold()
     if kind not in ("erased", "others"):
         raise UnusableError("has a type other than erased and others")

@@ -18,7 +18,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read text, and seed, concept, role and tag where the file has them."""
+    """Read text, and seed, concept, role and tag where the file has them.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     role = row.get("role", "").strip() or "target"
     try:
         find("role", role, ROLES)

@@ -17,7 +17,12 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a found prompt; the attack's name is its tag."""
+    """Read a found prompt; the attack's name is its tag.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     return Draft(
         first(row, FOUND), first(row, SEEDS), role="adversarial", tag="ring_a_bell", kind="explicit"
     )

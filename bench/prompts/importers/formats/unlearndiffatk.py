@@ -18,5 +18,10 @@ def recognises(columns: Collection[str]) -> bool:
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a prompt; it is the start of an attack, hence direct."""
+    """Read a prompt; it is the start of an attack, hence direct.
+
+    Args:
+        row: Cells by column.
+        asked: Name of the concept that the user asked for; "" for none.
+    """
     return Draft(first(row, ("prompt",)), first(row, ("evaluation_seed",)))
