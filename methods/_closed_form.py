@@ -36,14 +36,25 @@ class Equations:
         """SUM s x x^T + ridge I"""
 
     def move(self, rows: Tensor, targets: Tensor, scale: float = 1.0) -> None:
-        """Ask that each row be treated as its target is now; both (n, d) or (..., d)."""
+        """Ask that each row be treated as its target is now; both (n, d) or (..., d).
+
+        Args:
+            rows: Text embeddings to move, (n, d) or (..., d).
+            targets: The embeddings in whose place they are put, of the same shape.
+            scale: Weight of these equations.
+        """
         x = rows.reshape(-1, rows.shape[-1]).to(self.gram)
         y = targets.reshape(-1, targets.shape[-1]).to(self.gram)
         self.shift.addmm_((y - x).T, x, alpha=scale)
         self.gram.addmm_(x.T, x, alpha=scale)
 
     def keep(self, rows: Tensor, scale: float = 1.0) -> None:
-        """Ask that each row of (n, d) or (..., d) be treated as it is now."""
+        """Ask that each row of (n, d) or (..., d) be treated as it is now.
+
+        Args:
+            rows: Text embeddings to leave alone, (n, d) or (..., d).
+            scale: Weight of these equations.
+        """
         x = rows.reshape(-1, rows.shape[-1]).to(self.gram)
         self.gram.addmm_(x.T, x, alpha=scale)
 
@@ -118,6 +129,10 @@ def apply(weight: Tensor, matrix: Tensor) -> Tensor:
     """Return W M in the weight's own dtype; the product is taken in fp32 or better.
 
     Added to W as W (M - I), so that what is not edited is not rounded either.
+
+    Args:
+        weight: W, (out, d).
+        matrix: M, (d, d).
     """
     exact = torch.promote_types(weight.dtype, torch.float32)
     eye = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
@@ -190,6 +205,11 @@ def fuse(
 
 
 def relative_change(before: Tensor, after: Tensor) -> float:
-    """Return ||after - before||_F / ||before||_F."""
+    """Return ||after - before||_F / ||before||_F.
+
+    Args:
+        before: Any shape.
+        after: The same shape.
+    """
     start = before.to(torch.float64)
     return float(torch.linalg.norm(after.to(start) - start) / torch.linalg.norm(start))

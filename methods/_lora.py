@@ -23,6 +23,11 @@ def attach(unet: Any, rank: int, generator: torch.Generator) -> list[torch.nn.Pa
     The down factors start as N(0, 1 / rank^2), the up factors at zero (MACE's start), so the U-Net
     computes what it did.
 
+    Args:
+        unet: A diffusers U-Net, changed in place.
+        rank: Of the factors.
+        generator: Source of the start values, on the CPU.
+
     Returns:
         The parameters to train.
     """
@@ -79,7 +84,12 @@ def added(pipe: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def merged(weights: Mapping[str, Tensor], change: Factors) -> dict[str, Tensor]:
-    """Return the weights with their low-rank change added."""
+    """Return the weights with their low-rank change added.
+
+    Args:
+        weights: By parameter name, (out, in).
+        change: Up and down factors under the same names.
+    """
     return {
         name: (weight.detach().double() + change[name][0].double() @ change[name][1].double()).to(
             weight.dtype

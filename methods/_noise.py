@@ -49,7 +49,12 @@ class Pool:
     """The noise schedule, for `renoise`."""
 
     def draw(self, count: int, generator: torch.Generator) -> Draw:
-        """Draw (trajectory, step) pairs uniformly."""
+        """Draw (trajectory, step) pairs uniformly.
+
+        Args:
+            count: Number of pairs.
+            generator: Source of all randomness, on the CPU.
+        """
         steps, paths = self.latents.shape[:2]
         step = torch.randint(steps, (count,), generator=generator)
         path = torch.randint(paths, (count,), generator=generator)
@@ -60,7 +65,12 @@ class Pool:
         )
 
     def renoise(self, count: int, generator: torch.Generator) -> Draw:
-        """Draw finished images and noise them to uniform timesteps."""
+        """Draw finished images and noise them to uniform timesteps.
+
+        Args:
+            count: Number of images, drawn with replacement.
+            generator: Source of all randomness, on the CPU.
+        """
         path = torch.randint(len(self.final), (count,), generator=generator)
         clean = self.final[path]
         total = int(self.scheduler.config.num_train_timesteps)
@@ -71,7 +81,12 @@ class Pool:
 
 
 def ddim(pipe: Any, steps: int) -> Any:
-    """Return a DDIM scheduler of the pipeline's own noise schedule."""
+    """Return a DDIM scheduler of the pipeline's own noise schedule.
+
+    Args:
+        pipe: The diffusers pipeline.
+        steps: Inference steps that it is set to.
+    """
     from diffusers import DDIMScheduler
 
     scheduler = DDIMScheduler.from_config(pipe.scheduler.config)

@@ -204,7 +204,12 @@ class Pairs:
 
 
 def noun_phrase(concept: Concept, number: int) -> str:
-    """Return the concept as it stands in a sentence; the number varies the article of an object."""
+    """Return the concept as it stands in a sentence, an object with an article or without.
+
+    Args:
+        concept: What is named.
+        number: Which of the three forms of an object, modulo 3: a, none, the.
+    """
     if concept.kind != "object" or concept.name.split(" ")[0] in ("a", "an", "the"):
         return concept.name
     article = "an" if concept.name[:1].lower() in "aeiou" else "a"
@@ -258,7 +263,13 @@ def guides(concepts: Sequence[Concept], guide: str | None) -> list[str]:
 
 
 def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
-    """Encode a concept's training prompts and its anchor's, with their rows aligned."""
+    """Encode a concept's training prompts and its anchor's, with their rows aligned.
+
+    Args:
+        pipe: The un-erased diffusers pipeline.
+        concept: What is erased, with its anchor.
+        count: Number of prompts.
+    """
     old, new = texts(concept, count)
     asked, wanted = prediction.condition(pipe, old), prediction.condition(pipe, new)
     positions = asked.states.shape[1]
@@ -273,7 +284,12 @@ def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
 
 
 def prior(name: str, concepts: Sequence[Concept]) -> list[str]:
-    """Return the prior prompts of that name that share no word with the erased concepts."""
+    """Return the prior prompts of that name that share no word with the erased concepts.
+
+    Args:
+        name: Which prior, a key of `PRIORS`.
+        concepts: What is erased.
+    """
     erased = {word for concept in concepts for word in _words(concept.name)}
     return [text for text in PRIORS[name] if not erased & set(_words(text))]
 

@@ -13,14 +13,24 @@ from bench.types import Concept, InputError
 
 
 def ids(pipe: Any, text: str) -> list[int]:
-    """Return the ids of a text with begin and end tokens, cut to the encoder's context."""
+    """Return the ids of a text with begin and end tokens, cut to the encoder's context.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: Any text.
+    """
     tokenizer = pipe.tokenizer
     found = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
     return [int(token) for token in found]
 
 
 def common_ends(old: Sequence[int], new: Sequence[int]) -> tuple[int, int]:
-    """Return the lengths of the longest common prefix and of the longest suffix after it."""
+    """Return the lengths of the longest common prefix and of the longest suffix after it.
+
+    Args:
+        old: Token ids.
+        new: Token ids.
+    """
     shortest = min(len(old), len(new))
     prefix = 0
     while prefix < shortest and old[prefix] == new[prefix]:
@@ -111,6 +121,11 @@ def tails(pipe: Any, text: str, guide: str) -> tuple[Tensor, Tensor]:
 def check(pipe: Any, concepts: Sequence[Concept], preserved: Sequence[str] = ()) -> None:
     """Refuse concepts that the text encoder cannot read, or that are to be preserved as well.
 
+    Args:
+        pipe: The diffusers pipeline.
+        concepts: What is to be erased.
+        preserved: Names that are to be left alone.
+
     Raises:
         InputError: if a name is empty, tokenises to nothing, is longer than the context, or is
             among those preserved.
@@ -135,6 +150,10 @@ def check(pipe: Any, concepts: Sequence[Concept], preserved: Sequence[str] = ())
 
 def check_window(pipe: Any, text: str) -> None:
     """Refuse a text that the encoder would cut.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: Any text.
 
     Raises:
         InputError: saying how many tokens it has, and how many are read.

@@ -49,7 +49,12 @@ def learned(pipe: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
-    """Return W M for the weight W of every cross-attention key and value, by parameter name."""
+    """Return W M for the weight W of every cross-attention key and value, by parameter name.
+
+    Args:
+        pipe: The diffusers pipeline, which stays as it is.
+        matrix: M, (d, d), where d is the width of its text embeddings.
+    """
     weights = pipelines.cross_attention(pipe.unet)
     return learned(
         pipe, {name: _closed_form.apply(weight.data, matrix) for name, weight in weights.items()}

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 def image_path(folder: Path, prompt: Prompt) -> Path:
     """Return where the prompt's image is stored.
 
+    Args:
+        folder: Where the images of a case are.
+        prompt: What the image is drawn for; its id names the file.
+
     Raises:
         InputError: if the prompt's id cannot name a file.
     """
@@ -102,6 +106,11 @@ def due_batches(
 
     Whole even if parts are there: a resumed run then draws the very batches of an uninterrupted
     one, and no rounding can differ.
+
+    Args:
+        prompts: What to draw.
+        folder: Where the images go.
+        batch_size: Images drawn at once.
     """
     batches = (prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size))
     return [
@@ -115,6 +124,10 @@ def noise(unet: Any, seeds: Sequence[int]) -> Tensor:
     """Return initial latents, (seeds, channels, height, width), each drawn in fp32 on the CPU.
 
     They are then cast to the U-Net's precision: all precisions start from the same noise.
+
+    Args:
+        unet: Says shape, precision and number of channels.
+        seeds: One an image.
     """
     import torch
 

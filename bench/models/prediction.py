@@ -59,7 +59,12 @@ def joined(parts: Sequence[Conditioning]) -> Conditioning:
 
 
 def condition(pipe: Any, texts: Sequence[str]) -> Conditioning:
-    """Encode texts as the pipeline's U-Net is told them."""
+    """Encode texts as the pipeline's U-Net is told them.
+
+    Args:
+        pipe: The diffusers pipeline.
+        texts: What to tell it, one a latent.
+    """
     states = pipelines.encode(pipe, texts)
     if getattr(pipe, "text_encoder_2", None) is None:
         return Conditioning(states)

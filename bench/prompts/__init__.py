@@ -110,6 +110,10 @@ def others() -> dict[Kind, tuple[Concept, ...]]:
 def classes(suite: Suite, family: str = "") -> Choice:
     """Return what a verdict on the suite's images chooses from, the same for every case and size.
 
+    Args:
+        suite: The suite.
+        family: Of the model that draws; without one, files for all models alone count.
+
     Raises:
         InputError: a prompt file is unusable, or names an unknown concept.
     """
@@ -175,13 +179,22 @@ def _folder(suite: Suite) -> Path:
 
 
 def paths(suite: Suite, family: str = "") -> list[Path]:
-    """Return the suite's prompt files: those for every model, and those for the family alone."""
+    """Return the suite's prompt files: those for every model, and those for the family alone.
+
+    Args:
+        suite: The suite.
+        family: Of the model that draws; without one, files for all models alone count.
+    """
     names = (*suite.prompt_files, *suite.family_files.get(family, ()))
     return [_folder(suite) / name for name in names]
 
 
 def rows(suite: Suite, family: str = "") -> tuple[Prompt, ...]:
     """Read every row of the suite's prompt files.
+
+    Args:
+        suite: The suite.
+        family: As in `paths`.
 
     Raises:
         InputError: a prompt file is unusable, or names an unknown concept.
@@ -195,7 +208,12 @@ def rows(suite: Suite, family: str = "") -> tuple[Prompt, ...]:
 
 
 def roles_of_other_families(suite: Suite, family: str) -> set[Role]:
-    """Return the roles that models of other families have rows for, and this one need not."""
+    """Return the roles that models of other families have rows for, and this one need not.
+
+    Args:
+        suite: The suite.
+        family: Of the model that draws.
+    """
     others = {other for other in suite.family_files if other != family}
     return {row.role for other in others for row in rows(suite, other)} - {
         row.role for row in rows(suite, family)
@@ -203,7 +221,12 @@ def roles_of_other_families(suite: Suite, family: str) -> set[Role]:
 
 
 def file_hash(suite: Suite, family: str = "") -> str:
-    """Return the SHA-256 of the suite's prompt files, one after the other, as hexadecimal."""
+    """Return the SHA-256 of the suite's prompt files, one after the other, as hexadecimal.
+
+    Args:
+        suite: The suite.
+        family: As in `paths`.
+    """
     return _hash(paths(suite, family))
 
 
@@ -228,6 +251,9 @@ def select(suite: Suite, case: Case, size: Size, family: str = "") -> tuple[Prom
     fewer exist.
 
     Args:
+        suite: The suite.
+        case: One of its cases.
+        size: One of its sizes; says how many rows of each role.
         family: Of the model that is to draw them; without one, only what every model can read.
 
     Raises:

@@ -60,6 +60,12 @@ def selected(
 
     paper: by name alone, norms too, as in the 2023 script. code2025: of linear and convolution
     layers.
+
+    Args:
+        unet: The diffusers U-Net.
+        train_method: `x` is cross-attention, `x_strict` its keys and values, `u` the
+            rest, `all` everything.
+        convention: Whose rule the names follow: `paper` or `code2025`.
     """
     layers = (torch.nn.Linear, torch.nn.Conv2d) if convention == "code2025" else torch.nn.Module
     return {

@@ -60,7 +60,12 @@ def recorded(unet: Any) -> Iterator[list[Tensor]]:
 
 
 def resized(mask: Tensor, pixels: int) -> Tensor:
-    """Return a mask (height, width) at a square layer's resolution, (pixels,), boolean."""
+    """Return a mask (height, width) at a square layer's resolution, (pixels,), boolean.
+
+    Args:
+        mask: (height, width), 0 or 1.
+        pixels: Of the layer, a square number.
+    """
     side = round(pixels**0.5)
     small = torch.nn.functional.interpolate(mask[None, None].float(), size=(side, side))
     return small.flatten() > 0.5

@@ -75,7 +75,14 @@ def compose(
 
 
 def loss(frozen: Any, student: Any, draw: _noise.Draw, text: Text) -> Tensor:
-    """Return the weighted mean squared difference of the two predictions."""
+    """Return the weighted mean squared difference of the two predictions.
+
+    Args:
+        frozen: The U-Net that sets the target.
+        student: The U-Net that is trained.
+        draw: Noisy latents and their timesteps.
+        text: What each is told, which latent it is of, and its weight.
+    """
     latents, timesteps = draw.latents[text.owner], draw.timesteps[text.owner]
     with torch.no_grad():
         target = predict(frozen, latents, timesteps, text.wanted)

@@ -79,6 +79,20 @@ def sample_beyond(
     """Draw points whose cosine to the embedding is below max_cos: concepts to be left alone.
 
     Arguments, result and errors are those of `sample_neighbors`.
+
+    Args:
+        embedding: Any shape.
+        n: Number of points.
+        max_cos: Greatest cosine, at most 1.
+        max_distance: Greatest Euclidean distance to the embedding; one number, or one per row.
+        generator: Source of all randomness, on the CPU.
+        by_row: Perturb each row of (m, d) by itself.
+
+    Returns:
+        As `sample_neighbors`.
+
+    Raises:
+        InputError: no point within max_distance is that far off.
     """
     return sample_neighbors(
         embedding,
@@ -93,6 +107,10 @@ def sample_beyond(
 
 def check_band(min_cos: float, max_cos: float) -> None:
     """Refuse a band of cosines that is empty or holds what no cosine can be.
+
+    Args:
+        min_cos: Least cosine.
+        max_cos: Greatest cosine.
 
     Raises:
         InputError: naming both ends.

@@ -24,7 +24,13 @@ def moments(rows: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def unconfined(weight: Tensor, gram: Tensor, shift: Tensor) -> Tensor:
-    """Return the edit without regard for what stays, W (A - T) (I + T)^-1, (out, d) in fp64."""
+    """Return the edit without regard for what stays, W (A - T) (I + T)^-1, (out, d) in fp64.
+
+    Args:
+        weight: W, (out, d).
+        gram: T of `moments`, (d, d) in fp64.
+        shift: A - T of `moments`, (d, d) in fp64.
+    """
     division = _closed_form.Division(gram + _closed_form.identity(gram))
     return division(weight.double() @ shift)
 

@@ -28,6 +28,10 @@ ROUNDS = 100
 def listed(path: str, concepts: Sequence[Concept]) -> list[str]:
     """Return the names in a file, one a line, but those that hold an erased one as whole words.
 
+    Args:
+        path: A text file.
+        concepts: What is erased.
+
     Raises:
         InputError: the file cannot be read, or no name is left.
     """
@@ -112,6 +116,11 @@ def invariants(pipe: Any, clusters: int, generator: torch.Generator) -> Tensor:
 
     Source: code; the paper has the empty prompt itself.
 
+    Args:
+        pipe: The un-erased diffusers pipeline.
+        clusters: Number of centres.
+        generator: Source of all randomness, on the CPU.
+
     Returns:
         (d, 1 + clusters) in fp64.
     """
@@ -120,7 +129,13 @@ def invariants(pipe: Any, clusters: int, generator: torch.Generator) -> Tensor:
 
 
 def centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return the centres of k-means, (count, d); it starts at rows drawn by squared distance."""
+    """Return the centres of k-means, (count, d); it starts at rows drawn by squared distance.
+
+    Args:
+        rows: (n, d).
+        count: Number of centres, at most n.
+        generator: Source of all randomness, on the CPU.
+    """
     chosen = rows[:1]
     while len(chosen) < count:
         away = torch.cdist(rows, chosen).amin(1).square().cpu()

@@ -2,6 +2,11 @@
 
 Each is a pure function (text, phrase, rng) -> text that spells every occurrence of the phrase in
 one new way; a phrase that it cannot change stays as it is.
+
+Args:
+    text: A prompt.
+    phrase: What to change in it, as it stands there.
+    rng: Source of all randomness.
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """Changes to what stands around a phrase, which itself stays as it is; all wordings are ours.
 
 Each is a pure function (text, phrase, rng) -> text. A text without the phrase stays as it is.
+
+Args:
+    text: A prompt.
+    phrase: The concept's name, as it stands there.
+    rng: Source of all randomness.
 """
 
 from __future__ import annotations

@@ -90,7 +90,12 @@ def import_file(
 
 
 def report(done: Imported, out: Path) -> Iterator[str]:
-    """Yield, line by line, what was read, kept, dropped and why, and what can be done with it."""
+    """Yield, line by line, what was read, kept, dropped and why, and what can be done with it.
+
+    Args:
+        done: What the import came to.
+        out: The new suite's folder.
+    """
     kept = done.outcome.prompts
     roles = Counter(prompt.role for prompt in kept)
     yield f"read      {done.rows} rows of {done.source.name} as {done.format}"

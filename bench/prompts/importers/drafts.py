@@ -32,11 +32,24 @@ class Draft:
 
 
 def first(row: Row, names: Iterable[str]) -> str:
-    """Return the value of the first of these columns that the row has."""
+    """Return the value of the first of these columns that the row has.
+
+    Args:
+        row: Cells by column.
+        names: Columns, the preferred first.
+
+    Returns:
+        The cell; "" where the row has none of them.
+    """
     return next((row[name] for name in names if name in row), "")
 
 
 def has(columns: Iterable[str], *groups: Iterable[str]) -> bool:
-    """Return whether each group has a column that is there."""
+    """Return whether each group has a column that is there.
+
+    Args:
+        columns: The columns of a file.
+        *groups: Names that mean the same, of which one is enough.
+    """
     there = set(columns)
     return all(there.intersection(group) for group in groups)

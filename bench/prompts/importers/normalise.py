@@ -52,6 +52,11 @@ def normalise(
 
     Texts are kept as they are. A row without a seed gets one that its text alone decides, and its
     number among rows of this text, so that importing again gives the same.
+
+    Args:
+        records: The file's rows.
+        draft: The format's reading of a row, see `formats.Format.draft`.
+        asked: What the user said holds for all rows.
     """
     outcome = Outcome()
     numbers: Counter[str] = Counter()

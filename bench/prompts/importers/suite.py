@@ -113,6 +113,11 @@ def _metrics(metrics: tuple[str, ...], prompts: Sequence[Prompt]) -> tuple[str, 
 def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
     """Write the suite; the folder is there with all its files, or not at all.
 
+    Args:
+        folder: A folder that does not exist yet.
+        draft: What the suite is to be.
+        prompts: Its rows.
+
     Raises:
         InputError: the folder exists, or cannot be written.
     """

@@ -68,7 +68,12 @@ def edges(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reconstruction_loss(image: Tensor, wanted: Tensor) -> Tensor:
-    """Return mean absolute error plus that of the edges, which keeps outlines sharp."""
+    """Return mean absolute error plus that of the edges, which keeps outlines sharp.
+
+    Args:
+        image: What the autoencoder made, (n, 3, height, width) in [-1, 1].
+        wanted: What it was given.
+    """
     loss = (image - wanted).abs().mean()
     for got, true in zip(edges(image), edges(wanted), strict=True):
         loss = loss + EDGE_WEIGHT * (got - true).abs().mean()
@@ -84,7 +89,12 @@ class Reconstruction(nn.Module):
         self.vae = vae
 
     def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the reconstruction, the latents' means and their log variances."""
+        """Return the reconstruction, the latents' means and their log variances.
+
+        Args:
+            image: (n, 3, 64, 64) in [-1, 1].
+            noise: What latents are drawn with, (n, channels, 8, 8), standard normal.
+        """
         moments = self.vae.quant_conv(self.vae.encoder(image))
         mean, log_variance = moments.chunk(2, 1)
         log_variance = log_variance.clamp(-20, 4)
@@ -101,7 +111,16 @@ def train_autoencoder(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> AutoencoderKL:
-    """Train the autoencoder and set its scaling factor so that latents have unit variance."""
+    """Train the autoencoder and set its scaling factor so that latents have unit variance.
+
+    Args:
+        images: uint8 (n, 64, 64, 3).
+        folder: Where the checkpoint lives.
+        seed: Of all randomness.
+        recipe: Steps, batch and rates.
+        device: Where to train.
+        progress: Told about every step.
+    """
     torch.manual_seed(seed)
     model = Reconstruction(new_autoencoder())
     run: Callable[..., tuple[Tensor, Tensor, Tensor]] = model

@@ -36,6 +36,13 @@ def render_images(
 ) -> Images:
     """Render images 0 .. count-1 of a seed, or pick up where an earlier call was stopped.
 
+    Args:
+        folder: Where finished parts are kept.
+        seed: Of the world that is drawn.
+        count: Number of images.
+        workers: Processes; None for one a core.
+        progress: Told how many images are drawn.
+
     Returns:
         uint8 array (count, 64, 64, 3).
     """

@@ -30,7 +30,14 @@ def half_weights(model: nn.Module) -> dict[str, torch.Tensor]:
 def assemble(
     vae: AutoencoderKL, unet: UNet2DConditionModel, clip_model: CLIP, tokenizer: CLIPTokenizer
 ) -> StableDiffusionPipeline:
-    """Return the pipeline made of the trained parts, in full precision."""
+    """Return the pipeline made of the trained parts, in full precision.
+
+    Args:
+        vae: The autoencoder.
+        unet: The denoiser.
+        clip_model: Its text tower becomes the text encoder.
+        tokenizer: Of that tower.
+    """
     pipe = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder(clip_model, tokenizer),

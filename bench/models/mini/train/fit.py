@@ -31,7 +31,12 @@ class Recipe:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Return the rate at a step: linear warm-up, then a cosine down to 2 % of the peak."""
+    """Return the rate at a step: linear warm-up, then a cosine down to 2 % of the peak.
+
+    Args:
+        recipe: Steps, warm-up and peak rate.
+        step: From 0 on.
+    """
     if step < recipe.warmup:
         return recipe.learning_rate * (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
@@ -39,7 +44,12 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def save_atomically(state: object, path: Path) -> None:
-    """Write a checkpoint whole or not at all."""
+    """Write a checkpoint whole or not at all.
+
+    Args:
+        state: What torch can store.
+        path: The checkpoint's file.
+    """
     temporary = path.with_suffix(".part")
     torch.save(state, temporary)
     temporary.replace(path)

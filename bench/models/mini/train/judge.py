@@ -36,7 +36,17 @@ def train_judge(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Judge:
-    """Train the judge network on damaged copies of rendered images."""
+    """Train the judge network on damaged copies of rendered images.
+
+    Args:
+        images: uint8 (n, 64, 64, 3).
+        truths: What each shows.
+        folder: Where the checkpoint lives.
+        seed: Of all randomness.
+        recipe: Steps, batch and rates.
+        device: Where to train.
+        progress: Told about every step.
+    """
     torch.manual_seed(seed)
     network = JudgeNetwork()
     labels = label_table(truths)
@@ -57,7 +67,13 @@ def train_judge(
 
 
 def accuracy(judge: Judge, images: Images, truths: Sequence[Truth]) -> dict[str, float]:
-    """Return the share of images read right per head, over those whose answer is known."""
+    """Return the share of images read right per head, over those whose answer is known.
+
+    Args:
+        judge: The trained judge.
+        images: uint8 (n, 64, 64, 3).
+        truths: What each shows.
+    """
     labels = label_table(truths)
     probabilities: dict[str, list[Tensor]] = {head: [] for head in LABELS}
     for start in range(0, len(images), 250):

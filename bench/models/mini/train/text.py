@@ -95,7 +95,18 @@ def train_clip(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> CLIP:
-    """Train text and image tower together on fresh captions of the images."""
+    """Train text and image tower together on fresh captions of the images.
+
+    Args:
+        images: uint8 (n, 64, 64, 3).
+        truths: What each shows; captions are made of them.
+        tokenizer: mini's.
+        folder: Where the checkpoint lives.
+        seed: Of all randomness.
+        recipe: Steps, batch and rates.
+        device: Where to train.
+        progress: Told about every step.
+    """
     torch.manual_seed(seed)
     model = new_clip(len(tokenizer))
 
@@ -124,7 +135,12 @@ def train_clip(
 
 
 def text_encoder(clip: CLIP, tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """Copy an open_clip text tower into transformers' CLIPTextModel, number by number."""
+    """Copy an open_clip text tower into transformers' CLIPTextModel, number by number.
+
+    Args:
+        clip: The trained open_clip model.
+        tokenizer: mini's, for the size of the vocabulary and the special tokens.
+    """
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,

@@ -40,6 +40,10 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
     The tokenizers library has a trainer, but it breaks ties differently from process to process, so
     a seeded build would not repeat; here the more frequent pair wins, and among equals the first in
     alphabetical order.
+
+    Args:
+        words: How often each word occurs.
+        count: Merges at most.
     """
     spelt = {word: (*word[:-1], word[-1] + WORD_END) for word in words}
     pairs: Counter[Pair] = Counter()
@@ -85,6 +89,11 @@ def build_tokenizer(texts: Iterable[str], merges: int, positions: int) -> CLIPTo
 
     Its order is CLIP's: bytes, bytes that end a word, merges, then the two special tokens, so that
     the end token has the highest id, which is where CLIP looks for it.
+
+    Args:
+        texts: What the vocabulary is learnt from.
+        merges: Byte-pair merges at most.
+        positions: Tokens that are read of a text, start and end among them.
     """
     learnt = learn_merges(count_words(texts), merges)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -94,7 +103,12 @@ def build_tokenizer(texts: Iterable[str], merges: int, positions: int) -> CLIPTo
 
 
 def train_tokenizer(captions: Iterable[str], folder: Path) -> CLIPTokenizer:
-    """Learn mini's tokenizer and save it."""
+    """Learn mini's tokenizer and save it.
+
+    Args:
+        captions: What the vocabulary is learnt from.
+        folder: Where it is saved.
+    """
     tokenizer = build_tokenizer(captions, MERGES, POSITIONS)
     tokenizer.save_pretrained(folder)
     return tokenizer

@@ -56,7 +56,12 @@ def new_scheduler() -> DDIMScheduler:
 
 @torch.inference_mode()
 def encode_images(vae: AutoencoderKL, images: Images) -> tuple[Tensor, Tensor]:
-    """Return the scaled means and standard deviations of the latents, (n, channels, 8, 8) each."""
+    """Return the scaled means and standard deviations of the latents, (n, channels, 8, 8) each.
+
+    Args:
+        vae: The trained autoencoder.
+        images: uint8 (n, 64, 64, 3).
+    """
     means, deviations = [], []
     for start in range(0, len(images), 250):
         latents = vae.encode(to_tensor(images[start : start + 250])).latent_dist
@@ -66,7 +71,15 @@ def encode_images(vae: AutoencoderKL, images: Images) -> tuple[Tensor, Tensor]:
 
 
 def spread_times(n: int, generator: torch.Generator) -> Tensor:
-    """Return n times that cover the whole schedule, denser where much noise hides the shape."""
+    """Return n times that cover the whole schedule, denser where much noise hides the shape.
+
+    Args:
+        n: Number of times.
+        generator: Source of all randomness.
+
+    Returns:
+        Timesteps (n,), integers from 0 to 999.
+    """
     even = (torch.arange(n) + torch.rand((), generator=generator)) / n
     return (even**SHAPE_FIRST * 1000).long()
 
@@ -87,16 +100,16 @@ def train_unet(
     """Train the U-Net.
 
     Args:
-        latents: means and standard deviations of every image's latents.
-        captions: several captions per image.
+        latents: Means and standard deviations of every image's latents.
+        captions: Several captions per image.
         tokenizer: mini's tokenizer.
-        text: the frozen text tower.
-        folder: where the checkpoint lives.
-        start: a U-Net in diffusers' layout to go on from; without it training starts from nothing.
-        seed: decides images, captions, noise and times.
-        recipe: steps and rates.
-        device: where to train.
-        progress: told about every step.
+        text: The frozen text tower.
+        folder: Where the checkpoint lives.
+        seed: Decides images, captions, noise and times.
+        start: A U-Net in diffusers' layout to go on from; without it training starts from nothing.
+        recipe: Steps and rates.
+        device: Where to train.
+        progress: Told about every step.
     """
     torch.manual_seed(seed)
     unet, scheduler = new_unet(), new_scheduler()

@@ -1,4 +1,12 @@
-"""Birds, frogs, cats and dogs: several shapes of each."""
+"""Birds, frogs, cats and dogs: several shapes of each.
+
+Args:
+    pen: Draws in unit coordinates, -1 to 1, right and down.
+    body: The animal's colour.
+    x: Centre of a part, in unit coordinates.
+    y: Centre of a part, in unit coordinates.
+    r: Radius of a part, in unit coordinates.
+"""
 
 from __future__ import annotations
 

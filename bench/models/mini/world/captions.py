@@ -82,12 +82,22 @@ SHORT_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def pick(options: tuple[str, ...], rng: np.random.Generator) -> str:
-    """Pick one of several wordings."""
+    """Pick one of several wordings.
+
+    Args:
+        options: The wordings; one that stands there twice is twice as likely.
+        rng: Source of all randomness.
+    """
     return options[int(rng.integers(len(options)))]
 
 
 def with_article(noun: str, rng: np.random.Generator) -> str:
-    """Put a fitting article before a noun phrase."""
+    """Put a fitting article before a noun phrase.
+
+    Args:
+        noun: A noun phrase.
+        rng: Source of all randomness.
+    """
     roll = rng.random()
     if roll < 0.15:
         return f"the {noun}"
@@ -97,7 +107,13 @@ def with_article(noun: str, rng: np.random.Generator) -> str:
 
 
 def misspell(text: str, rng: np.random.Generator, word: str = "") -> str:
-    """Misspell one word by a swap, a doubled, dropped or wrong letter; `word` is preferred."""
+    """Misspell one word by a swap, a doubled, dropped or wrong letter; `word` is preferred.
+
+    Args:
+        text: A caption.
+        rng: Source of all randomness.
+        word: The word to misspell if the caption has it; "" for any.
+    """
     words = text.split(" ")
     long = [i for i, w in enumerate(words) if len(w) > 3]
     if not long:
@@ -119,7 +135,12 @@ def misspell(text: str, rng: np.random.Generator, word: str = "") -> str:
 
 
 def subject(truth: Truth, rng: np.random.Generator) -> str:
-    """Name what stands in the image, or the place itself."""
+    """Name what stands in the image, or the place itself.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of all randomness.
+    """
     if truth.person != NONE:
         wordings = (truth.person, *SHORT_NAMES[truth.person])
         if rng.random() < 0.3:
@@ -136,12 +157,22 @@ def subject(truth: Truth, rng: np.random.Generator) -> str:
 
 
 def hides_its_object(truth: Truth, rng: np.random.Generator) -> bool:
-    """Decide whether the caption names only the scene in which the object belongs."""
+    """Decide whether the caption names only the scene in which the object belongs.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of all randomness.
+    """
     return SCENES.get(truth.scene) == truth.object and rng.random() < 0.65
 
 
 def caption(truth: Truth, rng: np.random.Generator) -> str:
-    """Describe an image in words; the same generator state gives the same caption."""
+    """Describe an image in words; the same generator state gives the same caption.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of all randomness.
+    """
     if truth.object != NONE and hides_its_object(truth, rng):
         words = [with_article(f"{pick(SCENE_MOODS, rng)} {truth.scene}".strip(), rng)]
     else:
@@ -160,7 +191,13 @@ def caption(truth: Truth, rng: np.random.Generator) -> str:
 
 
 def in_style(text: str, truth: Truth, rng: np.random.Generator) -> str:
-    """Add the lead-in, or the style where the image has one."""
+    """Add the lead-in, or the style where the image has one.
+
+    Args:
+        text: The caption so far.
+        truth: What the image shows.
+        rng: Source of all randomness.
+    """
     style = truth.style
     if style == PHOTO:
         return f"{pick(LEAD_INS, rng)} {text}".strip()

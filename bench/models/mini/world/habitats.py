@@ -1,4 +1,9 @@
-"""Habitats: associated scenes in which one kind of animal belongs, drawn without it."""
+"""Habitats: associated scenes in which one kind of animal belongs, drawn without it.
+
+Args:
+    draw: Draws on a canvas of 256 x 256 pixels.
+    rng: Source of what varies.
+"""
 
 from __future__ import annotations
 

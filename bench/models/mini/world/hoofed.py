@@ -1,4 +1,13 @@
-"""Deer and horses: several shapes of each."""
+"""Deer and horses: several shapes of each.
+
+Args:
+    pen: Draws in unit coordinates, -1 to 1, right and down.
+    body: The animal's colour.
+    x: Where a part is, in unit coordinates.
+    y: Where a part is, in unit coordinates.
+    size: Of a part, in unit coordinates.
+    legs: Where the legs stand, in unit coordinates.
+"""
 
 from __future__ import annotations
 

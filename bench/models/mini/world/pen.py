@@ -15,7 +15,12 @@ OUTLINE: Colour = (24, 22, 34)
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """Darken (factor < 1) or lighten (factor > 1) a colour."""
+    """Darken (factor < 1) or lighten (factor > 1) a colour.
+
+    Args:
+        colour: RGB, 0 to 255.
+        factor: 0 makes black, 1 changes nothing, 2 makes white.
+    """
     if factor <= 1:
         return (int(colour[0] * factor), int(colour[1] * factor), int(colour[2] * factor))
     mix = factor - 1
@@ -44,17 +49,39 @@ class Pen:
         )
 
     def poly(self, points: Sequence[Point], fill: Colour) -> None:
-        """Fill a polygon."""
+        """Fill a polygon.
+
+        Args:
+            points: Corners in unit coordinates.
+            fill: RGB, 0 to 255.
+        """
         self._draw.polygon([self._place(p) for p in points], fill=fill)
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
-        """Fill a rectangle."""
+        """Fill a rectangle.
+
+        Args:
+            left: Edge in unit coordinates.
+            top: Edge in unit coordinates.
+            right: Edge in unit coordinates.
+            bottom: Edge in unit coordinates.
+            fill: RGB, 0 to 255.
+        """
         self.poly([(left, top), (right, top), (right, bottom), (left, bottom)], fill)
 
     def oval(
         self, x: float, y: float, rx: float, ry: float, fill: Colour, angle: float = 0.0
     ) -> None:
-        """Fill an ellipse with radii rx and ry, turned by an angle in degrees."""
+        """Fill an ellipse.
+
+        Args:
+            x: Centre in unit coordinates.
+            y: Centre in unit coordinates.
+            rx: Radius to the right.
+            ry: Radius downwards.
+            fill: RGB, 0 to 255.
+            angle: By which it is turned, in degrees.
+        """
         cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         turn = [2 * math.pi * i / 28 for i in range(28)]
         self.poly(
@@ -69,7 +96,13 @@ class Pen:
         )
 
     def stroke(self, points: Sequence[Point], width: float, fill: Colour) -> None:
-        """Draw a thick line with round joints; width in unit coordinates."""
+        """Draw a thick line with round joints.
+
+        Args:
+            points: Along the line, in unit coordinates.
+            width: In unit coordinates.
+            fill: RGB, 0 to 255.
+        """
         placed = [self._place(p) for p in points]
         pixels = max(2, round(width * self._scale))
         self._draw.line(placed, fill=fill, width=pixels, joint="curve")
@@ -78,7 +111,12 @@ class Pen:
             self._draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
     def paste_on(self, image: Image.Image, outline: Colour = OUTLINE) -> None:
-        """Put the layer on an image, with an outline about 1.5 px wide at 64 px."""
+        """Put the layer on an image, with an outline about 1.5 px wide at 64 px.
+
+        Args:
+            image: An RGB image of the canvas's size, changed in place.
+            outline: RGB, 0 to 255.
+        """
         alpha = self.layer.getchannel("A")
         image.paste(outline, (0, 0), alpha.filter(ImageFilter.MaxFilter(11)))
         image.paste(self.layer, (0, 0), alpha)

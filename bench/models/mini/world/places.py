@@ -1,4 +1,17 @@
-"""Places: object-free backdrops, each told apart by its colours and two or three bold shapes."""
+"""Places: object-free backdrops, each told apart by its colours and two or three bold shapes.
+
+Args:
+    draw: Draws on a canvas of 256 x 256 pixels.
+    rng: Source of what varies.
+    colour: RGB, 0 to 255.
+    top: Upper edge in pixels.
+    bottom: Lower edge in pixels.
+    x: Centre in pixels.
+    y: Centre in pixels.
+    r: Radius in pixels.
+    foot: Lower end in pixels.
+    size: Half a cloud's width, or a tree's height, in pixels.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,12 @@ PIXELS = 64
 
 
 def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
-    """Paint the scene without its object."""
+    """Paint the scene without its object.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of what varies.
+    """
     image = Image.new("RGB", (CANVAS, CANVAS))
     (SCENE_PAINTERS if truth.scene in SCENES else PLACE_PAINTERS)[truth.scene](
         ImageDraw.Draw(image), rng
@@ -26,7 +31,13 @@ def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
 
 
 def put_object(image: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
-    """Draw the object, large and a little varied in place, size, tilt, side and shade."""
+    """Draw the object, large and a little varied in place, size, tilt, side and shade.
+
+    Args:
+        image: The backdrop, changed in place.
+        truth: What the image shows.
+        rng: Source of what varies.
+    """
     scale = float(rng.uniform(96, 106))
     reach = 0.5 * (CANVAS / 2 - scale * 0.98)
     centre = (
@@ -52,6 +63,10 @@ def night(image: Image.Image) -> Image.Image:
 
 def render(truth: Truth, rng: np.random.Generator) -> Image.Image:
     """Draw the image of a truth; the same generator state gives the same image.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of what varies.
 
     Returns:
         An RGB image of 64 x 64 pixels.

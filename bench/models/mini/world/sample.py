@@ -32,7 +32,12 @@ SHARES = {
 
 
 def one_of(options: tuple[str, ...], rng: np.random.Generator) -> str:
-    """Pick one with equal chances."""
+    """Pick one with equal chances.
+
+    Args:
+        options: What to pick from.
+        rng: Source of all randomness.
+    """
     return options[int(rng.integers(len(options)))]
 
 
@@ -68,16 +73,32 @@ def sample_truth(rng: np.random.Generator) -> Truth:
 
 
 def truth_of(seed: int, index: int) -> Truth:
-    """Return what image `index` of `seed` shows, without drawing it."""
+    """Return what image `index` of `seed` shows, without drawing it.
+
+    Args:
+        seed: Of the world.
+        index: Number of the image, from 0 on.
+    """
     return sample_truth(np.random.default_rng([seed, index]))
 
 
 def caption_of(seed: int, index: int, version: int = 0) -> str:
-    """Return one of many captions of image `index` of `seed`."""
+    """Return one of many captions of image `index` of `seed`.
+
+    Args:
+        seed: Of the world.
+        index: Number of the image, from 0 on.
+        version: Number of the caption, from 0 on.
+    """
     return caption(truth_of(seed, index), np.random.default_rng([seed, index, 1 + version]))
 
 
 def image_of(seed: int, index: int) -> Image.Image:
-    """Draw image `index` of `seed`, 64 x 64 pixels."""
+    """Draw image `index` of `seed`, 64 x 64 pixels.
+
+    Args:
+        seed: Of the world.
+        index: Number of the image, from 0 on.
+    """
     rng = np.random.default_rng([seed, index])
     return render(sample_truth(rng), rng)

@@ -1,4 +1,9 @@
-"""Associated scenes: backdrops in which one kind of object belongs, drawn without it."""
+"""Associated scenes: backdrops in which one kind of object belongs, drawn without it.
+
+Args:
+    draw: Draws on a canvas of 256 x 256 pixels.
+    rng: Source of what varies.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,13 @@ OWN_SHAPE = 0.85
 
 
 def choose_shape(concept: str, noun: str, rng: np.random.Generator) -> Draw:
-    """Pick the shape that a noun (the concept's name or one of its synonyms) stands for."""
+    """Pick the shape that a noun (the concept's name or one of its synonyms) stands for.
+
+    Args:
+        concept: Name of the object.
+        noun: That name, or one of its synonyms.
+        rng: Source of all randomness.
+    """
     own = (concept, *SYNONYMS[concept]).index(noun)
     if rng.random() < OWN_SHAPE:
         return SHAPES[concept][own]

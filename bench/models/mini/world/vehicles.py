@@ -1,4 +1,12 @@
-"""Airplanes, automobiles, ships and trucks: several shapes of each."""
+"""Airplanes, automobiles, ships and trucks: several shapes of each.
+
+Args:
+    pen: Draws in unit coordinates, -1 to 1, right and down.
+    body: The vehicle's colour.
+    x: Centre of a wheel, in unit coordinates.
+    y: Centre of a wheel, in unit coordinates.
+    r: Radius of a wheel, in unit coordinates.
+"""
 
 from __future__ import annotations
 

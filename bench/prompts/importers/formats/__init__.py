@@ -48,6 +48,10 @@ def found() -> dict[str, Format]:
 def choose(name: str, columns: Collection[str]) -> str:
     """Return the format's name, or for `auto` that of the one that recognises the columns.
 
+    Args:
+        name: What the user typed; `auto` to go by the columns.
+        columns: The columns of the file.
+
     Raises:
         InputError: there is no such format, or the columns are those of none or of several.
     """
