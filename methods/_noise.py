@@ -31,6 +31,9 @@ class Draw:
     """t of each, (n,), int64."""
     prompts: list[int]
     """Index of the prompt each was denoised for."""
+    truth: Tensor | None = None
+    """What a model would predict that knew the noise: the noise itself or, of a v-prediction model,
+    the velocity; of re-noised images only, as the latents."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Pool:
     """Denoising trajectories of the frozen model."""
 
     latents: Tensor
-    """x_t before each step, (steps, trajectories, channels, height, width), fp32."""
+    """x_t before each step, (steps, trajectories, channels, height, width), fp32; no steps where
+    they are not kept."""
     timesteps: Tensor
     """t of each step, (steps,), int64."""
     final: Tensor
@@ -77,7 +81,9 @@ class Pool:
         timesteps = torch.randint(total, (count,), generator=generator).to(clean.device)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         noisy = self.scheduler.add_noise(clean, noise, timesteps)
-        return Draw(noisy, timesteps, [self.prompts[int(i)] for i in path])
+        velocity = self.scheduler.config.prediction_type == "v_prediction"
+        truth = self.scheduler.get_velocity(clean, noise, timesteps) if velocity else noise
+        return Draw(noisy, timesteps, [self.prompts[int(i)] for i in path], truth)
 
 
 def ddim(pipe: Any, steps: int) -> Any:
@@ -128,6 +134,7 @@ def trajectories(
     guidance: float,
     generator: torch.Generator,
     stop: int | None = None,
+    keep: bool = True,
     progress: Progress = silent,
 ) -> Pool:
     """Denoise a batch of trajectories with DDIM (eta 0) and keep every step.
@@ -141,6 +148,7 @@ def trajectories(
         guidance: Scale of classifier-free guidance.
         generator: Source of the initial noise, on the CPU.
         stop: Keep the x_t of this many steps only; all by default.
+        keep: Keep every x_t; else the finished images alone, for `renoise`.
         progress: Told after each batch.
 
     Returns:
@@ -161,7 +169,8 @@ def trajectories(
         path = []
         with torch.no_grad():
             for t in grid:
-                path.append(x)
+                if keep:
+                    path.append(x)
                 empty, full = prediction.predict(unet, torch.cat([x, x]), t, text).chunk(2)
                 x = scheduler.step(empty + guidance * (full - empty), t, x).prev_sample
         kept.append(torch.stack(path) if path else x[None][:0])

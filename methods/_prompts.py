@@ -290,9 +290,10 @@ def prior(name: str, concepts: Sequence[Concept]) -> list[str]:
         name: Which prior, a key of `PRIORS`.
         concepts: What is erased.
     """
-    erased = {word for concept in concepts for word in _words(concept.name)}
-    return [text for text in PRIORS[name] if not erased & set(_words(text))]
+    erased = {word for concept in concepts for word in words(concept.name)}
+    return [text for text in PRIORS[name] if not erased & set(words(text))]
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without articles."""
     return [word for word in re.findall(r"\w+", text.lower()) if word not in ARTICLES]

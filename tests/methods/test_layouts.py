@@ -15,7 +15,10 @@ from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
 from methods import esd
 
-NAMES = {"uce": {}, "esd": {}, "mace": {}, "realera": {}, "realera crce": {"reading": "crce"}}
+NAMES = {
+    **{name: {} for name in ("ca", "esd", "mace", "realera", "rece", "speed", "uce")},
+    "realera crce": {"reading": "crce"},
+}
 
 built = functools.cache(build_tiny_pipe)
 

@@ -69,3 +69,25 @@ def test_renoising_mixes_images_with_fresh_noise(tiny_pipe: Any) -> None:
     early = int(draw.timesteps.argmin())
     distance = (made.final - draw.latents[early]).flatten(1).norm(dim=1).min()
     assert distance < (made.final - draw.latents[int(draw.timesteps.argmax())]).flatten(1).norm()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_truth_of_a_renoised_image_gives_the_image_back(layout: Layout) -> None:
+    pipe = build_tiny_pipe(layout)
+    made = pool(pipe, count=1)
+    draw = made.renoise(20, torch.Generator().manual_seed(1))
+    assert draw.truth is not None and made.draw(1, torch.Generator()).truth is None
+    alphas = pipe.scheduler.alphas_cumprod[draw.timesteps].sqrt()[:, None, None, None]
+    sigmas = (1 - alphas**2).sqrt()
+    if pipe.scheduler.config.prediction_type == "v_prediction":
+        clean = alphas * draw.latents - sigmas * draw.truth
+    else:
+        clean = (draw.latents - sigmas * draw.truth) / alphas
+    assert torch.allclose(clean, made.final.expand_as(clean), atol=1e-3)
+
+
+def test_paths_that_are_not_kept_end_in_the_same_images(tiny_pipe: Any) -> None:
+    whole, ends = pool(tiny_pipe), pool(tiny_pipe, keep=False)
+    assert torch.equal(whole.final, ends.final) and len(ends.latents) == 0
+    one, other = (each.renoise(4, torch.Generator().manual_seed(1)) for each in (whole, ends))
+    assert torch.equal(one.latents, other.latents)
