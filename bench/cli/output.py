@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser, *, works: bool = True) -> Non
     if works:
         parser.add_argument("-q", "--quiet", action="store_true", help="no progress, only results")
     parser.add_argument(
-        "--json", action="store_true", help="results as one JSON document on stdout"
+        "--json",
+        action="store_true",
+        help="results as one JSON document on stdout; progress and errors stay on stderr",
     )
 
 

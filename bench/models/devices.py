@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 from bench.names import find
+from bench.types import InputError
 
 GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """One of these is there on Linux where torch may find a GPU: NVIDIA's, AMD's, or one of Windows."""
+KNOWN = re.compile(r"mps|cuda(:\d+)?")
+"""What torch calls its devices: one that is not here is no slip of the fingers."""
 
 
 def device(asked: str | None) -> str:
@@ -25,6 +29,8 @@ def device(asked: str | None) -> str:
     here = _devices()
     if asked is None:
         return "cuda" if "cuda" in here else "cpu"
+    if asked not in here and KNOWN.fullmatch(asked):
+        raise InputError(f"device {asked} is not on this machine; choices: {', '.join(here)}")
     return find("device", asked, here)
 
 

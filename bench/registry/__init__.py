@@ -264,8 +264,8 @@ def check_importable(entry: Entry) -> None:
         found = importlib.util.find_spec(entry.module)
     except ImportError:
         found = None
-    place = found.origin if found else getattr(sys.modules.get(top), "__file__", None)
-    if place and not Path(place).is_relative_to(data.ROOT):
+    place = (found and found.origin) or getattr(sys.modules.get(top), "__file__", None)
+    if place and not Path(place).resolve().is_relative_to(data.ROOT / top):
         raise InputError(
             f"{Path(place).parent} hides the benchmark's package {top}; run from another folder, "
             "or by the command erasure-bench"

@@ -50,7 +50,16 @@ def _state(folder: RunFolder) -> str:
 def describe(
     runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
 ) -> Iterator[str]:
-    """Yield, line by line, what the runs would do and what of it is there already."""
+    """Yield, line by line, what the runs would do and what of it is there already.
+
+    Args:
+        runs: What would be carried out.
+        out: Folder that holds the run folders.
+        real: Images to compare with.
+    """
+    states = Counter(_state(RunFolder(out, spec.run_id)) for spec in runs)
+    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    yield f"{len(runs)} run{'s' * (len(runs) > 1)}: {counted}"
     for spec in runs:
         content = Resolved(spec)
         folder = RunFolder(out, spec.run_id)

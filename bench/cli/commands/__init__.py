@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import shutil
+import sys
 from collections.abc import Iterable
 from types import ModuleType
+
+from bench.cli.lines import wrapped
 
 
 def found() -> dict[str, ModuleType]:
@@ -24,7 +28,14 @@ def found() -> dict[str, ModuleType]:
 
 
 def print_lines(lines: Iterable[str]) -> int:
-    """Print lines of results, and return the status of success."""
+    """Print lines of results, and return the status of success.
+
+    What is piped is never broken, so that `grep` and `cut` find whole lines.
+
+    Args:
+        lines: Columns in them stand apart by two spaces or more.
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for line in lines:
-        print(line)
+        print(wrapped(line, width) if width else line)
     return 0

@@ -48,7 +48,7 @@ def attempts(args: argparse.Namespace) -> list[Attempt]:
 
 def carry_out(
     args: argparse.Namespace, specs: Sequence[RunSpec], chosen: Sequence[Attempt]
-) -> list[Row]:
+) -> list[dict[str, object]]:
     """Try the attacks, print what they brought back, and return one row a trial.
 
     Args:
@@ -62,6 +62,7 @@ def carry_out(
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
     from bench.runs.trials import attack
+    from bench.runs.trials.folder import NUMBERS
 
     rows = attack.finished(specs, chosen, args.out)
     if not rows:
@@ -76,7 +77,8 @@ def carry_out(
     }
     folders = [RunFolder(args.out, spec.run_id) for spec in specs if spec.method != ORIGINAL]
     output.tell(args, lambda: _show(rows, folders, strips))
-    return rows
+    # Read from a file, they are texts.
+    return [row | {name: float(row[name]) for name in NUMBERS} for row in rows]
 
 
 def _show(rows: Sequence[Row], folders: Sequence[RunFolder], strips: Mapping[str, Path]) -> None:

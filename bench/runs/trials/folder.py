@@ -42,6 +42,8 @@ SUMMARY = (
 p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
 what is unusual, the folders of the trial and of the images before it, the erasure's sha256, and the
 distribution that brought the attack as a plug-in."""
+NUMBERS = SUMMARY[SUMMARY.index("n") : SUMMARY.index("note")]
+"""Those of them that hold numbers."""
 
 NOTHING = "un-erased draws none: nothing searched"
 """Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""

@@ -233,6 +233,19 @@ def test_help_imports_nothing_but_the_standard_library(alone: Any) -> None:
     assert len([name for name in done.modules if name.startswith("bench")]) < 30
 
 
+def test_importing_the_package_costs_nothing_and_has_the_call() -> None:
+    code = (
+        "import sys, bench\n"
+        "print(sorted(name for name in sys.modules if name.startswith('bench')))\n"
+        "from bench import run\n"
+        "print(run.__module__, callable(run), 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == ["['bench']", "bench.runs.call True False"]
+
+
 def test_a_list_reads_each_source_only_so_often(alone: Any) -> None:
     done = alone("list", "methods")
     methods = ROOT / "methods"
@@ -260,12 +273,11 @@ def test_the_console_script_is_the_same_door() -> None:
 @pytest.mark.parametrize(
     ("asked", "cards", "said"),
     [
-        (
-            "cuda:9",
-            2,
-            "unknown device: 'cuda:9'; nearest: cuda:1; choices: cpu, cuda, cuda:0",
-        ),
-        ("cuda", 0, "unknown device: 'cuda'; choices: cpu"),
+        ("cuda:9", 2, "device cuda:9 is not on this machine; choices: cpu, cuda, cuda:0, cuda:1"),
+        ("cuda:1", 1, "device cuda:1 is not on this machine; choices: cpu, cuda, cuda:0"),
+        ("cuda", 0, "device cuda is not on this machine; choices: cpu"),
+        ("mps", 0, "device mps is not on this machine; choices: cpu"),
+        ("cuad", 1, "unknown device: 'cuad'; nearest: cuda; choices: cpu, cuda, cuda:0"),
         ("gpu", 1, "unknown device: 'gpu'; nearest: cpu; choices: cpu, cuda, cuda:0"),
         ("cuda:0,cuda:1", 2, "unknown device: 'cuda:0,cuda:1'"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import cli
+from bench.cli import commands
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,22 @@ def test_bash_completes(words: list[str], expected: set[str], script: Path) -> N
     )
     done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=True)
     assert {word.strip() for word in done.stdout.split()} == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_reads_the_script(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--print-completion", shell])
+    assert not end.value.code
+    text = capsys.readouterr().out
+    assert "erasure-bench" in text and "realera" in text
+    assert all(name in text for name in commands.found())
+    if shutil.which(shell):
+        (tmp_path / "script").write_text(text)
+        done = subprocess.run([shell, "-n", tmp_path / "script"], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_shell_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

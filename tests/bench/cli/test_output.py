@@ -200,6 +200,7 @@ def test_scores_and_attacks(
     attack = ["attack", *words(place)[1:], "--attack", "seed_search", "--quiet"]
     rows = said(capsys, *attack)["attacks"]
     assert {row["attack"] for row in rows} == {"seed_search"} and len(rows) == 4
+    assert all(isinstance(row["evaluations"], float) and row["asr_low"] >= 0 for row in rows)
 
 
 def test_an_error_leaves_stdout_empty(capsys: pytest.CaptureFixture[str]) -> None:

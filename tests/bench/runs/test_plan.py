@@ -255,7 +255,7 @@ def test_a_half_written_run_folder_is_refused(tmp_path: Path) -> None:
 def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
     runs = specs("original", concepts=["cat", "dog"])
     text = "\n".join(outline.describe(runs, tmp_path))
-    assert f"{tmp_path / runs[0].run_id} (new)" in text
+    assert f"{tmp_path / runs[0].run_id} (new)" in text and text.startswith("1 run: 1 new\n")
     assert "case cat: keep cat (to do); 38 images (0 there): target 4, synonym 6" in text
     folder = RunFolder(tmp_path, runs[0].run_id)
     folder.create(runs[0])
