@@ -59,6 +59,7 @@ def carry_out(
     from bench.cli import output, progress
     from bench.models import devices
     from bench.results.report import attacks
+    from bench.results.report.groups import label
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
     from bench.runs.trials import attack
@@ -75,10 +76,17 @@ def carry_out(
         run_id: attacks.write_strip(RunFolder(args.out, run_id).path, [Panel(*i) for i in shown])
         for run_id, shown in attack.images(specs, chosen, args.out).items()
     }
-    folders = [RunFolder(args.out, spec.run_id) for spec in specs if spec.method != ORIGINAL]
-    output.tell(args, lambda: _show(rows, folders, strips))
-    # Read from a file, they are texts.
-    return [row | {name: float(row[name]) for name in NUMBERS} for row in rows]
+    erased = [spec for spec in specs if spec.method != ORIGINAL]
+    folders = [RunFolder(args.out, spec.run_id) for spec in erased]
+    # Run by run, and of each as many.
+    each = [spec for spec in erased for _ in range(len(rows) // len(erased))]
+    named = [row | {"method": label(spec, erased)} for row, spec in zip(rows, each, strict=True)]
+    output.tell(args, lambda: _show(named, folders, strips))
+    return [
+        # Read from a file, they are texts.
+        row | {"run_id": spec.run_id} | {name: float(row[name]) for name in NUMBERS}
+        for row, spec in zip(rows, each, strict=True)
+    ]
 
 
 def _show(rows: Sequence[Row], folders: Sequence[RunFolder], strips: Mapping[str, Path]) -> None:

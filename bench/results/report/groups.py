@@ -183,28 +183,39 @@ class Group:
             run: One of the group.
             seed: Whether the seed may tell it.
         """
-        spec = run.record.spec
-        others = [o.record.spec for o in self.runs if o.record.spec.method_name == spec.method_name]
-        marks = [
-            f"{option}={value}"
-            for option, value in spec.options.items()
-            if any(other.options.get(option) != value for other in others)
-        ]
-        for name in MARKS:
-            if (seed or name != "seed") and any(
-                getattr(other, name) != getattr(spec, name) for other in others
-            ):
-                marks.append(f"{name} {getattr(spec, name)}".replace("_", " "))
-        same = [other for other in others if other.options == spec.options]
-        if any(other.method_version != spec.method_version for other in same):
-            marks.append(f"file {spec.method_version[:6]}")
-        name = "un-erased" if spec.method == ORIGINAL else spec.method_name
-        return f"{name} ({', '.join(marks)})" if marks else name
+        specs = [each.record.spec for each in self.runs]
+        return label(run.record.spec, specs, seed=seed)
 
     def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
         """Return a run's score for a column, of the compared case or of another; None if none."""
         wanted = (case or self.case, column.metric, column.name, column.role, column.tag)
         return next((score for score in run.record.scores if score.key == wanted), None)
+
+
+def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
+    """Return a run's method, with what tells it from other runs of the same method.
+
+    Args:
+        spec: The run.
+        specs: All runs that stand together, itself among them.
+        seed: Whether the seed may tell it.
+    """
+    others = [each for each in specs if each.method_name == spec.method_name]
+    marks = [
+        f"{option}={value}"
+        for option, value in spec.options.items()
+        if any(other.options.get(option) != value for other in others)
+    ]
+    for name in MARKS:
+        if (seed or name != "seed") and any(
+            getattr(other, name) != getattr(spec, name) for other in others
+        ):
+            marks.append(f"{name} {getattr(spec, name)}".replace("_", " "))
+    same = [other for other in others if other.options == spec.options]
+    if any(other.method_version != spec.method_version for other in same):
+        marks.append(f"file {spec.method_version[:6]}")
+    name = "un-erased" if spec.method == ORIGINAL else spec.method_name
+    return f"{name} ({', '.join(marks)})" if marks else name
 
 
 def groups(runs: Sequence[Finished]) -> list[Group]:

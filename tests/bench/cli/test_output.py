@@ -192,7 +192,10 @@ def test_plans(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_scores_and_attacks(
-    made: store.Results, place: Path, capsys: pytest.CaptureFixture[str]
+    made: store.Results,
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = made.runs[1].folder.path
     found = said(capsys, "score", str(folder), "--metric", "judge", "--quiet")
@@ -201,6 +204,11 @@ def test_scores_and_attacks(
     rows = said(capsys, *attack)["attacks"]
     assert {row["attack"] for row in rows} == {"seed_search"} and len(rows) == 4
     assert all(isinstance(row["evaluations"], float) and row["asr_low"] >= 0 for row in rows)
+    assert [row["run_id"] for row in rows] == [run.record.spec.run_id for run in made.runs[1:]]
+    monkeypatch.setenv("COLUMNS", "140")
+    assert cli.main(attack) == 0
+    shown = capsys.readouterr().out
+    assert all(f"uce (lamb={lamb}, seed {seed})" in shown for lamb in (1.0, 5.0) for seed in (0, 1))
 
 
 def test_an_error_leaves_stdout_empty(capsys: pytest.CaptureFixture[str]) -> None:
