@@ -14,7 +14,7 @@ from bench.results import protocol
 from bench.results.stats import effects
 from bench.results.stats.headlines import HEADLINES, NAMES
 from bench.results.store import Finished
-from bench.types import ALL, ATTACK, ORIGINAL, RunSpec, Score
+from bench.types import ALL, ATTACK, ORIGINAL, Option, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Measure, Metric
@@ -238,4 +238,10 @@ def _finished(run: Finished) -> str:
 def _order(run: Finished) -> tuple[object, ...]:
     spec = run.record.spec
     flagged = bool(run.record.flags)
-    return (spec.method != ORIGINAL, flagged, spec.method, spec.seed, spec.run_id)
+    options = tuple(map(_rank, spec.options.values()))
+    return (spec.method != ORIGINAL, flagged, spec.method, options, spec.seed, spec.run_id)
+
+
+def _rank(value: Option) -> tuple[float, str]:
+    """Return what orders the values of an option: numbers by size, words by letter."""
+    return (float(value), "") if isinstance(value, int | float) else (math.inf, str(value))

@@ -122,22 +122,19 @@ def cell(score: Score | None, column: Column) -> Cell:
 
 def _repeated(group: Group, runs: Sequence[Finished]) -> str:
     seeds = ", ".join(str(run.record.spec.seed) for run in runs)
-    mark = " †" if any(run.record.flags for run in runs) else ""
-    return f"{group.label(runs[0], seed=False)}, mean of seeds {seeds}{mark}"
+    return f"{group.label(runs[0], seed=False)}, mean of seeds {seeds} {_marks(runs)}".rstrip()
 
 
 def _mean(group: Group, runs: Sequence[Finished], column: Column) -> Cell:
     """Return the mean of some seeds with their standard deviation."""
     values = [score.value if score else math.nan for score in _scores(group, runs, column)]
     mean, spread = repeats.mean_and_spread(values)
-    return (
-        Cell("–") if math.isnan(mean) else Cell(column.digits(mean), f"± {column.digits(spread)}")
-    )
+    return Cell("–" if math.isnan(mean) else f"{column.digits(mean)} ± {column.digits(spread)}")
 
 
 def _mean_seconds(runs: Sequence[Finished]) -> Cell:
     mean, spread = repeats.mean_and_spread([r.record.seconds.get("erase", math.nan) for r in runs])
-    return Cell("–") if math.isnan(mean) else Cell(f"{mean:.1f}", f"± {spread:.1f}")
+    return Cell("–") if math.isnan(mean) else Cell(f"{mean:.1f} ± {spread:.1f}")
 
 
 def _scores(group: Group, runs: Sequence[Finished], column: Column) -> list[Score | None]:
@@ -146,8 +143,12 @@ def _scores(group: Group, runs: Sequence[Finished], column: Column) -> list[Scor
 
 def name(group: Group, run: Finished) -> str:
     """Return a run's name in a table, marked if it is flagged and if it has concepts left out."""
-    marks = "†" * bool(run.record.flags) + "‡" * bool(run.record.unconfirmed)
-    return f"{group.label(run)} {marks}".rstrip()
+    return f"{group.label(run)} {_marks([run])}".rstrip()
+
+
+def _marks(runs: Sequence[Finished]) -> str:
+    flagged = any(run.record.flags for run in runs)
+    return "†" * flagged + "‡" * any(run.record.unconfirmed for run in runs)
 
 
 def flagged(group: Group) -> list[str]:

@@ -318,3 +318,17 @@ def test_the_unerased_model_has_no_line_among_effects(make: Make) -> None:
         runs.append(Finished(run.folder, replace(run.record, scores=(*run.record.scores, score))))
     table = effects(group(runs))
     assert table is not None and [line[0].text for line in table.lines] == ["realera"]
+
+
+def test_values_of_a_grid_stand_by_size_and_the_seeds_of_each_together(make: Make) -> None:
+    asked = [(10.0, 0), (2.0, 1), (10.0, 1), (2.0, 0)]
+    made = [make(replace(SPEC, options={"ridge": value}, seed=seed)) for value, seed in asked]
+    runs = group(made).runs
+    found = [(run.record.spec.options["ridge"], run.record.spec.seed) for run in runs]
+    assert found == [(2.0, 0), (2.0, 1), (10.0, 0), (10.0, 1)]
+
+
+def test_a_mean_keeps_its_spread_on_a_narrow_terminal(make: Make) -> None:
+    runs = [make(replace(SPEC, seed=seed), value) for seed, value in enumerate((0.1, 0.2, 0.6))]
+    text = printed(scores(group(runs), "judge"), width=80)
+    assert "[0." not in text and "0.30 ± 0.26" in text
