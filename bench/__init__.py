@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from bench.runs.call import run as run
+from typing import Any
 
 __version__ = "0.1.0"
 
