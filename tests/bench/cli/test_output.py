@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import pytest
 import bench
 from bench import cli
 from bench.cli import output, progress
-from bench.results import store
+from bench.cli.arguments import Parser
+from bench.cli.commands import _runs
+from bench.results import calibrations, store
 from bench.types import InputError
 
 SUITE = """
@@ -209,6 +212,55 @@ def test_scores_and_attacks(
     assert cli.main(attack) == 0
     shown = capsys.readouterr().out
     assert all(f"uce (lamb={lamb}, seed {seed})" in shown for lamb in (1.0, 5.0) for seed in (0, 1))
+
+
+def test_images_made_elsewhere(
+    made: store.Results, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = made.runs[1].folder.images("airplane")
+    line = ["score", "--images", str(images), "--prompts", str(place / "prompts.csv"), "--quiet"]
+    line += ["--erased", "airplane", "--model", "mini", "--to", str(tmp_path), "--device", "cpu"]
+    found = said(capsys, *line)
+    assert found["images"] == 3 and found["missing"] == found["damaged"] == []
+    counts = {s["role"]: s["n"] for s in found["scores"] if s["measure"] == "share"}
+    assert (counts["target"], counts["far"], found["left_out"]) == (2, 1, [])
+
+
+def test_a_calibration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path,))
+    line = ["calibrate", "--metric", "judge", "--each", "1", "--device", "cpu", "--quiet"]
+    found = said(capsys, *line)
+    (reading,) = found["calibration"]["readings"]
+    assert reading["metric"] == "judge" and len(reading["confusion"]) == 11
+    assert Path(found["file"]).parent == tmp_path
+
+
+def test_the_call_has_the_words_and_defaults_of_the_command() -> None:
+    parser = Parser()
+    _runs.add_arguments(parser)
+    flags = vars(parser.parse_args([]))
+    call = inspect.signature(bench.run).parameters
+    assert call.keys() - flags.keys() == {"options"}
+    for name in call.keys() & flags.keys() - {"method", "concept", "seed"}:
+        asked = flags[name]
+        assert call[name].default == (str(asked) if isinstance(asked, Path) else asked), name
+    assert (call["seed"].default, flags["seed"], call["concept"].default) == (0, None, ())
+
+
+def test_the_call_is_documented_with_an_example_that_works(
+    made: store.Results, place: Path
+) -> None:
+    text = inspect.getdoc(bench.run) or ""
+    assert all(f"    {name}: " in text for name in inspect.signature(bench.run).parameters)
+    example = [line.strip() for line in text.splitlines() if line.startswith("    ")][:3]
+    asked = f'size="tiny", suite={str(place)!r}, steps=1, device="cpu", out={str(place / "runs")!r}'
+    call = example[-1].replace('size="smoke"', asked)
+    assert example[0] == "from bench import run" and call != example[-1]
+    known: dict[str, Any] = {}
+    exec("\n".join([*example[:-1], f"table = {call}"]), known)
+    assert {*known["table"]["method"]} == {"original", "uce"}
 
 
 def test_an_error_leaves_stdout_empty(capsys: pytest.CaptureFixture[str]) -> None:
