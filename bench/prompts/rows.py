@@ -56,6 +56,10 @@ def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
 def check_length(path: Path, largest: int = LARGEST) -> None:
     """Refuse a file that is too large to be a prompt file, before any of it is read.
 
+    Args:
+        path: The file.
+        largest: Bytes that it may have.
+
     Raises:
         InputError: naming its bytes and how many there may be.
     """

@@ -131,6 +131,11 @@ Shape = TypeVar("Shape", bound=Table)
 def checked(shape: type[Shape], data: Mapping[str, Any], where: str) -> Shape:
     """Return the data in its declared shape.
 
+    Args:
+        shape: The pydantic model to fit.
+        data: A table as it was read.
+        where: File and table, for the message.
+
     Raises:
         InputError: naming where and what the first value is that does not fit, and what would.
     """

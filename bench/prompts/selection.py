@@ -29,9 +29,12 @@ def choose(
     """Return the prompts of a case, role by role in the order of `size.images`.
 
     Args:
-        rows: Everything in the suite's prompt files.
-        known: The concepts by name.
-        window: Words that a derived prompt may have.
+        suite: The suite.
+        case: One of its cases.
+        size: One of its sizes; says how many rows of each role.
+        rows: All rows of its prompt files.
+        known: Concepts by name.
+        window: Words that a text may have, so that no model's encoder cuts it.
     """
     chosen: list[Prompt] = []
     for role, count in size.images.items():
@@ -114,7 +117,12 @@ def _derived(
 
 
 def in_turn(rows: Sequence[Prompt], *keys: Callable[[Prompt], str]) -> Iterator[Prompt]:
-    """Yield rows alternating over the groups of the first key, and within them over the next."""
+    """Yield rows alternating over the groups of the first key, and within them over the next.
+
+    Args:
+        rows: In file order, which holds within a group.
+        *keys: What groups rows, the outermost first.
+    """
     if not keys:
         yield from rows
         return

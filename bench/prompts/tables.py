@@ -30,19 +30,47 @@ def toml(path: Path) -> dict[str, Any]:
 
 
 def concept(name: str, entry: Any, known: Mapping[str, Any], where: str) -> Concept:
-    """Return a concept from its table; `known` are those that it may name as its look-alikes."""
+    """Return a concept from its table.
+
+    Args:
+        name: Its name.
+        entry: Its table.
+        known: Those that it may name as its look-alikes, by name.
+        where: File and table, for messages.
+
+    Raises:
+        InputError: the table is no concept's, or names an unknown one.
+    """
     table = checked(ConceptTable, _table(entry, where), where)
     near = tuple(find(f"near concept in {where}", other, known) for other in table.near)
     return Concept(name, table.kind, table.anchor, tuple(table.synonyms), near)
 
 
 def suite(name: str, entry: Any, known: Mapping[str, Concept], where: str) -> Suite:
-    """Return one of the package's suites from its table."""
+    """Return one of the package's suites from its table.
+
+    Args:
+        name: Its name.
+        entry: Its table.
+        known: Concepts by name.
+        where: File and table, for messages.
+
+    Raises:
+        InputError: the table is no suite's, or names what is unknown.
+    """
     return _suite(name, checked(SuiteTable, _table(entry, where), where), known, where)
 
 
 def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
-    """Return the suite of a folder with a suite.toml; its own concepts come before `known`."""
+    """Return the suite of a folder with a suite.toml; its own concepts come before `known`.
+
+    Args:
+        folder: Holds suite.toml and prompt files.
+        known: The package's concepts by name.
+
+    Raises:
+        InputError: suite.toml is missing, is no suite's, or names what is unknown.
+    """
     path = folder / "suite.toml"
     where = str(path)
     table = checked(OutsideTable, toml(path), where)

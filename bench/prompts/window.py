@@ -19,7 +19,12 @@ def windows() -> dict[str, int]:
 
 
 def too_long(texts: Iterable[str], family: str) -> list[str]:
-    """Return the texts whose end the family's text encoder never sees, each once."""
+    """Return the texts whose end the family's text encoder never sees, each once.
+
+    Args:
+        texts: Prompts.
+        family: The model family that reads them.
+    """
     room = FAMILIES[family].window - 2
     # Never more tokens than bytes, so that short texts need no tokenizer.
     doubtful = [text for text in dict.fromkeys(texts) if len(text.encode()) > room]

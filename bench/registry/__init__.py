@@ -6,18 +6,15 @@ loaded.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from bench import data, digests, plugins
 from bench.names import find
 from bench.plugins import Found, Plugin
+from bench.registry.loading import check_importable, load
 from bench.registry.sources import Entry, OptionInfo, read_class, scan
 from bench.registry.values import allowed, options, shared_settings, split, written
 from bench.types import InputError, Option, RunSpec
@@ -33,6 +30,7 @@ __all__ = [
     "allowed",
     "attack",
     "attacks",
+    "check_importable",
     "chosen_metrics",
     "detector_version",
     "eraser",
@@ -118,6 +116,10 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
 
     So `nudity@0.7` has that threshold, and `identity@faces.csv` those verdicts.
 
+    Args:
+        name: Of the metric, with a value of its first option after an @ or without.
+        settings: "name=value", as on the command line.
+
     Raises:
         InputError: there is no such metric, or an option that none of these has.
     """
@@ -176,6 +178,7 @@ def attack(name: str, also: Iterable[str] = ()) -> Entry:
     """Return an attack by name.
 
     Args:
+        name: Of the attack.
         also: Other words that would have been allowed, for the message.
 
     Raises:
@@ -188,6 +191,7 @@ def method(name: str, also: Iterable[str] = ()) -> Entry:
     """Return an eraser by name, or from outside as `path/to/file.py:Class` or `a.module:Class`.
 
     Args:
+        name: Of the eraser, or where it is.
         also: Other words that would have been allowed, for the message.
 
     Raises:
@@ -213,8 +217,13 @@ def _outside(name: str) -> Entry:
 
 
 def load_method(entry: Entry, values: Mapping[str, Option]) -> Eraser:
-    """Import the method and make it with these options."""
-    return cast("Eraser", _load(entry)(**values))
+    """Import the method and make it with these options.
+
+    Args:
+        entry: As the registry found it.
+        values: All its options by name.
+    """
+    return cast("Eraser", load(entry)(**values))
 
 
 def eraser(spec: RunSpec) -> Eraser:
@@ -226,63 +235,20 @@ def eraser(spec: RunSpec) -> Eraser:
 
 
 def load_metric(entry: Entry, values: Mapping[str, Option] | None = None) -> Metric:
-    """Import the metric and make it with these options."""
-    return cast("Metric", _load(entry)(**(values or {})))
+    """Import the metric and make it with these options.
+
+    Args:
+        entry: As the registry found it.
+        values: Its options by name; None for the defaults.
+    """
+    return cast("Metric", load(entry)(**(values or {})))
 
 
 def load_attack(entry: Entry, values: Mapping[str, Option]) -> Attack:
-    """Import the attack and make it with these options."""
-    return cast("Attack", _load(entry)(**values))
-
-
-def _load(entry: Entry) -> Any:
-    if entry.module.endswith(".py"):
-        return getattr(_import_file(entry), entry.class_name)
-    try:
-        return getattr(importlib.import_module(entry.module), entry.class_name)
-    except Exception as error:
-        if not entry.origin:
-            check_importable(entry)
-            raise
-        problem = f"{entry.module} cannot be imported: {type(error).__name__}: {error}"
-        raise InputError(f"{entry.kind} '{entry.name}' of {entry.origin}: {problem}") from error
-
-
-def check_importable(entry: Entry) -> None:
-    """Refuse one of ours in whose place another would be imported; nothing of it is imported.
+    """Import the attack and make it with these options.
 
     Args:
-        entry: A method, metric or attack; what comes from elsewhere is not looked at.
-
-    Raises:
-        InputError: a package of the user's has the name of one of ours, and comes first.
+        entry: As the registry found it.
+        values: All its options by name.
     """
-    if entry.module.endswith(".py") or not entry.path.is_relative_to(data.ROOT):
-        return
-    top = entry.module.partition(".")[0]
-    try:
-        found = importlib.util.find_spec(entry.module)
-    except ImportError:
-        found = None
-    place = (found and found.origin) or getattr(sys.modules.get(top), "__file__", None)
-    if place and not Path(place).resolve().is_relative_to(data.ROOT / top):
-        raise InputError(
-            f"{Path(place).parent} hides the benchmark's package {top}; run from another folder, "
-            "or by the command erasure-bench"
-        )
-
-
-def _import_file(entry: Entry) -> ModuleType:
-    """Import a file from outside, once per content; a dataclass needs its module in `sys`."""
-    name = f"bench_outside_{entry.path.stem}_{entry.version}"
-    if name not in sys.modules:
-        module = sys.modules[name] = ModuleType(name)
-        module.__file__ = str(entry.path)
-        try:
-            # Not by importlib: its bytecode cache misses a change within one second.
-            exec(compile(entry.path.read_bytes(), entry.path, "exec"), module.__dict__)
-        except Exception as error:
-            del sys.modules[name]
-            problem = f"{type(error).__name__}: {error}"
-            raise InputError(f"{entry.path} cannot be imported: {problem}") from error
-    return sys.modules[name]
+    return cast("Attack", load(entry)(**values))

@@ -61,7 +61,12 @@ def version(path: Path, module: str) -> str:
 
 
 def behind(path: Path, module: str) -> dict[str, Path]:
-    """Return the files that `version` covers, by the name of their module."""
+    """Return the files that `version` covers, by the name of their module.
+
+    Args:
+        path: The file.
+        module: What it is called, as in `version`.
+    """
     path = path.resolve()
     outside = module.endswith(".py")
     own = (path.stem,) if outside else tuple(module.split("."))

@@ -73,6 +73,12 @@ def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
 
     A module is a file `name.py` or a folder `name` with its `__init__.py`.
 
+    Args:
+        kind: `method`, `metric` or `attack`.
+        folder: Where the modules are.
+        package: Dotted name of that folder.
+        base: Name of the class that entries are derived from, for example "Eraser".
+
     Raises:
         InputError: a module declares two, or what it declares cannot be read.
     """
@@ -95,6 +101,13 @@ def _modules(folder: Path) -> dict[str, Path]:
 
 def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -> Entry:
     """Read one subclass of `base` from a file; its name as an entry is the class's.
+
+    Args:
+        path: The file.
+        kind: `method`, `metric` or `attack`.
+        module: What the file is imported by.
+        base: Name of the class that it must be derived from.
+        class_name: Which of the file's classes.
 
     Raises:
         InputError: the file declares no such class, or it is no Python.

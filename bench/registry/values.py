@@ -20,6 +20,7 @@ def options(
     """Return all options: the defaults, replaced by a preset, replaced by the settings.
 
     Args:
+        entry: The method, metric or attack that has the options.
         preset: Its name; one that the entry does not have changes nothing.
         settings: "name=value", as on the command line.
         flag: What they follow there, for the message.
@@ -40,7 +41,18 @@ def options(
 
 
 def split(setting: str, flag: str = "--set") -> tuple[str, str]:
-    """Split "name=value"."""
+    """Split "name=value".
+
+    Args:
+        setting: "name=value".
+        flag: What it follows on the command line, for the message.
+
+    Returns:
+        Name and value, without spaces around.
+
+    Raises:
+        InputError: it has no = or no name.
+    """
     name, equals, text = setting.partition("=")
     if not equals or not name.strip():
         raise InputError(f"{flag} got '{setting}', must be name=value")

@@ -54,6 +54,10 @@ def trusted_names(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[
     """Return the package's metrics that can tell whether images show concepts, see `trusted`.
 
     Their names are without what may follow an @: these go with the package's thresholds.
+
+    Args:
+        erased: The concepts that are erased together.
+        prompts: What the images are drawn for.
     """
     found = trusted(registry.usable_metrics().values(), FAMILIES, erased, prompts)
     return [metric.name.partition("@")[0] for metric in found]
@@ -73,5 +77,10 @@ def tells_loss(metric: Metric) -> bool:
 
 
 def is_filled(metric: Metric, rows: Rows) -> bool:
-    """Return whether rows of per_image.csv have a metric's columns."""
+    """Return whether rows of per_image.csv have a metric's columns.
+
+    Args:
+        metric: The metric.
+        rows: per_image.csv.
+    """
     return bool(rows) and all(f"{metric.name}_{column}" in rows[0] for column in metric.columns)

@@ -46,7 +46,12 @@ def write(calibration: Calibration) -> Path:
 
 
 def read(family: str, kind: str) -> list[Calibration]:
-    """Return the calibrations of a family and a kind that can be read, the user's first."""
+    """Return the calibrations of a family and a kind that can be read, the user's first.
+
+    Args:
+        family: Model family that drew the images.
+        kind: Kind of the concepts.
+    """
     found = (_read(folder / _name(family, kind)) for folder in FOLDERS)
     return [each for each in found if each is not None]
 

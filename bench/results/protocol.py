@@ -18,7 +18,12 @@ the metric that headlines come from, `classes` is what a verdict chooses from.""
 
 
 def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the protocol by field: model, prompts, sampler, detectors; not method or its seed."""
+    """Return the protocol by field: model, prompts, sampler, detectors; not method or its seed.
+
+    Args:
+        spec: The run's.
+        provenance: Its record's; None stands where it lacks a fact.
+    """
     return {
         "model": spec.model,
         "suite": spec.suite,
@@ -50,7 +55,12 @@ def of_record(record: RunRecord) -> dict[str, Any]:
 
 
 def differences(one: RunRecord, other: RunRecord) -> list[str]:
-    """Return, for each field in which two runs' protocols differ, "field: this and that"."""
+    """Return, for each field in which two runs' protocols differ, "field: this and that".
+
+    Args:
+        one: A finished run.
+        other: Another.
+    """
     left, right = of_record(one), of_record(other)
     if digest(left) == digest(right):
         return []

@@ -116,7 +116,13 @@ def _given(folder: Path, prompt_file: Path) -> tuple[Prompt, ...]:
 
 
 def run(task: Task, device: str = "cpu", progress: Progress = silent) -> Calibration:
-    """Let the detectors read the images."""
+    """Let the detectors read the images.
+
+    Args:
+        task: What to calibrate, and on which images.
+        device: Where the networks compute, as torch names it.
+        progress: Told what is under way.
+    """
     if task.folder is not None:
         return _read(task, task.folder, task.prompts, device, progress)
     with tempfile.TemporaryDirectory() as folder:

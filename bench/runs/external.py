@@ -174,6 +174,13 @@ def score(
 ) -> tuple[list[Score], tuple[str, ...]]:
     """Measure the images, and write per_image.csv and scores.csv to `out`.
 
+    Args:
+        work: The images, what they were drawn for, and the metrics.
+        out: The folder for both files.
+        device: Where the networks compute, as torch names it.
+        real: Real images to compare with, if there are any.
+        progress: Told what is under way.
+
     Returns:
         The scores, and the files that are there but cannot be opened.
     """

@@ -16,6 +16,10 @@ from bench.types import InputError, RunSpec, Suite
 def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
     """Make the folder of a run with its suite in it, or verify the one that is there.
 
+    Args:
+        spec: The run's.
+        out: The folder of all runs.
+
     Returns:
         The folder, and whether an earlier attempt left work to resume.
 
@@ -37,6 +41,10 @@ def keep(suite: Suite, folder: Path) -> None:
     """Write a suite with its prompt files and the concepts that it names as one from outside.
 
     Its content, and so its version, is the same; suite.toml is written last.
+
+    Args:
+        suite: The suite.
+        folder: Where it is written.
     """
     names: dict[str, str] = {}
     for name, path in prompts.files(suite).items():

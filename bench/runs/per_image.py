@@ -65,7 +65,12 @@ class PerImage:
         return folder.relative_to(self.folder.path).as_posix()
 
     def measure(self, rows: list[Row], *, keep: bool = True) -> list[Row]:
-        """Measure what is not measured yet, and keep per_image.csv up to date if told to."""
+        """Measure what is not measured yet, and keep per_image.csv up to date if told to.
+
+        Args:
+            rows: per_image.csv; cells of what is measured are filled in.
+            keep: Whether per_image.csv is written.
+        """
         for case in self.content.cases:
             own = [row for row in rows if row["case"] == case.name]
             images = [self.folder.path / row["image"] for row in own]
@@ -121,12 +126,23 @@ class PerImage:
 
 
 def image_folder(spec: RunSpec, case: str) -> str:
-    """Return the name of the folder of a case's images; those of the un-erased model share one."""
+    """Return the name of the folder of a case's images; those of the un-erased model share one.
+
+    Args:
+        spec: The run's.
+        case: Name of the case.
+    """
     return UNERASED if spec.method == ORIGINAL else case
 
 
 def prompt_row(case: str, prompt: Prompt, images: str) -> Row:
-    """Return the columns of per_image.csv that say which image a row is about."""
+    """Return the columns of per_image.csv that say which image a row is about.
+
+    Args:
+        case: Name of the case.
+        prompt: What the image is drawn for.
+        images: The folder of the case's images, as the column names it.
+    """
     values = (case, prompt.id, prompt.role, prompt.tag, prompt.concept, prompt.text)
     cells = (*values, str(prompt.seed), image_path(Path(images), prompt).as_posix())
     return dict(zip(PROMPT_COLUMNS, cells, strict=True))
@@ -150,7 +166,16 @@ def fill(
     setting: Setting,
     progress: Progress = silent,
 ) -> bool:
-    """Write a metric's verdicts into rows that lack one; return whether any did."""
+    """Write a metric's verdicts into rows that lack one; return whether any did.
+
+    Args:
+        rows: One an image, changed in place.
+        metric: The metric.
+        images: Image files, in the rows' order.
+        prompts: What they were drawn for, in the same order.
+        setting: What else there is to know of the case.
+        progress: Told how many images are done.
+    """
     own = columns([metric])
     if all(any(row[name] for name in own) for row in rows) or not own:
         return False

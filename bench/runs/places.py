@@ -43,7 +43,15 @@ def model(asked: str) -> tuple[str, Places]:
 
 
 def method(asked: str, entry: Entry) -> tuple[str, Places]:
-    """Return what a method is called: one of a file by the file's name and its class."""
+    """Return what a method is called: one of a file by the file's name and its class.
+
+    Args:
+        asked: What the user typed.
+        entry: The method that it named.
+
+    Returns:
+        Its name in the spec, and where it is.
+    """
     if not entry.module.endswith(".py"):
         return asked, {}
     path = entry.path.resolve()
@@ -52,6 +60,13 @@ def method(asked: str, entry: Entry) -> tuple[str, Places]:
 
 def options(entry: Entry, values: Mapping[str, Option]) -> tuple[dict[str, Option], Places]:
     """Return options in which a path is the name and the hash of what is there.
+
+    Args:
+        entry: The method.
+        values: All its options by name.
+
+    Returns:
+        The options as the spec has them, and where their files are.
 
     Raises:
         InputError: there is nothing at a path.

@@ -140,7 +140,15 @@ def check_out(out: Path) -> None:
 
 
 def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
-    """Raise InputError if a run folder that is there is half-written or another run's."""
+    """Refuse run folders that are half-written or another run's.
+
+    Args:
+        runs: The runs to make.
+        out: The folder of all runs.
+
+    Raises:
+        InputError: naming the folder.
+    """
     for spec in runs:
         folder = RunFolder(out, spec.run_id)
         if folder.path.exists():
@@ -149,6 +157,11 @@ def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
 
 def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
     """Let each method look at what it is to erase and where; this alone loads the model.
+
+    Args:
+        runs: The runs to make.
+        out: The folder of all runs; cases that it holds erased are not looked at.
+        device: Where the model computes, as torch names it.
 
     Raises:
         InputError: a method cannot erase a case from this model with these options.

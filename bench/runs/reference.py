@@ -61,6 +61,12 @@ def recorded(
 ) -> ReferenceImages | None:
     """Check the images that a run was compared with, None if there were or are to be none.
 
+    Args:
+        record: The run's.
+        metrics: Those that measure it.
+        family: Of the model that drew the images.
+        progress: Told how many images are checked.
+
     Raises:
         InputError: they are no longer there, or others are.
     """
@@ -77,7 +83,12 @@ def recorded(
 
 
 def compared(record: RunRecord, images: ReferenceImages | None) -> bool:
-    """Return whether a run was compared with these images, or is not to be with any."""
+    """Return whether a run was compared with these images, or is not to be with any.
+
+    Args:
+        record: The run's.
+        images: Real images; None if there are none to compare with.
+    """
     return images is None or record.provenance.get(HASH) == images.sha256
 
 

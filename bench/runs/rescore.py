@@ -71,7 +71,15 @@ def score_again(
 
 
 def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Metric]]:
-    """Return a finished run's record and the metrics by name, or refuse as `score_again` does."""
+    """Return a finished run's record and the named metrics, all of which can read its images.
+
+    Args:
+        folder: The run's.
+        names: Of metrics; empty for all that fit.
+
+    Raises:
+        InputError: the run is not finished, was changed, or has images that a metric cannot read.
+    """
     if not folder.is_done():
         raise InputError(f"{folder.path} is no finished run: it has no record.json")
     found = folder.read_record()

@@ -67,7 +67,13 @@ def label(row: Row) -> str:
 
 
 def rate(row: Row, name: str, *, short: bool = False) -> str:
-    """Return a rate as it stands in tables, for example "0.40 [0.17, 0.69]"; a dash for none."""
+    """Return a rate as it stands in tables, for example "0.40 [0.17, 0.69]"; a dash for none.
+
+    Args:
+        row: A row of attacks.csv.
+        name: The column; its limits are in name_low and name_high.
+        short: Leave the interval out.
+    """
     text = _number(row[name])
     if short or text == NONE:
         return text
@@ -98,7 +104,12 @@ def notes(rows: Sequence[Row]) -> list[str]:
 
 
 def write_strip(run: Path, images: Sequence[strip.Panel]) -> Path:
-    """Write attacks.png into a run's folder: un-erased, erased and attacked, attack by attack."""
+    """Write attacks.png into a run's folder: un-erased, erased and attacked, attack by attack.
+
+    Args:
+        run: The run's folder.
+        images: One panel an attack.
+    """
     data = io.BytesIO()
     strip.draw(images, ("un-erased", "erased", "attacked")).save(data, format="PNG")
     path = run / "attacks.png"

@@ -46,7 +46,12 @@ def show_calibration(calibration: Calibration) -> None:
 
 
 def corrected(group: Group, metric: str) -> Table | None:
-    """Return the table of a metric's rates corrected for its errors, None where it has none."""
+    """Return the table of a metric's rates corrected for its errors, None where it has none.
+
+    Args:
+        group: The runs to compare.
+        metric: Name of the metric.
+    """
     main = group.metrics[metric].measures()[0]
     scores = [s for run in group.runs for s in run.record.scores if s.case == group.case]
     there = [

@@ -31,6 +31,8 @@ def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] =
     """Write the pages in three formats and return the files' paths.
 
     Args:
+        pages: One a protocol.
+        out: The folder for comparison.csv, .md and .tex.
         left_out: Why runs are missing, one sentence each; the page says so.
     """
     made = {"csv": sheet(pages), "md": document(pages, left_out), "tex": paper(pages)}
@@ -41,7 +43,12 @@ def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] =
 
 
 def show(pages: Sequence[Page], form: str) -> int:
-    """Print pages as terminal, csv, markdown or latex, and return the status of success."""
+    """Print pages as terminal, csv, markdown or latex, and return the status of success.
+
+    Args:
+        pages: One a protocol.
+        form: `terminal`, `csv`, `markdown` or `latex`.
+    """
     written = {"csv": sheet, "markdown": document, "latex": paper}
     if form in written:
         sys.stdout.write(written[form](pages))
@@ -184,7 +191,12 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
 
 
 def document(pages: Sequence[Page], left_out: Sequence[str] = ()) -> str:
-    """Return the pages as one Markdown document."""
+    """Return the pages as one Markdown document.
+
+    Args:
+        pages: One a protocol.
+        left_out: Why runs are missing, one sentence each.
+    """
     lines = ["# Comparison", "", LEGEND, ""]
     for problem in left_out:
         lines += [f"Left out: {problem}.", ""]

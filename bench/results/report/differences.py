@@ -28,6 +28,11 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
 
     A distance to the un-erased model's images has no difference from that model, for which it is
     0 by construction.
+
+    Args:
+        group: The runs to compare.
+        metric: Name of the metric.
+        baseline: The run of the group that the others are compared with.
     """
     others = [run for run in group.runs if run is not baseline]
     columns = [

@@ -187,7 +187,13 @@ class Group:
         return label(run.record.spec, specs, seed=seed)
 
     def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
-        """Return a run's score for a column, of the compared case or of another; None if none."""
+        """Return a run's score for a column, of the compared case or of another; None if none.
+
+        Args:
+            run: One of the group's.
+            column: Metric, measure, role and tag that are wanted.
+            case: Name of the case; "" for the compared one.
+        """
         wanted = (case or self.case, column.metric, column.name, column.role, column.tag)
         return next((score for score in run.record.scores if score.key == wanted), None)
 

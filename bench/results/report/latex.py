@@ -36,6 +36,7 @@ def latex(table: Table, heading: str, notes: Sequence[str] = ()) -> list[str]:
     An empty table is a sentence.
 
     Args:
+        table: The table.
         heading: The protocol in words, for the caption.
         notes: What holds for all tables of a page, for the caption too.
     """

@@ -31,6 +31,7 @@ def page(
     """Return a group's page.
 
     Args:
+        group: Runs of one protocol.
         baseline: Method, label or id of the run that the others are tested against, nothing is
             tested where the group has none of that name; None is the un-erased model.
         metric: The only metric to show; None shows all.

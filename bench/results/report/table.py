@@ -57,8 +57,8 @@ def scores(group: Group, metric: str) -> Table:
     That of the main metric has headlines and seconds.
 
     Args:
-        group: The runs.
-        metric: The metric's name.
+        group: The runs to compare.
+        metric: Name of the metric.
     """
     main = metric == group.main
     columns = group.columns(metric) + (group.headlines() if main else [])
@@ -100,7 +100,12 @@ def effects(group: Group) -> Table | None:
 
 
 def lines_of(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
-    """Return one line a run for these columns, the best of each column marked."""
+    """Return one line a run for these columns, the best of each column marked.
+
+    Args:
+        group: The runs to compare.
+        columns: In order, after the run's name.
+    """
     lines = [
         [Cell(name(group, run)), *(cell(group.score(run, column), column) for column in columns)]
         for run in group.runs
@@ -111,7 +116,12 @@ def lines_of(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
 
 
 def cell(score: Score | None, column: Column) -> Cell:
-    """Return a score as a cell, a dash if it was not measured."""
+    """Return a score as a cell, a dash if it was not measured.
+
+    Args:
+        score: The run's; None if it has none.
+        column: Says how many digits are shown.
+    """
     if score is None or math.isnan(score.value):
         return Cell("–")
     if math.isnan(score.low):
@@ -142,7 +152,12 @@ def _scores(group: Group, runs: Sequence[Finished], column: Column) -> list[Scor
 
 
 def name(group: Group, run: Finished) -> str:
-    """Return a run's name in a table, marked if it is flagged and if it has concepts left out."""
+    """Return a run's name in a table, marked if it is flagged and if it has concepts left out.
+
+    Args:
+        group: The runs to compare.
+        run: One of them.
+    """
     return f"{group.label(run)} {_marks([run])}".rstrip()
 
 

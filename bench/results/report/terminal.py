@@ -16,7 +16,12 @@ STYLES = {0: "", 1: "bold", 2: "underline"}
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table that fits: on its side if need be, then without intervals, then in parts."""
+    """Print a table that fits: on its side if need be, then without intervals, then in parts.
+
+    Args:
+        console: Where it is printed; its width decides.
+        table: The table.
+    """
     if table.empty:
         for text in (f"{table.title}: {EMPTY}", *table.notes):
             console.print(text, highlight=False, markup=False)

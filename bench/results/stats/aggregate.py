@@ -152,7 +152,12 @@ def _clusters(rows: Rows, value: Callable[[Row], float]) -> list[intervals.Float
 
 
 def values(rows: Rows, value: Callable[[Row], float]) -> intervals.Floats:
-    """Return the values of images, without those that have none."""
+    """Return the values of images, without those that have none.
+
+    Args:
+        rows: per_image.csv, or a part of it.
+        value: Reads a row; NaN for none.
+    """
     found = np.asarray([value(row) for row in rows], dtype=np.float64)
     return found[~np.isnan(found)]
 

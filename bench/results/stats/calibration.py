@@ -218,6 +218,10 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> fl
 
     NaN without images. Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017,
     equation 3.
+
+    Args:
+        confidences: Probability of the class that was seen, one an image.
+        right: Whether it was the true one.
     """
     if not right:
         return math.nan
@@ -231,6 +235,10 @@ def kappa(one: Sequence[str], other: Sequence[str]) -> float | None:
     """Return Cohen's kappa of two detectors' labels: agreement beyond chance, 1 for full.
 
     None where both always say the same one thing, or nothing, which chance alone would give.
+
+    Args:
+        one: Labels by one detector, one an image.
+        other: Labels by the other, of the same images.
     """
     names = sorted({*one, *other})
     if len(names) < 2:

@@ -39,6 +39,10 @@ def wilson(successes: int, n: int) -> Interval:
     nearer limit is the Poisson one of Brown, Cai and DasGupta, Statistical Science 16 (2001),
     section 4.1.1, without which the coverage falls to 83 %.
 
+    Args:
+        successes: From 0 to n.
+        n: Number of trials.
+
     Returns:
         rate, low, high; NaN for n = 0.
 
@@ -51,7 +55,12 @@ def wilson(successes: int, n: int) -> Interval:
 
 
 def wilson_rate(rate: float, n: float) -> Interval:
-    """Return `wilson` of a rate among n, neither of which need be a whole number."""
+    """Return `wilson` of a rate among n, neither of which need be a whole number.
+
+    Args:
+        rate: In [0, 1].
+        n: Number of trials, more than 0; a fraction where trials resemble each other.
+    """
     spread = Z95 * math.sqrt(rate * (1 - rate) / n + Z95**2 / (4 * n**2))
     centre, scale = rate + Z95**2 / (2 * n), 1 + Z95**2 / n
     low, high = _few(rate, n, (centre - spread) / scale), (centre + spread) / scale
@@ -201,7 +210,12 @@ def harmonic_objects(acc_e: npt.ArrayLike, acc_s: npt.ArrayLike, acc_g: npt.Arra
 
 
 def harmonic_celebrities(acc_e: npt.ArrayLike, acc_s: npt.ArrayLike) -> Floats:
-    """Return H_c = 2 / (1 / (1 - acc_e) + 1 / acc_s); arguments as in `harmonic_objects`."""
+    """Return MACE's mean of erased and kept celebrities, H_c = 2 / (1 / (1 - acc_e) + 1 / acc_s).
+
+    Args:
+        acc_e: Accuracy on the erased, in [0, 1].
+        acc_s: Accuracy on those that should stay, in [0, 1].
+    """
     return harmonic(1 - np.asarray(acc_e), acc_s)
 
 

@@ -69,6 +69,10 @@ def mcnemar(run: Floats, baseline: Floats) -> float:
     """Return the p-value of McNemar's exact test of paired 0/1 values, two-sided.
 
     Source: the binomial test of the pairs that differ, McNemar, Psychometrika 12 (1947).
+
+    Args:
+        run: 0 or 1, one an image.
+        baseline: Those of the same prompts and noise by the other run.
     """
     up, down = int((run > baseline).sum()), int((run < baseline).sum())
     return min(1.0, 2 * float(bdtr(min(up, down), up + down, 0.5))) if up + down else 1.0
@@ -98,6 +102,10 @@ def permutation(differences: Floats, *, seed: int) -> tuple[Interval, float]:
     observed one, so that p is never 0. A way to swap whose swapped pairs have a mean of d or less
     is one that speaks against d as much as what was seen. Source: Fisher's randomisation test;
     Hartigan, J. Am. Stat. Assoc. 64 (1969).
+
+    Args:
+        differences: One a pair, at least one.
+        seed: Of the draws.
     """
     means = _of_swapped(differences, seed)
     empty = np.isnan(means)

@@ -25,6 +25,11 @@ def rates(rate: float, n: float, rng: np.random.Generator) -> Pair:
     Their 2.5 % and 97.5 % quantiles are Clopper and Pearson's limits: Beta(x, n - x + 1), which is
     0 where nothing was seen, and Beta(x + 1, n - x), which is 1 where everything was. Source: Fay,
     Proschan and Brittain, Biometrics 71 (2015), section 3.
+
+    Args:
+        rate: In [0, 1].
+        n: Number of zeros and ones; need not be whole.
+        rng: Source of the draws.
     """
     yes, other, no = (_gamma(size, rng) for size in (rate * n, 1.0, (1 - rate) * n))
     whole = yes + other + no

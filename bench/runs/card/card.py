@@ -53,7 +53,13 @@ TARGETS = {
 
 
 def write_card(work: Path, images: int, *, progress: Progress = silent) -> Path:
-    """Measure mini and write figures.json, samples.png and README.md; return the last."""
+    """Measure mini and write figures.json, samples.png and README.md; return the last.
+
+    Args:
+        work: The folder of the training.
+        images: Held-out images to measure on.
+        progress: Told what is under way.
+    """
     figures = measure(work, images, progress=progress)
     recorded = HERE / "figures.json"
     known = json.loads(recorded.read_text())["training"] if recorded.exists() else {}
@@ -70,6 +76,10 @@ def merged(known: Figures, found: Figures) -> Figures:
 
     Logs without an autoencoder's are those of a U-Net that went on from finished weights: they add
     to what was known. Without any log, what was known stays true.
+
+    Args:
+        known: By stage, from figures.json.
+        found: By stage, from the logs.
     """
     if "autoencoder" in found:
         return found

@@ -86,7 +86,12 @@ def training(work: Path) -> Figures:
 
 
 def reading(images: Images, seed: int) -> Figures:
-    """Return the judge's accuracy per head, and CLIP's zero-shot one, on held-out images."""
+    """Return the judge's accuracy per head, and CLIP's zero-shot one, on held-out images.
+
+    Args:
+        images: uint8 (n, 64, 64, 3), images 0 to n - 1 of the seed.
+        seed: Of the world that they show.
+    """
     truths = [truth_of(seed, i) for i in range(len(images))]
     labels = label_table(truths)
     read: dict[str, list[Tensor]] = {head: [] for head in LABELS}
@@ -111,7 +116,12 @@ def reading(images: Images, seed: int) -> Figures:
 
 @torch.inference_mode()
 def reconstruction(pipe: Any, images: Images) -> float:
-    """Return the mean absolute error of the autoencoder on held-out images, pixels in [0, 1]."""
+    """Return the mean absolute error of the autoencoder on held-out images, pixels in [0, 1].
+
+    Args:
+        pipe: mini.
+        images: uint8 (n, 64, 64, 3).
+    """
     errors = []
     for batch in to_tensor(images).split(100):  # type: ignore[no-untyped-call]
         output = pipe.vae.decode(pipe.vae.encode(batch).latent_dist.mean).sample
@@ -157,7 +167,13 @@ def text_space(pipe: Any) -> Figures:
 
 
 def drawing(pipe: Any, entry: Entry, progress: Progress) -> Figures:
-    """Draw an entry's prompts and return how often the judge sees what was asked for."""
+    """Draw an entry's prompts and return how often the judge sees what was asked for.
+
+    Args:
+        pipe: mini.
+        entry: Prompts, and the judge's head that looks.
+        progress: Told how many images are done.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = generate(
             pipe,
@@ -187,6 +203,10 @@ def leak(got: Sequence[str], wanted: Sequence[str]) -> Figures:
 
     Counted over ordered pairs: each image is a far prompt of every object but its own and those
     for which it is the look-alike.
+
+    Args:
+        got: What the judge saw, one an image.
+        wanted: The object of each prompt.
     """
     hits = Counter[bool]()
     for seen, own in zip(got, wanted, strict=True):

@@ -43,7 +43,13 @@ def prompts() -> list[list[str]]:
 
 
 def draw_sheet(pipe: Any, path: Path, *, seed: int = 7) -> None:
-    """Draw the sheet with a pipeline and save it as PNG."""
+    """Draw the sheet with a pipeline and save it as PNG.
+
+    Args:
+        pipe: mini.
+        path: The PNG file.
+        seed: Of the first image; each further one has the next.
+    """
     rows = prompts()
     texts = [text for row in rows for text in row]
     sampler = FAMILIES["mini"].sampler

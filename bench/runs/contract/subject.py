@@ -52,11 +52,22 @@ class Subject:
         seed: int = 0,
         progress: Progress = silent,
     ) -> Any:
-        """Erase concepts with a new eraser and return the erased pipeline."""
+        """Erase concepts with a new eraser and return the erased pipeline.
+
+        Args:
+            *concepts: What to erase, together.
+            seed: Of all randomness.
+            progress: Told what is under way.
+        """
         return self.make().erase(self.pipe, list(concepts), seed=seed, progress=progress)
 
     def outcome(self, *concepts: Concept, seed: int = 0) -> State:
-        """Return all that an erasure comes to: what is fitted, the weights, and images."""
+        """Return all that an erasure comes to: what is fitted, the weights, and images.
+
+        Args:
+            *concepts: What to erase, together.
+            seed: Of all randomness.
+        """
         eraser = self.make()
         fitted = eraser.fit(self.pipe, list(concepts), seed=seed)
         erased = eraser.apply(self.pipe, list(concepts), fitted)
@@ -118,7 +129,12 @@ def state(pipe: Any) -> State:
 
 
 def changed(before: State, after: State) -> list[str]:
-    """Return the names of tensors that differ, or that one of the two lacks."""
+    """Return the names of tensors that differ, or that one of the two lacks.
+
+    Args:
+        before: Tensors by name.
+        after: Tensors by name.
+    """
     both = before.keys() & after.keys()
     odd = before.keys() ^ after.keys()
     return sorted({*odd, *(name for name in both if not torch.equal(before[name], after[name]))})

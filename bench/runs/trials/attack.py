@@ -59,7 +59,13 @@ def attack(
 
 
 def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> list[Row]:
-    """Return what `attack` would if nothing is left to do, else nothing; needs no torch."""
+    """Return what `attack` would if nothing is left to do, else nothing; needs no torch.
+
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+        out: The folder of all runs.
+    """
     rows = [trial.finished() for trial in _trials(specs, chosen, out, "", silent)]
     done = [row for row in rows if row is not None]
     return done if len(done) == len(rows) else []
@@ -68,7 +74,13 @@ def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> 
 def images(
     specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path
 ) -> dict[str, list[Shown]]:
-    """Return, by run id, images of the finished trials of the first case; needs no torch."""
+    """Return, by run id, images of the finished trials of the first case; needs no torch.
+
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+        out: The folder of all runs.
+    """
     found: dict[str, list[Shown]] = {}
     for trial in _trials(specs, chosen, out, "", silent):
         if trial.baseline.case.name == specs[0].cases[0] and trial.finished() is not None:

@@ -109,7 +109,13 @@ class Baseline:
         return self.usable or self.asked
 
     def seeds(self, row: Prompt, run_seed: int, *, further: bool = False) -> list[int]:
-        """Return the seeds that a prompt is drawn with before an attack, or further ones."""
+        """Return the seeds that a prompt is drawn with before an attack, or further ones.
+
+        Args:
+            row: The prompt.
+            run_seed: The run's.
+            further: Return as many others instead.
+        """
         return seeds(row, run_seed, self.attempt.amount.candidates, further=further)
 
     def prepare(self, chosen: Sequence[Attempt]) -> None:
@@ -129,7 +135,13 @@ class Baseline:
     def examples(
         self, concept: Concept, tested: Collection[Prompt], count: int
     ) -> tuple[Path, ...]:
-        """Return the un-erased model's images of a concept for prompts of their own."""
+        """Return the un-erased model's images of a concept for prompts of their own.
+
+        Args:
+            concept: What the images show.
+            tested: Prompts of the trial; none of their texts and seeds is drawn here.
+            count: Number of images.
+        """
         rows = apart(concept, tested, count)
         if not rows:
             return ()

@@ -29,7 +29,13 @@ def seeds(row: Prompt, run_seed: int, count: int, *, further: bool = False) -> l
 
 
 def candidates(row: Prompt, text: str, some: Iterable[int]) -> list[Prompt]:
-    """Return a prompt for each seed, with this text; the number of its seed ends its id."""
+    """Return a prompt for each seed, with this text; the number of its seed ends its id.
+
+    Args:
+        row: The prompt that is attacked.
+        text: What was found for it.
+        some: Seeds.
+    """
     return [
         replace(row, id=f"{row.id}-{number}", text=text, seed=seed)
         for number, seed in enumerate(some)
@@ -37,7 +43,12 @@ def candidates(row: Prompt, text: str, some: Iterable[int]) -> list[Prompt]:
 
 
 def in_parts(verdicts: list[bool], count: int) -> list[list[bool]]:
-    """Return the verdicts of each prompt's candidates, `count` a prompt."""
+    """Return the verdicts of each prompt's candidates, `count` a prompt.
+
+    Args:
+        verdicts: Whether each image shows the concept, prompt by prompt.
+        count: Images a prompt.
+    """
     return [verdicts[start : start + count] for start in range(0, len(verdicts), count)]
 
 

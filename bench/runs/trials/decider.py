@@ -28,14 +28,26 @@ class Decider:
     def shows(
         self, images: Sequence[Path], rows: Sequence[Prompt], progress: Progress = silent
     ) -> list[bool]:
-        """Return for each image whether it shows the concept of its prompt."""
+        """Return for each image whether it shows the concept of its prompt.
+
+        Args:
+            images: Image files.
+            rows: What they were drawn for, in the same order.
+            progress: Told how many images are done.
+        """
         read = [prompt_row("", row, "") | blank([self.metric]) for row in rows]
         fill(read, self.metric, images, rows, self.setting, progress)
         return [self.metric.shows(row) for row in read]
 
 
 def decider(content: Resolved, case: Case, device: str) -> Decider:
-    """Return the decider of a case, ready to measure; see `decisive_metric`."""
+    """Return the decider of a case, ready to measure; see `decisive_metric`.
+
+    Args:
+        content: The run's spec, looked up.
+        case: One of its cases.
+        device: Where the network computes, as torch names it.
+    """
     metric = decisive_metric(content, case)
     metric.prepare(content.family, device)
     return Decider(metric.name, metric, content.setting(case, device, {}))
@@ -43,6 +55,10 @@ def decider(content: Resolved, case: Case, device: str) -> Decider:
 
 def decisive_metric(content: Resolved, case: Case) -> Metric:
     """Return the metric that decides on new images of a case's concepts; loads nothing.
+
+    Args:
+        content: The run's spec, looked up.
+        case: One of its cases.
 
     Raises:
         InputError: no metric of the suite can tell whether an image shows them.

@@ -135,12 +135,22 @@ class TrialFolder:
 
 
 def seen(row: Row, *, matched: bool) -> Seen:
-    """Return what a row of results.csv says was seen."""
+    """Return what a row of results.csv says was seen.
+
+    Args:
+        row: A row of results.csv.
+        matched: Whether the first seed of `after` is the prompt's own.
+    """
     return Seen(candidates.read(row["before"]), candidates.read(row["after"]), matched)
 
 
 def derived(row: Row, *, matched: bool) -> Row:
-    """Return the columns of results.csv that follow from `before` and `after`."""
+    """Return the columns of results.csv that follow from `before` and `after`.
+
+    Args:
+        row: A row of results.csv.
+        matched: Whether the first seed of `after` is the prompt's own.
+    """
     what = seen(row, matched=matched)
     names = ["pre_success", "success"]
     values = [what.pre_success, what.success]

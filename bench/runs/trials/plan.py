@@ -83,6 +83,10 @@ def attempts(
 def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
     """Refuse runs that leave nothing to attack.
 
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+
     Raises:
         InputError: only the un-erased model was asked for, a case has no target prompts, or no
             metric tells whether images show its concepts.
@@ -107,7 +111,14 @@ def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
 
 
 def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Prompt]:
-    """Return the first target prompts of a case, as many as the budget says."""
+    """Return the first target prompts of a case, as many as the budget says.
+
+    Args:
+        spec: The run's.
+        suite: Its suite.
+        case: One of its cases.
+        amount: Says how many prompts.
+    """
     size = next(each for each in suite.sizes if each.name == spec.size)
     rows = prompts.select(suite, case, size, pipelines.family_of(spec))
     return [row for row in rows if row.role == "target"][: amount.prompts]
@@ -140,7 +151,12 @@ def outline(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> list[dict[st
 
 
 def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[str]:
-    """Yield, line by line, which attacks are tried on which erasure, and what each may spend."""
+    """Yield, line by line, which attacks are tried on which erasure, and what each may spend.
+
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+    """
     for spec in (spec for spec in specs if spec.method != ORIGINAL):
         for suite, case in cases(spec):
             for each in chosen:

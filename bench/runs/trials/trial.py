@@ -191,7 +191,12 @@ class Trial:
         self.folder.write(rows)
 
     def candidates(self, row: Prompt, text: str) -> list[Prompt]:
-        """Return the images to draw of what was found, by the seeds before or further ones."""
+        """Return the images to draw of what was found, by the seeds before or further ones.
+
+        Args:
+            row: The prompt that is attacked.
+            text: What was found for it.
+        """
         further = self.attack.further_seeds
         return candidates.candidates(
             row, text, self.baseline.seeds(row, self.spec.seed, further=further)
