@@ -81,7 +81,7 @@ def _high_bits(image: Image) -> Image:
 
 @dataclass(frozen=True)
 class ReferenceImages:
-    """The images of a folder, as they were when they were checked."""
+    """Real images in a folder, with the hash that they had when they were checked."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -90,7 +90,11 @@ class ReferenceImages:
     same set."""
 
     def check(self) -> None:
-        """Raise InputError if the images are no longer those that were checked."""
+        """Verify that the images are still those that were checked.
+
+        Raises:
+            InputError: a file was changed, added or removed.
+        """
         if hash_of(self.files) != self.sha256 or files_of(self.folder) != self.files:
             raise InputError(
                 f"the images of {self.folder} have changed since they were checked; run the same "

@@ -31,7 +31,7 @@ _WORDS = ("all",)
 
 @dataclass(frozen=True)
 class Plugin:
-    """An entry point."""
+    """A method, metric, attack or suite that an installed package declares as an entry point."""
 
     kind: str
     """method, metric, attack or suite."""
@@ -44,7 +44,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Found(Generic[T]):
-    """What all plug-ins of a kind came to."""
+    """The plug-ins of a kind: those that can be used, and why the rest cannot."""
 
     known: dict[str, T]
     """What can be used, by name."""

@@ -26,7 +26,7 @@ WARN_CONDITION = 1e10
 
 
 class Equations:
-    """The two sums of the normal equations, accumulated in fp64 while rows stream by."""
+    """Least-squares equations for an edit of cross-attention, whose sums in fp64 grow by rows."""
 
     def __init__(self, dim: int, device: torch.device | str = "cpu") -> None:
         """Start with empty sums for rows of `dim` numbers."""

@@ -23,7 +23,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Draw:
-    """Noisy latents, and where they came from."""
+    """Noisy latents of one training step, with their timesteps and prompts."""
 
     latents: Tensor
     """x_t, (n, channels, height, width), fp32."""
@@ -38,7 +38,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Pool:
-    """Denoising trajectories of the frozen model."""
+    """Denoising trajectories of the frozen model, from which training steps draw latents."""
 
     latents: Tensor
     """x_t before each step, (steps, trajectories, channels, height, width), fp32; no steps where

@@ -69,7 +69,11 @@ class Adavd(Eraser):
         return pipelines.with_unet(pipe, unet)
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse numbers out of range, and names that cannot be read whole."""
+        """Refuse numbers out of range, and names that cannot be read whole.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         for name in ("height", "slope"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")

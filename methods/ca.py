@@ -94,7 +94,11 @@ class Ca(Eraser):
     """Greatest norm of the gradient (code)."""
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse counts, rates and names that cannot be used."""
+        """Refuse counts, rates and names that cannot be used.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _tokens.check(pipe, concepts)
         _training.at_least_one(
             steps=self.steps or int(self.steps is None),

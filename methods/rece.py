@@ -59,7 +59,11 @@ class Rece(Eraser):
     anchor (ours), " " is one space (code), "art" the code's for artists."""
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse numbers out of range, guides that are too many, and names that cannot be read."""
+        """Refuse numbers out of range, guides that are too many, and names that cannot be read.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _tokens.check(pipe, concepts)
         _prompts.guides(concepts, self.guide)
         for name in ("epochs", "preserve_scale"):

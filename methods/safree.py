@@ -83,7 +83,11 @@ class Safree(Eraser):
         return made
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse SDXL, numbers out of range, and texts that cannot be read whole."""
+        """Refuse SDXL, numbers out of range, and texts that cannot be read whole.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         if getattr(pipe, "text_encoder_2", None) is not None:
             raise InputError("safree projects one text encoder; SDXL has two, allowed is SD 1 or 2")
         if not self.alpha >= 0:

@@ -111,7 +111,11 @@ class Sld(Eraser):
         return steered(pipe, Safety(self, empties(pipe), safety, total))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse numbers out of range, and texts that cannot be read whole."""
+        """Refuse numbers out of range, and texts that cannot be read whole.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         for name in ("warmup", "momentum_beta"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 to 1")

@@ -91,7 +91,11 @@ class Uce(Eraser):
         return edited
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse guides, preserved concepts and options that do not go together."""
+        """Refuse guides, preserved concepts and options that do not go together.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _tokens.check(pipe, concepts, self._preserved())
         _prompts.guides(concepts, self.guide)
         if self.technique == "tensor" and self.variant == "2025":

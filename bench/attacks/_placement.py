@@ -11,7 +11,7 @@ Placement = Literal["every", "spread", "prefix", "replace"]
 
 @dataclass(frozen=True)
 class Layout:
-    """A prompt's token ids with places to fill."""
+    """A prompt's token ids with the places into which an attack puts words."""
 
     ids: tuple[int, ...]
     """The places hold a blank."""

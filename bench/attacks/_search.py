@@ -21,7 +21,7 @@ def generators(problem: Problem) -> list[torch.Generator]:
 
 
 class Best:
-    """The best words seen of each prompt."""
+    """The words with the lowest loss that a search has seen, of each prompt."""
 
     def __init__(self, prompts: int) -> None:
         """Start with nothing seen."""

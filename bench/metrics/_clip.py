@@ -47,7 +47,7 @@ DETECTOR = (
 
 @dataclass(frozen=True)
 class Reader:
-    """An open_clip model with what its images need."""
+    """A CLIP model of open_clip, with its tokenizer and its transform of images."""
 
     model: Any
     tokenizer: Callable[[list[str]], Any]

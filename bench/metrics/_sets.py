@@ -12,7 +12,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Moments:
-    """How many features there are, their mean, and how they scatter about it."""
+    """Number, mean and scatter of a set of features, from which a Gaussian is fitted."""
 
     n: int
     mean: Any

@@ -62,7 +62,11 @@ class Remainder(Metric):
         )
 
     def check(self, family: str, erased: Sequence[Concept], prompts: Sequence[Prompt]) -> None:
-        """Refuse a remainder prompt without a tag, and on mini one that the judge does not know."""
+        """Refuse a remainder prompt without a tag, and on mini one that the judge does not know.
+
+        Raises:
+            InputError: naming the prompt, and the tags that the judge knows.
+        """
         from bench.models.mini.world.truth import LABELS
 
         known = [label for head in LABELS.values() for label in head]

@@ -14,7 +14,7 @@ from bench.models import pipelines
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Text as a U-Net sees it; SDXL's also sees a summary of it and the image's size."""
+    """Text embeddings as a U-Net takes them; for SDXL with pooled embeddings and image size."""
 
     states: Tensor
     """Embeddings of every position, (n, positions, width), fp32."""

@@ -24,7 +24,7 @@ of different sizes round differently."""
 
 @dataclass(frozen=True)
 class Rows:
-    """What a U-Net is asked: rows of noisy latents, each at a timestep and with a text."""
+    """The input of one U-Net evaluation: noisy latents, each with a timestep and a text."""
 
     latents: Tensor
     """x_t, (n, channels, height, width)."""

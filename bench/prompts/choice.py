@@ -16,7 +16,7 @@ from bench.types import Concept, Kind
 
 @dataclass(frozen=True)
 class Choice:
-    """What a verdict may be."""
+    """The concepts between which a metric chooses what an image shows."""
 
     classes: tuple[Concept, ...]
     """The concepts: one's own, then others of their kind."""

@@ -91,7 +91,10 @@ def _own(kind: str) -> dict[str, Entry]:
 
 
 def plugged(kind: str) -> Found[Entry]:
-    """Return what other packages bring of a kind, see `bench.plugins`."""
+    """Return what other packages bring of a kind, see `bench.plugins`.
+
+    What cannot be used is refused with a reason when it is asked for by name.
+    """
     place = _PLACES[kind]
 
     def read(plugin: Plugin) -> Entry:

@@ -1,4 +1,4 @@
-"""Whose word decides: one rule for headlines, effects, attacks, tables and the guard."""
+"""Which metric decides whether an image shows a concept: one rule for scores, attacks, the guard."""
 
 from __future__ import annotations
 

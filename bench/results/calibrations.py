@@ -19,7 +19,7 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Looked:
-    """What decides whether a calibration is of the same looking."""
+    """Family, detectors and concepts of a run; a calibration holds for it where they agree."""
 
     family: str
     kind: str

@@ -25,7 +25,7 @@ CONFIDENCE = "confidence"
 
 @dataclass(frozen=True)
 class Task:
-    """Which detectors read which images."""
+    """What a calibration is made of: detectors, and the images of known content that they read."""
 
     family: str
     suite: Suite

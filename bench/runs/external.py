@@ -33,7 +33,7 @@ CASE = "given"
 
 @dataclass(frozen=True)
 class Given:
-    """Images that are there, and how they are to be measured."""
+    """A folder of images made elsewhere, the prompts of each, and the metrics to score them by."""
 
     folder: Path
     prompts: tuple[Prompt, ...]

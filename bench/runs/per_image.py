@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PerImage:
-    """per_image.csv of a run: its rows, and the metrics that fill them."""
+    """Measures each image of a run, and keeps the verdicts as rows of per_image.csv."""
 
     content: Resolved
     folder: RunFolder

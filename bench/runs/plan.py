@@ -129,7 +129,11 @@ def _erased(
 
 
 def check_out(out: Path) -> None:
-    """Raise InputError unless the folder exists and is writable, or can be made."""
+    """Verify that the folder of runs exists and is writable, or can be made.
+
+    Raises:
+        InputError: it is no folder, or nothing can be written there.
+    """
     parent = out.absolute()
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent

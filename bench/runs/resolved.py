@@ -38,6 +38,9 @@ class Resolved:
         """The suite, from where the spec says it is, and with the content that the spec names.
 
         A spec that is read from a run's folder says that it is there: each run keeps its own.
+
+        Raises:
+            InputError: it is not there, or another version of it is.
         """
         place = self.spec.place("suite")
         if "suite" in self.spec.places and not (Path(place) / "suite.toml").exists():
@@ -72,7 +75,11 @@ class Resolved:
 
     @cached_property
     def metrics(self) -> list[Metric]:
-        """The suite's metrics that can read this model's images, in the suite's order."""
+        """The suite's metrics that can read this model's images, in the suite's order.
+
+        Raises:
+            InputError: none of the suite's can read the model's images.
+        """
         found = [
             metric
             for metric in map(registry.metric, self.suite.metrics)

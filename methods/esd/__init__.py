@@ -146,7 +146,11 @@ class Esd(Eraser):
         return _unet.learned(pipe, weights)
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse counts, models and concepts that cannot be used."""
+        """Refuse counts, models and concepts that cannot be used.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _training.at_least_one(
             steps=self._published().steps,
             pool=self.pool,
@@ -251,6 +255,9 @@ def target(
         negative_guidance: eta.
         convention: Which of the two.
         eps_erase_from: Its prediction for what the concept is erased from.
+
+    Raises:
+        InputError: there is no such convention.
     """
     if convention not in PUBLISHED:
         raise InputError(f"convention is {convention!r}, allowed is {' or '.join(PUBLISHED)}")

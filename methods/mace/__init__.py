@@ -122,7 +122,11 @@ class Mace(Eraser):
         return _unet.learned(edited, self._fused(pipe, edited, concepts, loras, preserved, plan))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse counts, models and concepts that cannot be used."""
+        """Refuse counts, models and concepts that cannot be used.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         concepts, plan = configured(self, concepts)
         _tokens.check(pipe, concepts, self._domain())
         _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)

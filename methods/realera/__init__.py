@@ -157,7 +157,11 @@ class RealEra(Eraser):
         return weights
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse counts, bands, models and concepts that cannot be used."""
+        """Refuse counts, bands, models and concepts that cannot be used.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _tokens.check(pipe, concepts)
         counts = "prompts batch rank steps crce_steps trajectories trajectory_steps"
         _training.at_least_one(**{name: getattr(self, name) for name in counts.split()})

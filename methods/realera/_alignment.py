@@ -19,7 +19,7 @@ Points = Callable[[Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Text:
-    """The text embeddings of one step."""
+    """What student and frozen model are told in one training step, with weights."""
 
     asked: Conditioning
     """What the student is told, n texts."""

@@ -88,7 +88,11 @@ class Speed(Eraser):
     """lam, slack of what stays exactly; 0 none (published; 0.5 for nudity)."""
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse numbers out of range, guides that are too many, and lists that cannot be read."""
+        """Refuse numbers out of range, guides that are too many, and lists that cannot be read.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
         _tokens.check(pipe, concepts)
         _prompts.guides(concepts, self.guide)
         _training.at_least_one(clusters=self.clusters)
@@ -109,6 +113,9 @@ class Speed(Eraser):
         """Solve for each layer in closed form; several concepts jointly.
 
         The seed decides the augmentations and the clusters of the empty prompt.
+
+        Raises:
+            InputError: the threshold leaves no direction to edit.
         """
         self.check(pipe, concepts)
         if not concepts:

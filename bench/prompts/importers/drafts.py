@@ -20,7 +20,7 @@ class UnusableError(ValueError):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a row says in our words; "" where it says nothing."""
+    """Text, seed, concept, role and tag that a row asks for; "" where it says nothing."""
 
     text: str
     seed: str = ""

@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"\s*(\d+)(?:\.0*)?\s*", re.ASCII)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user said of a file, "" where nothing."""
+    """Concept, role and tag that the user named for all rows of a file; "" where none."""
 
     concept: str = ""
     role: str = ""
@@ -34,7 +34,7 @@ class Asked:
 
 @dataclass
 class Outcome:
-    """What became of a file's rows."""
+    """The prompts that a file's rows became, and the rows that were dropped."""
 
     prompts: list[Prompt] = field(default_factory=list)
     kinds: dict[str, Kind] = field(default_factory=dict)

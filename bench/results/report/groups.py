@@ -29,7 +29,7 @@ MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
 
 @dataclass(frozen=True)
 class Column:
-    """One score of a comparison, and how it is read."""
+    """A column of a comparison: one measure, for one role and tag, and which values are better."""
 
     metric: str
     name: str
@@ -61,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of one protocol, un-erased first, flagged ones last."""
+    """Runs of one protocol, which can be compared; un-erased first, flagged ones last."""
 
     runs: tuple[Finished, ...]
 

@@ -44,7 +44,7 @@ class Protocol(Table):
 
 
 class Figure(Table):
-    """What of a run a printed figure stands beside: columns of scores.csv."""
+    """The score of a run beside which a published figure stands, by columns of scores.csv."""
 
     metric: Filled
     measure: Filled
@@ -52,7 +52,7 @@ class Figure(Table):
 
 
 class Method(Table):
-    """What the table calls a method: one of ours, with a preset and settings on top of it."""
+    """A method of a published table, as one of ours with a preset and settings."""
 
     method: Filled
     preset: str = ""
@@ -87,7 +87,7 @@ class Method(Table):
 
 
 class Published(Table):
-    """A published table."""
+    """A published table: its source, protocol, columns and methods."""
 
     source: Filled
     table: Filled

@@ -20,7 +20,7 @@ FAR = 0.5
 
 @dataclass(frozen=True)
 class Limit:
-    """The most that a score may be, or may exceed the un-erased model's by."""
+    """The greatest value of a score at which a model does not count as collapsed."""
 
     metric: str
     measure: str

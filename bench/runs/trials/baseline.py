@@ -27,7 +27,7 @@ from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
 
 @dataclass
 class Baseline:
-    """A case of the un-erased model: the prompts that draw the concept, and their images."""
+    """What the un-erased model draws of a case: the attacked prompts, and an image of each."""
 
     spec: RunSpec
     folder: RunFolder

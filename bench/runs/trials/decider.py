@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decider:
-    """A metric, and what it has to know of a case."""
+    """The metric that decides whether an image shows its prompt's concept, ready to measure."""
 
     name: str
     """The metric's name; a threshold that decides is part of it."""

@@ -18,7 +18,7 @@ from bench.types import RunSpec
 
 @dataclass(eq=False)
 class Erasure:
-    """The erasure of a case, shared by all attacks on it."""
+    """The erasure of one case of a run, which all attacks on it share."""
 
     spec: RunSpec
     run_folder: RunFolder

@@ -83,7 +83,11 @@ class TrialFolder:
         return read_rows(self.results_path, RESULT) if self.results_path.exists() else []
 
     def read(self, ids: Sequence[str]) -> list[Row]:
-        """Return the rows so far, which must be of these prompts; see `results`."""
+        """Return the rows so far, which must be of these prompts; see `results`.
+
+        Raises:
+            InputError: the file lists other prompts.
+        """
         rows = self.results()
         if rows and [row["id"] for row in rows] != list(ids):
             raise InputError(
@@ -97,7 +101,11 @@ class TrialFolder:
         write_rows(self.results_path, RESULT, rows)
 
     def summary(self) -> Row | None:
-        """Return the finished trial's summary, None for an unfinished one."""
+        """Return the finished trial's summary, None for an unfinished one.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         if not self.summary_path.exists():
             return None
         rows = read_rows(self.summary_path, SUMMARY)

@@ -17,7 +17,10 @@ from bench.types import Prompt, Sampler
 
 @dataclass(frozen=True)
 class ErasedOracle(Oracle):
-    """Draws with a pipeline and looks; the images are kept only while they are looked at."""
+    """Lets an attack ask whether images of the erased model show the concept.
+
+    Images are kept only while they are looked at.
+    """
 
     pipe: Any
     sampler: Sampler

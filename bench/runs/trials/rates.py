@@ -22,7 +22,7 @@ RATES = ("pre_asr", "asr", "matched_before", "matched_after", "matched_differenc
 
 @dataclass(frozen=True)
 class Seen:
-    """In which of a prompt's images the concept was seen; nothing for what was not drawn."""
+    """In which images of a prompt the concept was seen, before an attack and after it."""
 
     before: Sequence[bool]
     """Before the attack: the prompt's own seed, then others."""

@@ -29,7 +29,7 @@ Shown = tuple[str, str, tuple[Path | None, Path | None, Path | None]]
 
 @dataclass(eq=False)
 class Trial:
-    """One attack on one erasure."""
+    """A trial: one attack tried on one erasure, with all its prompts."""
 
     erasure: Erasure
     attempt: Attempt

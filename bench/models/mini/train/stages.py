@@ -31,7 +31,7 @@ CAPTIONS_PER_IMAGE = 3
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where, from what and how long mini is built; every part is made when first asked for."""
+    """The training of mini, stage by stage; every part is made when first asked for."""
 
     folder: Path
     seed: int = 0
@@ -214,7 +214,11 @@ STAGES: dict[str, Callable[[Workshop], object]] = {
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that is not there, before anything is rendered."""
+    """Refuse a device that is not there, before anything is rendered.
+
+    Raises:
+        InputError: the device is neither the CPU nor a CUDA device that is there.
+    """
     if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
         raise InputError(
             f"cannot train on '{device}'; allowed here: cpu"

@@ -112,7 +112,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that is known of one image."""
+    """What one rendered image shows: object, colour, scene, style, person, time of day."""
 
     object: str = NONE
     name: str = ""

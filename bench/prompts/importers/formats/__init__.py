@@ -23,7 +23,7 @@ AUTO = "auto"
 
 
 class Format(Protocol):
-    """What a format's module offers."""
+    """A format of prompt files: recognises its columns, and reads its rows."""
 
     HELP: str
 

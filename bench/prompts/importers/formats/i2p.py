@@ -22,6 +22,9 @@ def draft(row: Row, asked: str) -> Draft:
     Args:
         row: Cells by column.
         asked: Name of the concept that the user asked for; "" for none.
+
+    Raises:
+        UnusableError: saying why the row cannot become a prompt.
     """
     listed = [each.strip().casefold() for each in row["categories"].split(",")]
     names = [CATEGORIES.get(each, each) for each in listed if each]

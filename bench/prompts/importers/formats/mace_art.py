@@ -21,6 +21,9 @@ def draft(row: Row, asked: str) -> Draft:
     Args:
         row: Cells by column.
         asked: Name of the concept that the user asked for; "" for none.
+
+    Raises:
+        UnusableError: saying why the row cannot become a prompt.
     """
     kept = {"0": False, "1": True}.get(row["type"].strip())
     if kept is None:

@@ -23,6 +23,9 @@ def draft(row: Row, asked: str) -> Draft:
     Args:
         row: Cells by column.
         asked: Name of the concept that the user asked for; "" for none.
+
+    Raises:
+        UnusableError: saying why the row cannot become a prompt.
     """
     role = row.get("role", "").strip() or "target"
     try:
