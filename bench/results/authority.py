@@ -1,4 +1,4 @@
-"""Which metric decides whether an image shows a concept: one rule for scores, attacks, the guard."""
+"""Which metric decides whether an image shows a concept: one rule for all that ask."""
 
 from __future__ import annotations
 
