@@ -6,7 +6,6 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench import prompts, registry
 from bench.families import FAMILIES, MODELS
@@ -23,12 +22,8 @@ from bench.types import (
     Precision,
     RunSpec,
     Sampler,
-    Size,
     Suite,
 )
-
-if TYPE_CHECKING:
-    pass
 
 ALL = "all"
 
@@ -65,21 +60,8 @@ def specs(
     """
     found = _methods(methods, settings)
     chosen = prompts.suite(suite)
-    sizes = {each.name: each for each in chosen.sizes}
-    amount = sizes[find("size", size, sizes)]
-    cases = _cases(chosen, amount, concepts)
     pipelines.check(model)
     family = pipelines.family(model)
-    _check_family(chosen, family, model)
-    given = registry.shared_settings(list(found.values()), settings)
-    presets = _presets(found.values(), family, preset)
-    options = {
-        name: registry.options(entry, presets[entry.name], given[entry.name])
-        for name, entry in found.items()
-    }
-    for name, values in options.items():
-        _check_concepts(found[name], values, cases)
-    _check_prompts(chosen, amount, cases, family)
     sampler = FAMILIES[family].sampler
     model_name, model_place = places.model(model)
     first = RunSpec(
@@ -88,8 +70,8 @@ def specs(
         model=model_name,
         suite=chosen.name,
         suite_version=chosen.version,
-        cases=tuple(case.name for case in cases),
-        size=amount.name,
+        cases=(),
+        size=size,
         sampler=Sampler(
             sampler.steps if steps is None else steps,
             sampler.guidance if guidance is None else guidance,
@@ -101,8 +83,19 @@ def specs(
         family=family,
         places=places.suite(chosen) | model_place,
     )
-    content = Resolved(first)
-    content.check(content.metrics)
+    first = replace(first, cases=_cases(Resolved(first), concepts))
+    resolved = Resolved(first)
+    _check_family(chosen, family, model)
+    given = registry.shared_settings(list(found.values()), settings)
+    presets = _presets(found.values(), family, preset)
+    options = {
+        name: registry.options(entry, presets[entry.name], given[entry.name])
+        for name, entry in found.items()
+    }
+    for name, values in options.items():
+        _check_concepts(found[name], values, resolved.cases)
+    _check_prompts(resolved)
+    resolved.check(resolved.metrics)
     erased = [
         _erased(first, name, found[name], values, seed)
         for name, values in options.items()
@@ -171,12 +164,12 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         InputError: a method cannot erase a case from this model with these options.
     """
     for spec in runs:
-        content = Resolved(spec)
+        resolved = Resolved(spec)
         eraser = registry.eraser(spec)
-        for case in content.cases:
+        for case in resolved.cases:
             if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
                 pipe = pipelines.shared(spec.place("model"), device, spec.precision)
-                eraser.check(pipe, content.erased(case))
+                eraser.check(pipe, resolved.erased(case))
 
 
 def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registry.Entry]:
@@ -198,17 +191,18 @@ def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registr
     return found
 
 
-def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> list[Case]:
-    """Return the cases in the order of the suite."""
-    known = {case.name: case for case in suite.cases}
+def _cases(resolved: Resolved, concepts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the cases, in the order of the suite."""
+    known, of_size = resolved.choices, resolved.size.cases
     for name in concepts:
         if name in prompts.concepts() and name not in known:
             raise InputError(
-                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
+                f"concept '{name}' is not in suite {resolved.suite.name}; choices: "
+                f"{', '.join(known)}, {ALL}"
             )
         find("concept", name, (*known, ALL))
-    wanted = known if ALL in concepts else concepts or size.cases
-    return [case for name, case in known.items() if name in wanted]
+    wanted = known if ALL in concepts else concepts or of_size
+    return tuple(name for name in known if name in wanted)
 
 
 def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:
@@ -245,14 +239,15 @@ def _check_family(suite: Suite, family: str, model: str) -> None:
         )
 
 
-def _check_prompts(suite: Suite, size: Size, cases: Iterable[Case], family: str) -> None:
+def _check_prompts(resolved: Resolved) -> None:
     """Refuse a case that lacks the prompts of a role, unless only other families have any."""
-    elsewhere = prompts.roles_of_other_families(suite, family)
-    for case in cases:
-        there = {row.role for row in prompts.select(suite, case, size, family)}
-        for role, count in size.images.items():
-            # An imported file owes no case every role, but each case some prompt.
-            needed = role not in elsewhere and not (suite.folder and there)
-            if count and role not in there and needed:
-                files = ", ".join(str(path) for path in prompts.paths(suite, family))
-                raise InputError(f"{files} has no {role} prompts for case {case.name}")
+    suite, expected = resolved.suite, resolved.expected_roles
+    for case, rows in resolved.prompts.items():
+        there = {row.role for row in rows}
+        # An imported file owes no case every role, but each case some prompt.
+        if suite.folder and there:
+            continue
+        for role in resolved.size.images:
+            if role in expected - there:
+                files = ", ".join(str(path) for path in prompts.paths(suite, resolved.family))
+                raise InputError(f"{files} has no {role} prompts for case {case}")

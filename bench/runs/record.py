@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
@@ -12,6 +12,7 @@ from bench.results import authority, calibrations, protocol
 from bench.results.stats import collapse, confirmation
 from bench.results.stats.aggregate import aggregate
 from bench.results.stats.headlines import conclude
+from bench.results.store import RunFolder
 from bench.runs import costs, reference
 from bench.types import ALL, ORIGINAL, Kind, RunRecord, RunSpec, Score
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 CHANGED = "per_image_sha256"
 """Name in a record's provenance of the hash of per_image.csv."""
+CHANGING = "per_image_sha256_next"
+"""Name in a record's provenance of the hash that per_image.csv is about to have."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,42 @@ def finish(
     """
     spec, folder = per_image.content.spec, per_image.folder
     whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(per_image.reference)}
+    whole.pop(CHANGING, None)
     whole["decides"] = found.decides
     whole["protocol"] = protocol.digest(protocol.of(spec, whole))
     flags = flags_of(per_image, found.scores, whole)
     record = RunRecord(spec, whole, dict(seconds), tuple(found.scores), flags, found.unconfirmed)
-    folder.write_scores(found.scores)
+    return write(folder, record)
+
+
+def write(folder: RunFolder, record: RunRecord) -> RunRecord:
+    """Write a finished run's scores, to scores.csv and in its record; nothing else does.
+
+    Args:
+        folder: The run's.
+        record: What is known of it now.
+
+    Returns:
+        The record.
+    """
+    folder.write_scores(record.scores)
     folder.write_record(record)
     return record
+
+
+def write_again(folder: RunFolder, record: RunRecord, rows: Sequence[Row]) -> None:
+    """Write other rows to a finished run's per_image.csv, announced in its record beforehand.
+
+    So whoever is stopped in between can tell that nobody else has edited them.
+
+    Args:
+        folder: The run's.
+        record: What is known of it so far.
+        rows: The new rows.
+    """
+    facts = dict(record.provenance) | {CHANGING: folder.per_image_digest(rows)}
+    folder.write_record(replace(record, provenance=facts))
+    folder.write_per_image(rows)
 
 
 def _every(per_image: PerImage, facts: Mapping[str, Any]) -> list[Metric]:

@@ -14,16 +14,13 @@ from bench.results.stats.aggregate import merged
 from bench.results.store import RunFolder
 from bench.runs import record, reference
 from bench.runs.per_image import PerImage, columns
-from bench.runs.record import CHANGED
+from bench.runs.record import CHANGED, CHANGING
 from bench.runs.resolved import Resolved
 from bench.types import InputError, Progress, RunRecord, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
-
-CHANGING = "per_image_sha256_next"
-"""Name in a record's provenance of the hash that per_image.csv is about to have."""
 
 
 def score_again(
@@ -59,10 +56,8 @@ def score_again(
     found = record.outcome(per_image, rows, before.seconds, before.provenance)
     versions = {metric.name: registry.detector_version(metric) for metric in metrics}
     scores = merged(before.scores, found.scores, (*versions, *headlines.NAMES))
-    facts = dict(before.provenance) | {CHANGING: folder.per_image_digest(rows)}
-    folder.write_record(replace(before, provenance=facts))
-    folder.write_per_image(rows)
-    del facts[CHANGING]
+    record.write_again(folder, before, rows)
+    facts = dict(before.provenance)
     facts["scored_again"] = dict(facts.get("scored_again", {})) | versions
     # The suite's own metrics belong to the protocol, in the version that measured last.
     detectors = facts.get("detectors", {})

@@ -12,7 +12,7 @@ from bench import prompts, registry
 from bench.models import pipelines
 from bench.names import find
 from bench.prompts.choice import Choice
-from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
+from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, Role, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
@@ -60,10 +60,14 @@ class Resolved:
         return sizes[find("size", self.spec.size, sizes)]
 
     @cached_property
+    def choices(self) -> dict[str, Case]:
+        """The suite's cases by name, which the run has some of."""
+        return {case.name: case for case in self.suite.cases}
+
+    @cached_property
     def cases(self) -> list[Case]:
         """The cases of the run."""
-        known = {case.name: case for case in self.suite.cases}
-        return [known[find("case", name, known)] for name in self.spec.cases]
+        return [self.choices[find("case", name, self.choices)] for name in self.spec.cases]
 
     @cached_property
     def prompts(self) -> dict[str, tuple[Prompt, ...]]:
@@ -72,6 +76,17 @@ class Resolved:
             case.name: prompts.select(self.suite, case, self.size, self.family)
             for case in self.cases
         }
+
+    @property
+    def prompt_hash(self) -> str:
+        """The SHA-256 of its prompt files, one after the other, as hexadecimal."""
+        return prompts.file_hash(self.suite, self.family)
+
+    @property
+    def expected_roles(self) -> set[Role]:
+        """The roles that the size has images of, but for those that only other families have."""
+        wanted = {role for role, count in self.size.images.items() if count}
+        return wanted - prompts.roles_of_other_families(self.suite, self.family)
 
     @cached_property
     def metrics(self) -> list[Metric]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.files import Row
 from bench.results.store import RunFolder
 from bench.runs import folders, provenance, runner
-from bench.runs.trials import plan
+from bench.runs.resolved import Resolved
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
@@ -93,10 +93,11 @@ def _trials(
 ) -> list[Trial]:
     """Return the attacks on each case of each erasure; nothing is loaded yet."""
     plain = RunFolder(out, specs[0].run_id)
+    resolved = Resolved(specs[0])
     weights = provenance.weights_hash(specs[0].place("model"))
     baselines = [
-        Baseline(specs[0], plain, weights, suite, case, chosen[0], device, progress)
-        for suite, case in plan.cases(specs[0])
+        Baseline(resolved, plain, weights, case, chosen[0], device, progress)
+        for case in resolved.cases
     ]
     return [
         Trial(erasure, attempt)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import prompts, registry
+from bench import registry
 from bench.attacks import BUDGETS
 from bench.metrics import _clip
 from bench.models import pipelines
@@ -22,23 +22,28 @@ from bench.runs.trials.examples import apart
 from bench.runs.trials.folder import code, digest
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.unattacked import Unattacked
-from bench.types import Case, Concept, Progress, Prompt, RunSpec, Suite
+from bench.types import Case, Concept, Progress, Prompt, RunSpec
 
 
 @dataclass
 class Baseline:
     """What the un-erased model draws of a case: the attacked prompts, and an image of each."""
 
-    spec: RunSpec
+    resolved: Resolved
+    """What the spec of its run names."""
     folder: RunFolder
     """The un-erased model's run."""
     weights: str | None
     """The hash of the model's weights; None where they are not on this machine."""
-    suite: Suite
     case: Case
     attempt: Attempt
     device: str
     progress: Progress
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run's spec."""
+        return self.resolved.spec
 
     @cached_property
     def pipe(self) -> Any:
@@ -48,7 +53,7 @@ class Baseline:
     @cached_property
     def decider(self) -> Decider:
         """What decides whether an image shows the concept."""
-        return decider(Resolved(self.spec), self.case, self.device)
+        return decider(self.resolved, self.case, self.device)
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -56,12 +61,11 @@ class Baseline:
 
         The spec has the model's name, the sampler, the precision and the seed.
         """
-        content = Resolved(self.spec)
-        metric = decisive_metric(content, self.case)
-        setting = content.setting(self.case, "", {})
+        metric = decisive_metric(self.resolved, self.case)
+        setting = self.resolved.setting(self.case, "", {})
         return {
             "weights": self.weights,
-            "prompts": prompts.file_hash(self.suite, pipelines.family_of(self.spec)),
+            "prompts": self.resolved.prompt_hash,
             "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
             "none": setting.none,
             "detector": [metric.name, registry.detector_version(metric)],
@@ -72,7 +76,7 @@ class Baseline:
     @cached_property
     def asked(self) -> list[Prompt]:
         """The prompts of the budget."""
-        return plan.targets(self.spec, self.suite, self.case, self.attempt.amount)
+        return plan.targets(self.resolved, self.case, self.attempt.amount)
 
     @property
     def unattacked(self) -> Unattacked:
@@ -128,7 +132,7 @@ class Baseline:
             attack = registry.load_attack(attempt.entry, attempt.options)
             attack.check(self.pipe, self.asked)
             if attack.cost(1).likened:
-                _clip.reader(pipelines.family_of(self.spec), self.device)
+                _clip.reader(self.resolved.family, self.device)
         # Loaded, drawn and judged now, so that what fails does so before anything is erased.
         _ = self.decider, self.usable
 

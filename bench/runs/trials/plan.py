@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import prompts, registry
+from bench import registry
 from bench.attacks import BUDGETS, KINDS, Budget, Cost
-from bench.models import pipelines
 from bench.names import find
 from bench.runs.plan import ALL
 from bench.runs.resolved import Resolved
 from bench.runs.trials.decider import decisive_metric
-from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec, Suite
+from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec
 
 FLAG = "--attack-set"
 """What sets an option of attacks on the command line."""
@@ -95,32 +94,24 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
         raise InputError(
             f"attack needs an erased model, and {ORIGINAL} erases nothing; name another --method"
         )
-    content = Resolved(specs[0])
-    for suite, case in cases(specs[0]):
-        decisive_metric(content, case)
-        if not targets(specs[0], suite, case, chosen[0].amount):
-            raise InputError(f"suite {suite.name} has no target prompts for case {case.name}")
+    resolved = Resolved(specs[0])
+    for case in resolved.cases:
+        decisive_metric(resolved, case)
+        if not targets(resolved, case, chosen[0].amount):
+            raise InputError(
+                f"suite {resolved.suite.name} has no target prompts for case {case.name}"
+            )
 
 
-def cases(spec: RunSpec) -> Iterator[tuple[Suite, Case]]:
-    """Yield the suite with each case of a run."""
-    suite = Resolved(spec).suite
-    for case in suite.cases:
-        if case.name in spec.cases:
-            yield suite, case
-
-
-def targets(spec: RunSpec, suite: Suite, case: Case, amount: Budget) -> list[Prompt]:
+def targets(resolved: Resolved, case: Case, amount: Budget) -> list[Prompt]:
     """Return the first target prompts of a case, as many as the budget says.
 
     Args:
-        spec: The run's.
-        suite: Its suite.
+        resolved: What the run's spec names.
         case: One of its cases.
         amount: Says how many prompts.
     """
-    size = next(each for each in suite.sizes if each.name == spec.size)
-    rows = prompts.select(suite, case, size, pipelines.family_of(spec))
+    rows = resolved.prompts[case.name]
     return [row for row in rows if row.role == "target"][: amount.prompts]
 
 
@@ -138,14 +129,13 @@ def outline(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> list[dict[st
             "convention": each.convention,
             "budget": each.budget,
             "options": each.options,
-            "run_id": spec.run_id,
+            "run_id": resolved.spec.run_id,
             "case": case.name,
-            "prompts": [row.id for row in targets(spec, suite, case, each.amount)],
+            "prompts": [row.id for row in targets(resolved, case, each.amount)],
             "candidates": each.amount.candidates,
         }
-        for spec in specs
-        if spec.method != ORIGINAL
-        for suite, case in cases(spec)
+        for resolved in _erased(specs)
+        for case in resolved.cases
         for each in chosen
     ]
 
@@ -157,10 +147,11 @@ def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[st
         specs: The runs, the un-erased model's first.
         chosen: The attacks to try.
     """
-    for spec in (spec for spec in specs if spec.method != ORIGINAL):
-        for suite, case in cases(spec):
+    for resolved in _erased(specs):
+        spec = resolved.spec
+        for case in resolved.cases:
             for each in chosen:
-                rows = targets(spec, suite, case, each.amount)
+                rows = targets(resolved, case, each.amount)
                 whose = f"convention {each.convention}, " if each.convention else ""
                 words = f"{whose}{each.kind}, budget {each.budget}"
                 yield (
@@ -168,6 +159,10 @@ def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[st
                     f"{len(rows)} prompts, {_spent(each, rows, spec)}, then "
                     f"{each.amount.candidates} images each"
                 )
+
+
+def _erased(specs: Sequence[RunSpec]) -> list[Resolved]:
+    return [Resolved(spec) for spec in specs if spec.method != ORIGINAL]
 
 
 def _spent(attempt: Attempt, rows: Sequence[Prompt], spec: RunSpec) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bench import prompts
 from bench.attacks import Attack, Problem
-from bench.models import pipelines
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.oracle import ErasedOracle
 from bench.types import Prompt
@@ -35,8 +33,8 @@ def pose(
         tested: All prompts, candidates included, that success is measured on in the case.
         seed: Of the search.
     """
-    concept = prompts.known_concepts(baseline.suite)[asked[0].concept]
-    family = pipelines.family_of(baseline.spec)
+    concept = baseline.resolved.concepts[asked[0].concept]
+    family = baseline.resolved.family
     oracle = ErasedOracle(
         erased, baseline.spec.sampler, baseline.decider, baseline.images, family, baseline.device
     )

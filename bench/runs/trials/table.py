@@ -13,6 +13,7 @@ from bench import digests
 from bench.files import Row, read_rows, write_rows
 from bench.results.report import attacks
 from bench.results.store import RunFolder
+from bench.runs import record
 from bench.runs.trials.folder import SUMMARY
 from bench.types import ATTACK, InputError, Score
 
@@ -71,10 +72,10 @@ def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
     """Put pre-ASR and each ASR among a finished run's scores, in the role of attacks."""
     if not run.is_done():
         return
-    record = run.read_record()
-    before = {row["unattacked"]: _Rate(row, "pre_asr", "", row["unattacked"]) for row in rows}
+    before = run.read_record()
+    unattacked = {row["unattacked"]: _Rate(row, "pre_asr", "", row["unattacked"]) for row in rows}
     after = [_Rate(row, "asr", attacks.label(row), row["trial"]) for row in rows]
-    every = [*before.values(), *after]
+    every = [*unattacked.values(), *after]
     several = Counter(each.key for each in every)
     found = [
         Score(
@@ -89,8 +90,7 @@ def _into_scores(run: RunFolder, rows: Sequence[Row]) -> None:
         )
         for each in every
     ]
-    kept = [score for score in record.scores if score.role != ATTACK]
+    kept = [score for score in before.scores if score.role != ATTACK]
     scores = (*kept, *found)
-    if scores != record.scores:
-        run.write_scores(scores)
-        run.write_record(replace(record, scores=scores))
+    if scores != before.scores:
+        record.write(run, replace(before, scores=scores))

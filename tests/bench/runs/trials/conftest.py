@@ -15,6 +15,7 @@ from bench.files import read_rows
 from bench.models import pipelines
 from bench.results.store import RunFolder
 from bench.runs import plan, provenance
+from bench.runs.resolved import Resolved
 from bench.runs.trials import attack, baseline
 from bench.runs.trials import plan as trials
 from bench.runs.trials.plan import Attempt
@@ -135,11 +136,13 @@ class Bench:
     def baseline(self) -> baseline.Baseline:
         """The un-erased model's side of a trial of seed_search."""
         spec = self.specs()[0]
-        suite, case = next(trials.cases(spec))
+        resolved = Resolved(spec)
         (attempt,) = trials.attempts(["seed_search"], "quick", "mini")
         weights = provenance.weights_hash(spec.model)
         folder = RunFolder(self.out, spec.run_id)
-        return baseline.Baseline(spec, folder, weights, suite, case, attempt, "cpu", silent)
+        return baseline.Baseline(
+            resolved, folder, weights, resolved.cases[0], attempt, "cpu", silent
+        )
 
     @property
     def folder(self) -> RunFolder:
@@ -147,9 +150,9 @@ class Bench:
 
     @property
     def ids(self) -> list[str]:
-        spec = self.specs()[0]
-        suite, case = next(trials.cases(spec))
-        return [row.id for row in trials.targets(spec, suite, case, trials.BUDGETS["quick"])]
+        resolved = Resolved(self.specs()[0])
+        rows = trials.targets(resolved, resolved.cases[0], trials.BUDGETS["quick"])
+        return [row.id for row in rows]
 
     def attack(self, *names: str, **options: Any) -> list[Mapping[str, str]]:
         known = registry.attacks()

@@ -287,7 +287,7 @@ def test_candidates_are_drawn_with_the_learnt_word_by_the_erased_model(
 def candidates(bench: Bench, asked: Any, text: str) -> Any:
     entry = registry.attacks()["inversion"]
     amount = Attempt(entry, registry.options(entry, "mini"), "quick")
-    made = baseline.Baseline(bench.specs()[0], *(None,) * 4, amount, "", None)  # type: ignore[arg-type]
+    made = baseline.Baseline(Resolved(bench.specs()[0]), *(None,) * 3, amount, "", None)  # type: ignore[arg-type]
     return trial.Trial(Erasure(bench.specs()[1], bench.folder, made), amount).candidates(
         asked, text
     )
