@@ -179,3 +179,40 @@ def test_one_reader_opens_all_images() -> None:
 def test_files_are_small() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert not {path: count for path, count in lengths.items() if count > MAX_LINES}
+
+
+def calls(path: Path) -> set[str]:
+    """Return what a file calls, the last word alone: `select` for `prompts.select(...)`."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return {name.rpartition(".")[2] for name in called}
+
+
+def reads(path: Path) -> set[str]:
+    """Return the fields of a suite that a file reads, of `suite.sizes` or `self.suite.cases`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            whose = ast.unparse(node.value).rpartition(".")[2]
+            if whose.endswith("suite") or whose == "chosen":
+                found.add(node.attr)
+    return found
+
+
+def test_one_module_resolves_what_a_spec_names() -> None:
+    above = of("bench.results", "bench.runs", "bench.cli")
+    selecting = {module(path) for path in above if calls(path) & {"select", "choose"}}
+    assert selecting == {"bench.runs.resolved"}
+    reading = {module(path) for path in above if reads(path) & {"sizes", "cases"}}
+    showing = {name for name in reading if inside(name, "bench.cli")}
+    assert reading - showing == {"bench.runs.resolved"}
+    # What a suite holds is shown, but nothing of it is chosen there.
+    assert showing <= {"bench.cli.listing", "bench.cli.catalogue"}
+
+
+def test_one_module_writes_finished_records() -> None:
+    writing = {module(path) for path in FILES if "write_record" in calls(path)}
+    assert writing == {"bench.runs.record"}
+    writing = {module(path) for path in FILES if "write_scores" in calls(path)}
+    # Images made elsewhere have scores, and no record.
+    assert writing == {"bench.runs.record", "bench.runs.external"}

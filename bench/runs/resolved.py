@@ -85,7 +85,7 @@ class Resolved:
     @property
     def expected_roles(self) -> set[Role]:
         """The roles that the size has images of, but for those that only other families have."""
-        wanted = {role for role, count in self.size.images.items() if count}
+        wanted: set[Role] = {role for role, count in self.size.images.items() if count}
         return wanted - prompts.roles_of_other_families(self.suite, self.family)
 
     @cached_property
