@@ -12,7 +12,7 @@ from bench import prompts, registry
 from bench.models import pipelines
 from bench.names import find
 from bench.prompts.choice import Choice
-from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, Role, RunSpec, Size, Suite
+from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
@@ -83,9 +83,9 @@ class Resolved:
         return prompts.file_hash(self.suite, self.family)
 
     @property
-    def expected_roles(self) -> set[Role]:
+    def expected_roles(self) -> set[str]:
         """The roles that the size has images of, but for those that only other families have."""
-        wanted: set[Role] = {role for role, count in self.size.images.items() if count}
+        wanted = {role for role, count in self.size.images.items() if count}
         return wanted - prompts.roles_of_other_families(self.suite, self.family)
 
     @cached_property

@@ -9,9 +9,12 @@ import pytest
 
 from bench import cli, registry
 from bench.cli.commands import run
+from bench.results import Results
+from bench.runs import sweep
 from bench.runs.plan import specs
 from bench.runs.resolved import Resolved
 from bench.runs.trials import attack, plan
+from bench.runs.trials.folder import NUMBERS
 from bench.types import InputError
 
 ESD = ["--method", "esd", "--size", "smoke"]
@@ -135,23 +138,25 @@ def test_run_attacks_what_it_has_run(
 ) -> None:
     """The order: erase, draw and measure first, then the attacks, on the same runs."""
     order: list[tuple[str, Any]] = []
-    row = {
+    row = dict.fromkeys(NUMBERS, "nan") | {
         **{"method": "esd", "case": "airplane", "attack": "p4d", "kind": "adaptive"},
         **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
         **{"convention": "quick", "note": ""},
         **{"pre_asr": "0.1", "pre_asr_low": "0.02", "pre_asr_high": "0.4"},
         **{"asr": "0.4", "asr_low": "0.17", "asr_high": "0.69"},
         **{"matched_before": "0", "matched_before_low": "0", "matched_before_high": "0.3"},
-        **{"matched_after": "nan", "matched_p": "nan"},
     }
 
     def tried(runs: Any, chosen: Any, out: Path, **more: Any) -> list[dict[str, str]]:
         order.append(("attack", ([spec.run_id for spec in runs], chosen[0].entry.name, out)))
         return [row]
 
-    monkeypatch.setattr(
-        run, "_carry_out", lambda runs, out, *_: order.append(("run", runs[1].run_id))
-    )
+    def carried_out(runs: Any, out: Path, **more: Any) -> Results:
+        order.append(("run", runs[1].run_id))
+        return Results((), ())
+
+    monkeypatch.setattr(sweep, "carry_out", carried_out)
+    monkeypatch.setattr(run, "_compare", lambda *_: None)
     monkeypatch.setattr(attack, "attack", tried)
     words = ["run", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
     assert cli.main(words) == 0
