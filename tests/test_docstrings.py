@@ -19,12 +19,9 @@ from bench.data import ROOT
 FILES = sorted(path for room in ("bench", "methods") for path in (ROOT / room).rglob("*.py"))
 LATER = (
     "bench/attacks/_latents.py",
-    "bench/cli/",
+    "bench/cli/arguments.py",
     "bench/models/pipelines.py",
     "bench/runs/executors.py",
-    "bench/runs/outline.py",
-    "bench/runs/plan.py",
-    "bench/runs/runner.py",
     "bench/runs/schedule.py",
     "bench/runs/units.py",
 )

@@ -33,6 +33,10 @@ def lines(what: str) -> Iterator[str]:
 def guarded(entry: registry.Entry, told: Iterator[str]) -> Iterator[str]:
     """Yield what is told of an entry; a plug-in that cannot be imported costs its own lines alone.
 
+    Args:
+        entry: A method, metric or attack.
+        told: Lines about it; reading them may import it.
+
     Raises:
         InputError: one of the package's own cannot be used.
     """

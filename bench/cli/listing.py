@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 
 
 def listing(what: str, verbose: bool) -> Iterator[str]:
-    """Return the lines that list methods, models, suites, metrics or attacks."""
+    """Return the lines that list methods, models, suites, metrics or attacks.
+
+    Args:
+        what: Which of them.
+        verbose: Whether options and sources are listed too.
+
+    Raises:
+        InputError: there is no such list.
+    """
     return chain(LISTS[find("thing to list", what, LISTS)](verbose), brought.lines(what))
 
 

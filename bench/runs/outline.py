@@ -53,9 +53,9 @@ def describe(
     """Yield, line by line, what the runs would do and what of it is there already.
 
     Args:
-        runs: What would be carried out.
-        out: Folder that holds the run folders.
-        real: Images to compare with.
+        runs: The runs to make.
+        out: The folder of all runs.
+        real: Real images to compare with, if there are any.
     """
     states = Counter(_state(RunFolder(out, spec.run_id)) for spec in runs)
     counted = ", ".join(f"{count} {state}" for state, count in states.items())

@@ -46,7 +46,11 @@ def specs(
 
     Args:
         methods: Names, or "all".
+        model: Name of the model, or its folder.
+        suite: Name of the suite, or its folder.
+        size: Name of one of the suite's sizes.
         concepts: Names of the suite's cases, or "all"; empty for those of the size.
+        seed: Of the erasures; prompts have seeds of their own.
         settings: "name=value" for every method that has such an option; one of them must.
         preset: For every method that has one of that name, and one of them must; the others, and
             all where it is None, have the model family's.

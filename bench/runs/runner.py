@@ -24,7 +24,18 @@ def run(
     real: ReferenceImages | None = None,
     progress: Progress = silent,
 ) -> RunRecord:
-    """Carry out a run, or what is left of it, and return its record; see `execute`."""
+    """Carry out a run, or what is left of it, and return its record; see `execute`.
+
+    Args:
+        spec: What to do.
+        out: The folder of all runs.
+        device: Where the model computes, as torch names it.
+        batch_size: Images drawn at once.
+        workers: Processes; 1 is this one.
+        threads: CPU threads of each process; None for the usual.
+        real: Real images to compare with, if there are any.
+        progress: Told what is under way.
+    """
     setup = Setup(device, batch_size, workers, threads, real)
     (record,) = execute([spec], out, setup, progress)
     return record
@@ -69,7 +80,16 @@ def erase(
     threads: int | None = None,
     progress: Progress = silent,
 ) -> RunFolder:
-    """Make what is missing of a run's erasures and return its folder; `run` goes on from there."""
+    """Make what is missing of a run's erasures and return its folder; `run` goes on from there.
+
+    Args:
+        spec: What to do.
+        out: The folder of all runs.
+        device: Where the model computes, as torch names it.
+        workers: Processes; 1 is this one.
+        threads: CPU threads of each process; None for the usual.
+        progress: Told what is under way.
+    """
     setup = Setup(device, workers=workers, threads=threads)
     begun = Begun(spec, out, setup)
     schedule = Schedule([begun], progress, erasures_only=True)
