@@ -36,7 +36,7 @@ class Equations:
         """SUM s x x^T + ridge I"""
 
     def move(self, rows: Tensor, targets: Tensor, scale: float = 1.0) -> None:
-        """Ask that each row be treated as its target is now; both (n, d) or (..., d).
+        """Ask that the edited weight read each row as the weight now reads its target.
 
         Args:
             rows: Text embeddings to move, (n, d) or (..., d).
@@ -49,7 +49,7 @@ class Equations:
         self.gram.addmm_(x.T, x, alpha=scale)
 
     def keep(self, rows: Tensor, scale: float = 1.0) -> None:
-        """Ask that each row of (n, d) or (..., d) be treated as it is now.
+        """Ask that the edited weight read each row as the weight does now.
 
         Args:
             rows: Text embeddings to leave alone, (n, d) or (..., d).
@@ -121,7 +121,7 @@ def _least_norm_inverse(gram: Tensor) -> Tensor:
 
 
 def identity(rows: Tensor) -> Tensor:
-    """Return the fp64 identity for rows of (..., d): the weight whose edit is the matrix M."""
+    """Return the fp64 identity (d, d) for rows of (..., d); edited as a weight, it becomes M."""
     return torch.eye(rows.shape[-1], dtype=torch.float64, device=rows.device)
 
 

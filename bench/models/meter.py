@@ -59,7 +59,7 @@ def metered(device: str) -> Iterator[dict[str, float]]:
 
 
 def note(name: str, value: float) -> None:
-    """Say a fact of the erasure under way, which its file keeps; where nothing is metered, none.
+    """Record a fact of the erasure under way, which its file keeps; without a meter, do nothing.
 
     Args:
         name: What it is called beside `evaluations` and `memory`, such as `null_space`.

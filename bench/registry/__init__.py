@@ -167,7 +167,7 @@ def usable_metrics() -> dict[str, Metric]:
 
 
 def detector_version(metric: Metric) -> str:
-    """Return who measures: its network, and the version of its code and of what that imports.
+    """Return a metric's detector with the version of its code and of what that imports.
 
     Where files are read for it, for example verdicts from elsewhere, their hash is part of it.
     """

@@ -16,7 +16,7 @@ Rows = Sequence[Mapping[str, str]]
 
 
 def decisive(metrics: Iterable[Metric], family: str, concepts: Sequence[Concept]) -> Metric | None:
-    """Return the metric whose word counts most on whether images show concepts; None for none.
+    """Return the metric with the most authority on whether images show the concepts, if any has.
 
     Args:
         metrics: Those there are; of equals the first.
@@ -33,7 +33,7 @@ def trusted(
     erased: Sequence[Concept],
     prompts: Sequence[Prompt],
 ) -> list[Metric]:
-    """Return the metrics that can tell whether images show concepts, the weightiest word first.
+    """Return the metrics that can tell whether images show concepts, the most authority first.
 
     Args:
         metrics: Those there are.

@@ -68,7 +68,7 @@ def _name(family: str, kind: str) -> str:
 
 
 def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
-    """Return what is known of the detectors that look, and why the rest does not hold for them.
+    """Return the calibration that holds for these detectors, and why other readings do not.
 
     A detector's reading holds for its own version, for concepts whose images it was given, and,
     where it chooses between what it is offered, for the same choice. Where nothing of the user's

@@ -96,7 +96,7 @@ def compared(
     tensors: Mapping[str, Tensor],
     sampler: Sampler,
 ) -> tuple[str, float]:
-    """Say how an erasure changes nothing at all, "" if it changes something, and what it draws by.
+    """Return why an erasure changes nothing, "" if it does change something, and its evaluations.
 
     Args:
         eraser: What made it.

@@ -28,7 +28,7 @@ class Page:
 def page(
     group: Group, *, baseline: str | None = None, metric: str | None = None, tested: bool = True
 ) -> Page:
-    """Return a group's page.
+    """Return the page of a group: its tables, and the notes that a reader needs.
 
     Args:
         group: Runs of one protocol.
