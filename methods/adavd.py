@@ -30,8 +30,12 @@ class Adavd(Eraser):
     form: ClassVar[Form] = "inference"
     paper: ClassVar[str] = "AdaVD, arXiv 2412.06143 (CVPR 2025)"
     touches: ClassVar[tuple[str, ...]] = ()
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
-    preset_sources: ClassVar[Mapping[str, str]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"branches": "text", "slope": 20.0, "threshold": 0.5}
+    }
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "best of six settings on the ship, methods/adavd.md"
+    }
 
     branches: Literal["both", "text"] = "both"
     """Whose values are taken apart: of no text and of the prompt as one vector, both being changed

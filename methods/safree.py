@@ -35,8 +35,12 @@ class Safree(Eraser):
     form: ClassVar[Form] = "inference"
     paper: ClassVar[str] = "SAFREE, arXiv 2410.12761 (ICLR 2025)"
     touches: ClassVar[tuple[str, ...]] = ()
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {"code": {"negative": True}}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"negative": True, "validate": False, "alpha": 0.0},
+        "code": {"negative": True},
+    }
     preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "best of six settings on the ship, none of which erases it, methods/safree.md",
         "code": "the released runs, whose guidance also starts from the concept's words",
     }
 
@@ -220,7 +224,8 @@ class _Projection:
 def projector(rows: Tensor) -> Tensor:
     """Return the orthogonal projector on the span of rows (n, width), (width, width) in fp64."""
     own = rows.double()
-    return torch.linalg.pinv(own, rtol=1e-6) @ own
+    found: Tensor = torch.linalg.pinv(own, rtol=1e-6) @ own
+    return found
 
 
 def guilty(distances: Tensor, alpha: float) -> Tensor:

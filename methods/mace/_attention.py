@@ -1,74 +1,15 @@
-"""Cross-attention maps of a U-Net, recorded while it runs."""
+"""MACE's second stage: takes the attention that an object's pixels pay to the concept away."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from bench.models.prediction import Conditioning, predict
-from methods import _noise
-
-
-class _Recorder:
-    """An attention processor that computes what the plain one does and keeps the probabilities."""
-
-    def __init__(self, maps: list[Tensor]) -> None:
-        self.maps = maps
-
-    def __call__(
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
-        attention_mask: Tensor | None = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Tensor:
-        query = attn.head_to_batch_dim(attn.to_q(hidden_states))
-        key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
-        value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
-        probabilities = attn.get_attention_scores(query, key, attention_mask)
-        self.maps.append(
-            probabilities.unflatten(0, (len(hidden_states), -1))  # batch and heads apart
-        )
-        mixed = attn.batch_to_head_dim(torch.bmm(probabilities, value))
-        out: Tensor = attn.to_out[1](attn.to_out[0](mixed)) / attn.rescale_output_factor
-        return out
-
-
-@contextmanager
-def recorded(unet: Any) -> Iterator[list[Tensor]]:
-    """Record the maps of every cross-attention layer, in the order they run.
-
-    Yields:
-        A list to which each forward pass appends (batch, heads, pixels, positions), one a layer.
-    """
-    maps: list[Tensor] = []
-    layers = [module for name, module in unet.named_modules() if name.endswith("attn2")]
-    plain = [layer.processor for layer in layers]
-    for layer in layers:
-        layer.processor = _Recorder(maps)
-    try:
-        yield maps
-    finally:
-        for layer, processor in zip(layers, plain, strict=True):
-            layer.processor = processor
-
-
-def resized(mask: Tensor, pixels: int) -> Tensor:
-    """Return a mask (height, width) at a square layer's resolution, (pixels,), boolean.
-
-    Args:
-        mask: (height, width), 0 or 1.
-        pixels: Of the layer, a square number.
-    """
-    side = round(pixels**0.5)
-    small = torch.nn.functional.interpolate(mask[None, None].float(), size=(side, side))
-    return small.flatten() > 0.5
+from methods import _maps, _noise
 
 
 def attention_loss(
@@ -87,7 +28,7 @@ def attention_loss(
     """
     total = maps[0].new_zeros(())
     for layer in maps:
-        inside = resized(mask, layer.shape[2]).to(layer.device)
+        inside = _maps.resized(mask, layer.shape[2]).to(layer.device)
         part = layer[0][:, inside][:, :, list(positions)]
         if part.numel():
             square = part.square().sum()
@@ -127,6 +68,6 @@ def step_loss(
     t = torch.multinomial(odds, 1, generator=generator).to(clean.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     noisy = pool.scheduler.add_noise(clean, noise, t)
-    with recorded(student) as maps:
+    with _maps.recorded(student) as maps:
         predict(student, noisy, t, rows[prompt : prompt + 1])
     return attention_loss(maps, masks[image], positions[prompt], squared=squared)

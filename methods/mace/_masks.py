@@ -11,8 +11,7 @@ from torch import Tensor
 
 from bench.models.prediction import Conditioning, predict
 from bench.types import InputError
-from methods import _noise
-from methods.mace import _attention
+from methods import _maps, _noise
 
 DETECTOR = "IDEA-Research/grounding-dino-base"
 SEGMENTER = "facebook/sam-vit-huge"
@@ -62,7 +61,7 @@ def from_attention(scene: Scene) -> Tensor:
     for level in LEVELS:
         t = torch.full((len(latents),), level, device=latents.device)
         noise = torch.randn(latents.shape, generator=scene.generator).to(latents)
-        with torch.no_grad(), _attention.recorded(pipe.unet) as maps:
+        with torch.no_grad(), _maps.recorded(pipe.unet) as maps:
             noisy = scheduler.add_noise(latents, noise, t)
             predict(pipe.unet, noisy, t, scene.rows.expand(len(latents)))
         for layer in maps:

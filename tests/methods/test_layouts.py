@@ -16,7 +16,7 @@ from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
 from methods import esd
 
 NAMES = {
-    **{name: {} for name in ("ca", "esd", "mace", "realera", "rece", "speed", "uce")},
+    **{name: {} for name in ("ca", "esd", "mace", "realera", "rece", "receler", "speed", "uce")},
     "realera crce": {"reading": "crce"},
 }
 

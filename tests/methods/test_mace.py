@@ -11,7 +11,7 @@ import torch
 
 from bench.models import pipelines, prediction
 from bench.types import Concept, InputError, Kind
-from methods import _lora, _noise, _prompts, _tokens, mace
+from methods import _lora, _maps, _noise, _prompts, _tokens, mace
 from methods.mace import Mace, _attention, _masks
 from methods.mace._published import COCO, OFFICIAL, Published, configured
 
@@ -321,7 +321,7 @@ def test_stage_two_takes_attention_off_the_object(tiny_pipe: Any, airplane: Conc
     x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
 
     def paid(pipe: Any) -> float:
-        with torch.no_grad(), _attention.recorded(pipe.unet) as maps:
+        with torch.no_grad(), _maps.recorded(pipe.unet) as maps:
             prediction.predict(pipe.unet, x, torch.tensor(300), embedding)
         mask = torch.ones(8, 8)
         return float(_attention.attention_loss(maps, mask, positions, squared=False))
@@ -346,7 +346,7 @@ def test_recording_changes_no_prediction_and_leaves_no_trace(tiny_pipe: Any) -> 
     plain = tiny_pipe.unet.attn_processors
     with torch.no_grad():
         before = prediction.predict(tiny_pipe.unet, x, t, text)
-        with _attention.recorded(tiny_pipe.unet) as maps:
+        with _maps.recorded(tiny_pipe.unet) as maps:
             during = prediction.predict(tiny_pipe.unet, x, t, text)
     assert torch.allclose(before, during, atol=1e-5)
     assert tiny_pipe.unet.attn_processors == plain

@@ -94,7 +94,8 @@ def test_the_released_runs_negative_prompt_is_that_eraser(
     tiny_pipe: Any, airplane: Concept, bird: Concept
 ) -> None:
     both = [airplane, bird]
-    released = Safree(**NEVER, **Safree.presets["code"]).erase(tiny_pipe, both, seed=0)
+    options: dict[str, Any] = {**NEVER, **Safree.presets["code"]}
+    released = Safree(**options).erase(tiny_pipe, both, seed=0)
     assert torch.equal(drawn(released), drawn(NegativePrompt().erase(tiny_pipe, both, seed=0)))
 
 
