@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.models.weights import loaded
+from bench.types import InputError
 from methods import _closed_form
 
 Factors = dict[str, tuple[Tensor, Tensor]]
@@ -72,14 +73,21 @@ def added(pipe: Any, tensors: Mapping[str, Tensor]) -> Any:
     Args:
         pipe: A diffusers pipeline, which stays as it was.
         tensors: As `named` returns them; none gives back the pipeline.
+
+    Raises:
+        InputError: the LoRA is that of another model.
     """
     parameters = dict(pipe.unet.named_parameters())
     down, up = ".lora_A.weight", ".lora_B.weight"
     change: Factors = {}
     for module in (name.removesuffix(down) for name in tensors if name.endswith(down)):
         name = f"{module.removeprefix('unet.')}.weight"
+        factors = tensors[module + up], tensors[module + down]
+        shape = (len(factors[0]), factors[1].shape[1])
+        if name not in parameters or parameters[name].shape != shape:
+            raise InputError(f"the LoRA was made for another model, whose {name} is {shape}")
         device = parameters[name].device
-        change[name] = tensors[module + up].to(device), tensors[module + down].to(device)
+        change[name] = factors[0].to(device), factors[1].to(device)
     return loaded(pipe, merged({name: parameters[name] for name in change}, change))
 
 

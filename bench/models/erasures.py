@@ -165,7 +165,10 @@ def apply(pipe: Any, path: Path, by: Apply | None = None) -> Any:
     if form != "weights":
         if by is None:
             raise InputError(f"{path} is of the form {form}: only its method can apply it")
-        return by(pipe, tensors)
+        try:
+            return by(pipe, tensors)
+        except InputError as error:
+            raise InputError(f"{path} cannot be applied: {error}") from None
     try:
         return loaded(pipe, tensors)
     except InputError as error:

@@ -32,7 +32,7 @@ class Receler(Eraser):
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {
             "steps": 100,
-            "attack_steps": 10,
+            "attack_steps": 5,
             "learning_rate": 1e-3,
             "pool": 8,
             "refresh": 25,
@@ -228,7 +228,7 @@ def located(maps: Sequence[Tensor], positions: Sequence[int], threshold: float) 
     mean = torch.stack([each.mean(dim=(0, 2)) for each in layers]).mean(0)
     stretched = (mean - mean.min()) / (mean.max() - mean.min()).clamp_min(1e-12)
     found: Tensor = stretched >= threshold
-    return found.unflatten(0, (round(pixels**0.5), -1))
+    return found.reshape(round(pixels**0.5), -1)
 
 
 def beside(added: Sequence[Tensor], mask: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ class Adapter(torch.nn.Module):
     def __init__(self, width: int, rank: int) -> None:
         """Leave all values open."""
         super().__init__()
-        self.down = torch.nn.utils.skip_init(torch.nn.Linear, width, rank)
-        self.up = torch.nn.utils.skip_init(torch.nn.Linear, rank, width)
+        self.down = torch.nn.utils.skip_init(torch.nn.Linear, width, rank)  # type: ignore[no-untyped-call]
+        self.up = torch.nn.utils.skip_init(torch.nn.Linear, rank, width)  # type: ignore[no-untyped-call]
 
     def forward(self, answer: Tensor) -> Tensor:
         """Return what is added to an answer, (n, pixels, width)."""
@@ -34,7 +34,8 @@ class Adapter(torch.nn.Module):
 
 def _join(layer: Any, args: tuple[Any, ...], answer: Tensor) -> Tensor:
     """Hook of a layer: what it answers, and what its adapter adds."""
-    return answer + layer.get_submodule(NAME)(answer)
+    joined: Tensor = answer + layer.get_submodule(NAME)(answer)
+    return joined
 
 
 def layers(unet: Any) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
 from bench.models import pipelines
-from bench.types import Concept
+from bench.types import Concept, InputError
 from methods import _lora
 from methods.checkpoint import Checkpoint
 
@@ -95,3 +96,12 @@ def test_an_added_lora_is_read_alike_by_others(
         assert torch.allclose(found[name], weight, atol=1e-6)
         assert torch.equal(weights[name], before[name])
     assert _lora.added(tiny_pipe, {}) is tiny_pipe
+
+
+def test_a_lora_of_another_model_is_refused(tiny_pipe: Any) -> None:
+    tensors = _lora.named(trained(tiny_pipe, 1)[1])
+    name = next(iter(tensors))
+    elsewhere = {key.replace("unet.", "unet.nowhere."): each for key, each in tensors.items()}
+    for bad in (elsewhere, {**tensors, name: torch.ones(2, 99)}):
+        with pytest.raises(InputError, match="the LoRA was made for another model"):
+            _lora.added(tiny_pipe, bad)
