@@ -37,19 +37,25 @@ class Completion(argparse.Action):
         parser.exit()
 
 
-def _name(parser: argparse.ArgumentParser) -> None:
-    """Give each option whose values have names these names, and those that are paths their kind.
+def _name(parser: argparse.ArgumentParser, command: str = "") -> None:
+    """Give each argument whose values have names these names, and those that are paths their kind.
 
     The names are those of today: a new eraser is completed once the script is written again.
+
+    Args:
+        parser: Of all commands, or of one.
+        command: The name of that one.
     """
     import shtab
 
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            for command in dict.fromkeys(action.choices.values()):
-                _name(command)
-        elif action.dest in NAMES:
-            action.choices = list(NAMES[action.dest]())
+            for name, each in action.choices.items():
+                _name(each, name)
+            continue
+        names = NAMES.get(f"{command} {action.dest}") or NAMES.get(action.dest)
+        if names:
+            action.choices = list(names())
         elif action.metavar in ("DIR", "RUN"):
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.metavar == "FILE":
@@ -92,6 +98,18 @@ def _sizes() -> Iterable[str]:
     return dict.fromkeys(size.name for each in prompts.suites().values() for size in each.sizes)
 
 
+def _lists() -> Iterable[str]:
+    from bench.cli.listing import LISTS
+
+    return LISTS
+
+
+def _formats() -> Iterable[str]:
+    from bench.cli.commands.compare import FORMATS
+
+    return FORMATS
+
+
 def _concepts() -> Iterable[str]:
     from bench import prompts
 
@@ -108,5 +126,10 @@ NAMES: Mapping[str, Callable[[], Iterable[str]]] = {
     "concept": _concepts,
     "precision": lambda: ("fp32", "bf16", "fp16"),
     "budget": lambda: ("quick", "full"),
+    "check-method name": _methods,
+    "compare format": _formats,
+    "list what": _lists,
+    "show what": lambda: ("suite",),
+    "show name": _suites,
 }
-"""What the values of an option are called, by the option's name."""
+"""What the values of an argument are called, by its name, or by its command and its name."""

@@ -13,15 +13,11 @@ from typing import Any
 from bench.results import Results
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, works: bool = True) -> None:
-    """Declare --json, and --quiet for a command that works a while.
-
-    Args:
-        parser: The command's.
-        works: Whether it shows progress.
-    """
-    if works:
-        parser.add_argument("-q", "--quiet", action="store_true", help="no progress, only results")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --quiet and --json, the same for every command that has results."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="only results and errors, no progress"
+    )
     parser.add_argument(
         "--json",
         action="store_true",

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
     add("--format", default="terminal", metavar="NAME", help=", ".join(FORMATS))
     add("--anyway", action="store_true", help="compare different protocols, and mark the table")
-    output.add_arguments(parser, works=False)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

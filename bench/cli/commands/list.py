@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to list."""
     parser.add_argument("what", help="methods, models, suites, metrics or attacks")
     parser.add_argument("-v", "--verbose", action="store_true", help="with options and details")
-    output.add_arguments(parser, works=False)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to show."""
     parser.add_argument("what", help="suite")
     parser.add_argument("name", help="its name, or its folder")
-    output.add_arguments(parser, works=False)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -34,6 +34,14 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "--size", "sm"], {"smoke"}),
         (["compare", "--base"], {"--baseline"}),
         (["run", "--suite", "objects-"], {"objects-mace"}),
+        (["run", "--metr"], set()),
+        (["score", "--metric", "ju"], {"judge"}),
+        (["attack", "--attack", "ring"], {"ring_a_bell"}),
+        (["list", "met"], {"methods", "metrics"}),
+        (["list", "methods", "--js"], {"--json"}),
+        (["show", "suite", "peo"], {"people"}),
+        (["check-method", "uc"], {"uce"}),
+        (["compare", "--format", "mark"], {"markdown"}),
     ],
 )
 def test_bash_completes(words: list[str], expected: set[str], script: Path) -> None:
