@@ -216,3 +216,9 @@ def test_one_module_writes_finished_records() -> None:
     writing = {module(path) for path in FILES if "write_scores" in calls(path)}
     # Images made elsewhere have scores, and no record.
     assert writing == {"bench.runs.record", "bench.runs.external"}
+
+
+def test_tables_and_frames_read_no_files_of_runs() -> None:
+    for path in of("bench.results.report", "bench.results.frames"):
+        read = {"read_rows", "read_json", "read_per_image", "read_record", "read_scores"}
+        assert not calls(path) & read, path

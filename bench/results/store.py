@@ -26,7 +26,7 @@ from bench.files import (
     write_bytes,
     write_rows,
 )
-from bench.types import InputError, RunRecord, RunSpec, Score
+from bench.types import InputError, RunRecord, RunSpec, Score, Suite
 
 UNERASED = "unerased"
 """The image folder of the un-erased model, which all cases share."""
@@ -214,22 +214,16 @@ class Finished:
         """What was measured of each image: the rows of per_image.csv, read once."""
         return self.folder.read_per_image()
 
+    @cached_property
+    def suite(self) -> Suite:
+        """The suite that it keeps a copy of, read once.
 
-def finished(paths: Iterable[Path]) -> tuple[list[Finished], list[str]]:
-    """Read the records of finished run folders.
+        Raises:
+            InputError: it is not there, or cannot be read.
+        """
+        from bench import prompts
 
-    Returns:
-        The runs, and one sentence for each folder whose record cannot be read back: damaged, or
-        written by another version. It stops no other's report.
-    """
-    found, problems = [], []
-    for path in paths:
-        folder = RunFolder(path.parent, path.name)
-        try:
-            found.append(Finished(folder, folder.read_record()))
-        except InputError as error:
-            problems.append(str(error))
-    return found, problems
+        return prompts.suite(self.record.spec.place("suite"))
 
 
 @dataclass(frozen=True)
@@ -256,8 +250,17 @@ def load(root: Path | str) -> Results:
 
 
 def read(paths: Iterable[Path]) -> Results:
-    """Read the finished runs in these folders."""
-    found, problems = finished(paths)
+    """Read the records of finished runs in these folders.
+
+    One that cannot be read back, damaged or written by another version, stops no other's report.
+    """
+    found, problems = [], []
+    for path in paths:
+        folder = RunFolder(path.parent, path.name)
+        try:
+            found.append(Finished(folder, folder.read_record()))
+        except InputError as error:
+            problems.append(str(error))
     return Results(tuple(found), tuple(problems))
 
 

@@ -65,12 +65,14 @@ def carry_out(
     Raises:
         InputError: a method cannot erase a case from this model, or a folder cannot be used.
     """
-    paths = prepare(specs, out, device)
-    for number, (spec, folder) in enumerate(zip(specs, paths, strict=True), start=1):
+    folders = prepare(specs, out, device)
+    done: list[store.Finished] = []
+    for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), start=1):
         seed = f", seed {spec.seed}" if spec.seed else ""
         title = f"[{number}/{len(specs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
         with shown(f"{title}{seed}") as progress:
-            runner.run(spec, out, device=device, real=real, progress=progress)
-        rows = [("un-erased", paths[0].path), (spec.method_name, folder.path)]
+            record = runner.run(spec, out, device=device, real=real, progress=progress)
+        done.append(store.Finished(folder, record))
+        rows = [("un-erased", done[0]), (spec.method_name, done[-1])]
         report.write_strip(folder.strip_path, rows[: min(number, 2)])
-    return store.read([folder.path for folder in paths])
+    return Results(tuple(done), ())

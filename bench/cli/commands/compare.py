@@ -17,7 +17,7 @@ from bench.names import typed
 from bench.types import InputError
 
 if TYPE_CHECKING:
-    from bench.results.report.groups import Group
+    from bench.results import Results
 
 HELP = "tables of finished runs, with differences and tests"
 FORMATS = ("terminal", "csv", "markdown", "latex")
@@ -41,8 +41,12 @@ def execute(args: argparse.Namespace) -> int:
     from bench.results import report
 
     find("format", args.format, FORMATS)
-    groups, problems = _groups(args.runs, args.out, args.anyway)
-    for problem in problems:
+    results = _results(args.runs, args.out)
+    mixed = bool(args.runs) and args.anyway
+    if args.runs and not mixed:
+        _check_protocols(results)
+    groups = [report.group(results.runs)] if mixed else report.groups(results.runs)
+    for problem in results.problems:
         print(f"{typed()}: left out: {' '.join(problem.split())}", file=sys.stderr)
     for what, asked, known in (
         ("baseline", args.baseline, [name for group in groups for name in group.names]),
@@ -52,14 +56,14 @@ def execute(args: argparse.Namespace) -> int:
             find(what, asked, dict.fromkeys(known))
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
     if not args.runs:
-        report.write_comparison(pages, args.out, problems)
+        report.write_comparison(pages, args.out, results.problems)
     return output.answer(
-        args, report.data(pages, problems), lambda: report.show(pages, args.format)
+        args, report.data(pages, results.problems), lambda: report.show(pages, args.format)
     )
 
 
-def _groups(runs: Sequence[Path], out: Path, anyway: bool) -> tuple[list[Group], list[str]]:
-    from bench.results import protocol, report, store
+def _results(runs: Sequence[Path], out: Path) -> Results:
+    from bench.results import store
 
     paths = list(runs) or store.folders(out)
     for path in runs:
@@ -67,16 +71,21 @@ def _groups(runs: Sequence[Path], out: Path, anyway: bool) -> tuple[list[Group],
             raise InputError(f"{path} is no finished run: it has no record.json")
     if not paths:
         raise InputError(f"there is no finished run under {out}; `{typed('run')}` makes one")
-    found, problems = store.finished(paths)
-    if not found:
-        raise InputError("; ".join(problems))
-    if runs and not anyway:
-        for other in found[1:]:
-            fields = protocol.differences(found[0].record, other.record)
-            if fields:
-                names = f"{found[0].folder.path.name} and {other.folder.path.name}"
-                raise InputError(
-                    f"{names} have different protocols ({'; '.join(fields)}); --anyway compares "
-                    "them and marks the table"
-                )
-    return (report.groups(found) if not (runs and anyway) else [report.group(found)]), problems
+    results = store.read(paths)
+    if not results.runs:
+        raise InputError("; ".join(results.problems))
+    return results
+
+
+def _check_protocols(results: Results) -> None:
+    from bench.results import protocol
+
+    first = results.runs[0]
+    for other in results.runs[1:]:
+        fields = protocol.differences(first.record, other.record)
+        if fields:
+            names = f"{first.folder.path.name} and {other.folder.path.name}"
+            raise InputError(
+                f"{names} have different protocols ({'; '.join(fields)}); --anyway compares "
+                "them and marks the table"
+            )

@@ -88,7 +88,7 @@ def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
     strip = store.RunFolder(out, ids[-1]).strip_path
     if len(specs) > 2:
         runs = [mine.names[each] for each in ids]
-        rows = [(mine.label(run), run.folder.path) for run in runs]
+        rows = [(mine.label(run), run) for run in runs]
         strip = report.write_strip(out / "strip.png", rows)
 
     def show() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bench.results.report.calibration import show_calibration
-from bench.results.report.comparison import data, show, show_scores, write_comparison
+from bench.results.report.comparison import show, write_comparison
+from bench.results.report.data import data
 from bench.results.report.groups import group, groups
 from bench.results.report.page import page
 from bench.results.report.strip import write_strip
+from bench.results.report.terminal import show_scores
 
 __all__ = [
     "data",

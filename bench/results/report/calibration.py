@@ -83,14 +83,12 @@ def notes(group: Group) -> list[str]:
 
 
 def _detectors(group: Group) -> list[str]:
-    from bench import prompts
-
     facts = [run.record.provenance for run in group.runs]
     detectors: dict[str, str] = {}
     for each in facts:
         detectors |= {**each.get("detectors", {}), **each.get("scored_again", {})}
     try:
-        kind = prompts.suite(group.spec.place("suite")).kind
+        kind = group.runs[0].suite.kind
     except InputError:
         return [NONE]
     rows = group.runs[0].images

@@ -1,10 +1,14 @@
-"""Tables as LaTeX with booktabs: the best in bold, the second underlined."""
+"""A comparison as LaTeX with booktabs: the best in bold, the second underlined."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.results.report.table import EMPTY, Cell, Table
+
+if TYPE_CHECKING:
+    from bench.results.report.page import Page
 
 _SPECIAL = str.maketrans(
     {
@@ -28,6 +32,15 @@ _SPECIAL = str.maketrans(
         "<": "$<$",
     }
 )
+
+
+def paper(pages: Sequence[Page]) -> str:
+    """Return the pages as LaTeX that needs the packages booktabs and graphicx."""
+    lines = ["% needs \\usepackage{booktabs,graphicx}"]
+    for page in pages:
+        for table in page.tables:
+            lines += latex(table, page.heading, page.notes)
+    return "\n".join(lines) + "\n"
 
 
 def latex(table: Table, heading: str, notes: Sequence[str] = ()) -> list[str]:

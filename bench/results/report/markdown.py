@@ -1,8 +1,40 @@
-"""Tables as Markdown: the best in bold, the second underlined."""
+"""A comparison as Markdown: the best in bold, the second underlined."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from bench.results.report.table import EMPTY, Cell, Table
+
+if TYPE_CHECKING:
+    from bench.results.report.page import Page
+
+LEGEND = (
+    "↓ lower is better, ↑ higher is better; the best is bold, the second underlined. Brackets are "
+    "95 % intervals. target, synonym, hyponym, related and adversarial images should no longer "
+    "show the erased concept, near and far ones should still show their own; leak is the share of "
+    "these that show the erased one."
+)
+
+
+def document(pages: Sequence[Page], left_out: Sequence[str] = ()) -> str:
+    """Return the pages as one Markdown document.
+
+    Args:
+        pages: One a protocol.
+        left_out: Why runs are missing, one sentence each.
+    """
+    lines = ["# Comparison", "", LEGEND, ""]
+    for problem in left_out:
+        lines += [f"Left out: {problem}.", ""]
+    for page in pages:
+        lines += [f"## {page.heading}", ""]
+        for table in page.tables:
+            lines += markdown(table)
+        for note in page.notes:
+            lines += [note, ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def markdown(table: Table) -> list[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from bench.files import read_rows, write_bytes
+from bench.files import write_bytes
 from bench.images import read_image
+from bench.results.store import Finished
 from bench.types import ERASED_ROLES, ROLES
 
 PER_ROLE = 2
@@ -39,20 +40,20 @@ class Panel:
     images: tuple[Path | None, ...]
 
 
-def write_strip(path: Path, runs: Sequence[tuple[str, Path]]) -> Path:
+def write_strip(path: Path, runs: Sequence[tuple[str, Finished]]) -> Path:
     """Write a strip of runs of one protocol, a row each, and return its path.
 
     Args:
         path: The image to write.
-        runs: What each row is called, and the finished run's folder; the un-erased one first.
+        runs: What each row is called, and the run; the un-erased one first.
 
     Raises:
         InputError: if what was measured of a run cannot be read back.
     """
-    folders = [_paths(folder) for _, folder in runs]
+    folders = [_paths(run) for _, run in runs]
     images = [
         Panel(row["role"], row["text"], tuple(paths.get(_key(row)) for paths in folders))
-        for row in pick(read_rows(runs[-1][1] / "per_image.csv"))
+        for row in pick(runs[-1][1].images)
     ]
     data = io.BytesIO()
     draw(images, [name for name, _ in runs]).save(data, format="PNG", optimize=True)
@@ -64,8 +65,8 @@ def _key(row: Mapping[str, str]) -> tuple[str, str]:
     return row["case"], row["id"]
 
 
-def _paths(folder: Path) -> dict[tuple[str, str], Path]:
-    return {_key(row): folder / row["image"] for row in read_rows(folder / "per_image.csv")}
+def _paths(run: Finished) -> dict[tuple[str, str], Path]:
+    return {_key(row): run.folder.path / row["image"] for row in run.images}
 
 
 def pick(rows: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:

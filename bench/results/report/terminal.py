@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich import table as rich_table
 from rich.console import Console
 from rich.text import Text
 
 from bench.results.report.table import EMPTY, Cell, Table
+from bench.types import Score
+
+if TYPE_CHECKING:
+    from bench.results.report.page import Page
 
 Lines = Sequence[Sequence[Cell]]
 STYLES = {0: "", 1: "bold", 2: "underline"}
+
+
+def print_pages(pages: Sequence[Page]) -> None:
+    """Print each page's heading, tables and notes."""
+    console = Console()
+    for page in pages:
+        console.print(page.heading, style="bold", highlight=False)
+        for table in page.tables:
+            print_table(console, table)
+        for note in page.notes:
+            console.print(note, highlight=False, markup=False)
+        console.print()
+
+
+def show_scores(scores: Sequence[Score]) -> None:
+    """Print scores as they stand in scores.csv, one a line, those not measured left out."""
+    lines = tuple(
+        (
+            *map(Cell, (s.metric, s.measure, s.role, s.tag)),
+            Cell(f"{s.value:.3g}", "" if math.isnan(s.low) else f"[{s.low:.3g}, {s.high:.3g}]"),
+            Cell(str(s.n)),
+        )
+        for s in scores
+        if s.case == scores[-1].case and not math.isnan(s.value)
+    )
+    title = f"case {scores[-1].case}" if scores else "scores"
+    print_table(Console(), Table(title, ("metric", "measure", "role", "tag", "value", "n"), lines))
 
 
 def print_table(console: Console, table: Table) -> None:

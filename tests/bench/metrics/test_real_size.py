@@ -42,9 +42,9 @@ def run(suite: Path, out: Path, model: Path, *more: object) -> list[store.Finish
     words = ["run", "--method", "uce", "--suite", suite, "--size", "full", "--model", model]
     words += ["--steps", "1", "--device", "cpu", "--out", out, *more]
     assert cli.main([str(word) for word in words]) == 0
-    found, problems = store.finished(store.folders(out))
-    assert len(found) == 2 and not problems
-    return found
+    results = store.load(out)
+    assert len(results.runs) == 2 and not results.problems
+    return list(results.runs)
 
 
 def of(found: Sequence[store.Finished], method: str) -> dict[tuple[str, str], tuple[float, int]]:

@@ -18,8 +18,7 @@ RECORD = RunRecord(SPEC, {"commit": None}, {"erase": 1.5}, (SCORE,))
 
 
 def records(root: Path) -> list[RunRecord]:
-    found, _ = store.finished(store.folders(root))
-    return [run.record for run in found]
+    return [run.record for run in store.load(root).runs]
 
 
 @pytest.fixture
@@ -128,7 +127,7 @@ def test_scores_of_other_columns_are_another_versions(folder: RunFolder) -> None
     folder.record_path.write_text(json.dumps(data))
     with pytest.raises(InputError, match=rf"record\.json {said}$"):
         folder.read_record()
-    _, (problem,) = store.finished([folder.path])
+    (problem,) = store.read([folder.path]).problems
     assert said in problem
     folder.scores_path.write_text(
         "method,model,suite,case,metric,role,value,low,high,n\n"
@@ -164,9 +163,10 @@ def test_a_record_that_cannot_be_read_is_named_and_stops_no_other(folder: RunFol
     other = folder.path.parent / "of-another-version"
     other.mkdir()
     (other / "record.json").write_text('{"spec": {}}')
-    found, problems = store.finished(store.folders(folder.path.parent))
-    assert [run.record.flags for run in found] == [("far images are lost",)]
-    assert len(problems) == 1 and str(other) in problems[0]
+    results = store.load(folder.path.parent)
+    assert [run.record.flags for run in results.runs] == [("far images are lost",)]
+    (problem,) = results.problems
+    assert str(other) in problem
 
 
 @pytest.mark.parametrize("text", ["a\rb", "\r", "a\r\nb", "a\nb", 'a "b", c', ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +37,17 @@ b-0,bird,target,a photo of a bird,3
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[store.Finished]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sequence[store.Finished]]:
     """The un-erased model's run and one of UCE's, by precision."""
     folder = tmp_path_factory.mktemp("precision")
     (folder / "suite.toml").write_text(SUITE)
     (folder / "prompts.csv").write_text(ROWS)
     words = ["run", "--method", "uce", "--suite", str(folder), "--size", "tiny", "--device", "cpu"]
-    made = {}
+    made: dict[str, Sequence[store.Finished]] = {}
     for name in ("fp32", "bf16"):
         out = folder / name
         assert cli.main([*words, "--out", str(out), "--precision", name]) == 0
-        made[name], _ = store.finished(store.folders(out))
+        made[name] = store.load(out).runs
     return made
 
 
@@ -58,7 +59,7 @@ def images(run: store.Finished) -> np.ndarray:
 
 
 def test_half_precision_draws_nearly_the_same_and_another_run(
-    runs: dict[str, list[store.Finished]],
+    runs: dict[str, Sequence[store.Finished]],
 ) -> None:
     for full, half in zip(runs["fp32"], runs["bf16"], strict=True):
         assert (full.record.spec.precision, half.record.spec.precision) == ("fp32", "bf16")
@@ -68,7 +69,7 @@ def test_half_precision_draws_nearly_the_same_and_another_run(
 
 
 def test_an_edit_is_stored_in_the_precision_of_its_model(
-    runs: dict[str, list[store.Finished]],
+    runs: dict[str, Sequence[store.Finished]],
 ) -> None:
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         erased = runs[name][-1]
@@ -77,7 +78,7 @@ def test_an_edit_is_stored_in_the_precision_of_its_model(
 
 
 def test_two_precisions_are_not_compared(
-    runs: dict[str, list[store.Finished]], capsys: pytest.CaptureFixture[str]
+    runs: dict[str, Sequence[store.Finished]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [str(some[-1].folder.path) for some in runs.values()]
     assert cli.main(["compare", *paths]) == 2

@@ -36,9 +36,9 @@ def ran(folder: Path, text: str, *words: str, name: str = "mine") -> dict[str, F
     assert cli.main(["import-prompts", file, *words, "--out", str(imported)]) == 0
     asked = ["run", "--method", "uce", "--suite", str(imported), "--size", "full"]
     assert cli.main([*asked, "--steps", "8", "--out", str(out), "--device", "cpu"]) == 0
-    found, problems = store.finished(store.folders(out))
-    assert not problems
-    return {run.record.spec.method: run for run in found}
+    results = store.load(out)
+    assert not results.problems
+    return {run.record.spec.method: run for run in results.runs}
 
 
 def value(
@@ -105,8 +105,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_headlines_come_from_a_recognisers_verdicts_where_there_are_some(people: Path) -> None:
     """Its verdicts say that Cleopatra is still there, whatever the judge says."""
-    found, _ = store.finished(store.folders(people / "runs"))
-    for run in found:
+    results = store.load(people / "runs")
+    for run in results.runs:
         before = run.record
         assert before.provenance["decides"] == "judge"
         lines = ["image,label"]
@@ -125,8 +125,7 @@ def test_headlines_come_from_a_recognisers_verdicts_where_there_are_some(people:
         # It knows no probability of the prompt's person, and the judge's is not its.
         assert not [s for s in after.scores if s.measure == "H_c_probability"]
         assert [s.metric for s in run.folder.read_scores()] == [s.metric for s in after.scores]
-    again, _ = store.finished([run.folder.path for run in found])
-    (group,) = groups(again)
+    (group,) = groups(results.again().runs)
     assert group.main == "identity@faces"
     first = page(group).tables[0]
     assert first.title.startswith("identity@faces") and "H_c ↑" in first.header

@@ -94,9 +94,9 @@ def words(suite: Path, out: Path, *more: object) -> list[str]:
 
 
 def records(out: Path) -> dict[str, RunRecord]:
-    found, problems = store.finished(store.folders(out))
-    assert not problems
-    return {each.record.spec.method: each.record for each in found}
+    results = store.load(out)
+    assert not results.problems
+    return {each.record.spec.method: each.record for each in results.runs}
 
 
 def of(record: RunRecord, name: str = NAME) -> dict[tuple[str, str], tuple[float, int]]:

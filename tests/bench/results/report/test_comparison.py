@@ -12,9 +12,8 @@ import pytest
 from rich.console import Console
 
 from bench.results.report import group, groups, page, show, show_scores, write_comparison
-from bench.results.report.comparison import paper
 from bench.results.report.groups import Column
-from bench.results.report.latex import latex
+from bench.results.report.latex import latex, paper
 from bench.results.report.markdown import markdown
 from bench.results.report.table import Cell, Table, effects, scores
 from bench.results.report.terminal import print_table

@@ -8,6 +8,8 @@ from PIL import Image
 
 from bench.files import write_rows
 from bench.results.report import strip
+from bench.results.store import Finished, RunFolder
+from bench.types import RunRecord, RunSpec, Sampler
 
 COLUMNS = ("case", "id", "role", "text", "image")
 RED, BLUE = (200, 0, 0), (0, 0, 200)
@@ -19,14 +21,15 @@ def row(role: str, number: int, text: str = "") -> dict[str, str]:
     return dict(zip(COLUMNS, ("airplane", name, role, words, f"images/{name}.png"), strict=True))
 
 
-def run_folder(folder: Path, colour: tuple[int, int, int]) -> Path:
+def made(folder: Path, colour: tuple[int, int, int]) -> Finished:
     rows = [row(role, i) for role in strip.ROLES_SHOWN for i in range(3)]
     for each in rows:
         path = folder / each["image"]
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), colour).save(path)
     write_rows(folder / "per_image.csv", COLUMNS, rows)
-    return folder
+    spec = RunSpec("m", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(2, 4.0), 0)
+    return Finished(RunFolder(folder.parent, folder.name), RunRecord(spec, {}, {}, ()))
 
 
 def area(image: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
@@ -34,8 +37,8 @@ def area(image: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> None:
-    original = run_folder(tmp_path / "original", RED)
-    run = run_folder(tmp_path / "run", BLUE)
+    original = made(tmp_path / "original", RED)
+    run = made(tmp_path / "run", BLUE)
     rows = [("un-erased", original), ("realera", run)]
     path = strip.write_strip(tmp_path / "strip.png", rows)
     assert path == tmp_path / "strip.png"
@@ -48,27 +51,25 @@ def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> No
 
 
 def test_the_un_erased_run_has_one_row(tmp_path: Path) -> None:
-    run = run_folder(tmp_path / "run", RED)
-    path = strip.write_strip(run / "strip.png", [("un-erased", run)])
+    run = made(tmp_path / "run", RED)
+    path = strip.write_strip(run.folder.strip_path, [("un-erased", run)])
     rows = np.unique(area(Image.open(path).convert("RGB"), RED)[:, 0])
     assert len(rows) == strip.SIDE
 
 
 def test_every_method_gets_a_row(tmp_path: Path) -> None:
-    runs = [
-        (str(n), run_folder(tmp_path / str(n), colour)) for n, colour in enumerate((RED, BLUE, RED))
-    ]
+    runs = [(str(n), made(tmp_path / str(n), colour)) for n, colour in enumerate((RED, BLUE, RED))]
     image = Image.open(strip.write_strip(tmp_path / "s.png", runs)).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
     assert len(area(image, RED)) == 2 * len(area(image, BLUE)) == 2 * columns * strip.SIDE**2
 
 
 def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
-    original = run_folder(tmp_path / "original", RED)
-    run = run_folder(tmp_path / "run", BLUE)
-    (run / "images" / "target-0.png").unlink()
-    (run / "images" / "far-0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    path = strip.write_strip(run / "strip.png", [("un-erased", original), ("realera", run)])
+    original = made(tmp_path / "original", RED)
+    run = made(tmp_path / "run", BLUE)
+    (run.folder.path / "images" / "target-0.png").unlink()
+    (run.folder.path / "images" / "far-0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    path = strip.write_strip(run.folder.strip_path, [("un-erased", original), ("realera", run)])
     image = Image.open(path).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
     assert len(area(image, BLUE)) == (columns - 2) * strip.SIDE**2
