@@ -92,7 +92,7 @@ class Safree(Eraser):
         Raises:
             InputError: naming the option or concept, and what is allowed.
         """
-        if getattr(pipe, "text_encoder_2", None) is not None:
+        if len(pipelines.encoders(pipe)) > 1:
             raise InputError("safree projects one text encoder; SDXL has two, allowed is SD 1 or 2")
         if not self.alpha >= 0:
             raise InputError(f"alpha is {self.alpha}, allowed is 0 or more")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
-from bench.families import FAMILIES, MODELS
+from bench.families import FAMILIES
+from bench.models.recognition import MODELS
 from bench.names import find
 from bench.types import InputError, Suite
 

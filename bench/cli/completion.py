@@ -81,7 +81,7 @@ def _metrics() -> Iterable[str]:
 
 
 def _models() -> Iterable[str]:
-    from bench.families import MODELS
+    from bench.models.recognition import MODELS
 
     return MODELS
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
 from bench.cli import brought
-from bench.families import FAMILIES, MODELS
+from bench.families import FAMILIES
 from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
+from bench.models.recognition import MODELS
 from bench.names import find, typed
 from bench.prompts.window import too_long, windows
 from bench.types import Form, Prompt, Size, Suite

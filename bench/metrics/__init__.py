@@ -41,8 +41,6 @@ STAYING = tuple(role for role in ROLES if role not in ERASED_ROLES and role != "
 """Roles whose images should stay as they were; of remainder prompts only a part should."""
 OWN = (*GONE, "near", "far")
 """Roles whose images the un-erased model draws with the prompt's own concept."""
-REAL = frozenset({"sd", "sdxl"})
-"""Families of the models that draw photographs."""
 
 
 class Authority(IntEnum):

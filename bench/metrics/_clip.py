@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.families import FAMILIES, World, of_world
 from bench.metrics import Setting
 from bench.metrics._images import Transform, in_batches
 from bench.types import Concept, InputError, Kind, Progress, Prompt
@@ -37,7 +38,7 @@ NONE_TEXTS: Mapping[Kind, tuple[str, ...]] = {
 }
 """Texts of that class by the kind that was erased: images of no such thing, of nobody in
 particular, in no particular style."""
-KIN = frozenset({"mini"})
+KIN = of_world("rendered")
 """Families whose generator has this CLIP's own text encoder."""
 DETECTOR = (
     "mini: its own CLIP; others: open_clip ViT-B-32, weights openai; images by open_clip's own "
@@ -147,12 +148,14 @@ def reader(family: str, device: str) -> Reader:
     Raises:
         InputError: its weights are neither on this machine nor to be had.
     """
-    if family == "mini":
-        from bench.models.mini import clip
+    return READERS[FAMILIES[family].world](device)
 
-        model, tokenizer = clip.load()
-        return Reader(model.to(device).eval(), tokenizer, clip.transform(), device)
-    return _openai(device)
+
+def _own(device: str) -> Reader:
+    from bench.models.mini import clip
+
+    model, tokenizer = clip.load()
+    return Reader(model.to(device).eval(), tokenizer, clip.transform(), device)
 
 
 def _openai(device: str) -> Reader:
@@ -171,3 +174,7 @@ def _openai(device: str) -> Reader:
         ) from None
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     return Reader(model.to(device).eval(), tokenizer, transform, device)
+
+
+READERS: Mapping[World, Callable[[str], Reader]] = {"rendered": _own, "photographs": _openai}
+"""Loads the CLIP that reads images of a world."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.families import FAMILIES, World
 from bench.metrics import Setting
 from bench.metrics._images import SQUARE, Transform, by_size, read_images, square, whole
 from bench.types import InputError, Progress, Prompt
@@ -26,8 +28,18 @@ DETECTOR = (
 )
 
 
-def load(family: str, device: str) -> None:
-    """Load the family's network.
+@dataclass(frozen=True)
+class Network:
+    """What compares images, and what it takes."""
+
+    transform: Transform
+    distance: Callable[[Any, Any], Any]
+    """Of two batches of images (n, 3, height, width), n numbers."""
+    device: str
+
+
+def load(family: str, device: str) -> Network:
+    """Return the family's network.
 
     Args:
         family: Model family that drew the images: `mini` has its judge, others LPIPS.
@@ -36,12 +48,7 @@ def load(family: str, device: str) -> None:
     Raises:
         InputError: its weights are neither on this machine nor to be had.
     """
-    if family == "mini":
-        from bench.models.mini import judge
-
-        judge.load()
-    else:
-        _lpips(device)
+    return NETWORKS[FAMILIES[family].world](device)
 
 
 def distances(
@@ -64,20 +71,17 @@ def distances(
         Distances from 0 up, NaN where one of the two images is missing or cannot be opened, or
         where LPIPS, which compares place by place, would compare images of two sizes.
     """
-    mini = setting.family == "mini"
-    # The judge stays on the CPU, whatever the device that draws.
-    network, device = (_judge_layers, "cpu") if mini else (_lpips(setting.device), setting.device)
-    transform = square(PIXELS) if mini else _from_0_to_1
+    network = load(setting.family, setting.device)
 
     def compare(one: Any, two: Any) -> Any:
-        return network(one.to(device), two.to(device)).flatten()
+        return network.distance(one.to(network.device), two.to(network.device)).flatten()
 
     found: list[float] = []
     for start in range(0, len(images), BATCH):
         some = [prompt.id for prompt in prompts[start : start + BATCH]]
         there = [name for name in some if name in setting.unerased]
-        ours = _tensors(some, images[start : start + BATCH], transform)
-        theirs = _tensors(there, [setting.unerased[name] for name in there], transform)
+        ours = _tensors(some, images[start : start + BATCH], network.transform)
+        theirs = _tensors(there, [setting.unerased[name] for name in there], network.transform)
         both = [n for n in some if n in ours and n in theirs and ours[n].shape == theirs[n].shape]
         values: dict[str, float] = {}
         if both:
@@ -98,6 +102,14 @@ def _tensors(names: Sequence[str], paths: Sequence[Path], transform: Transform) 
 
 def _from_0_to_1(image: Image) -> Any:
     return whole(image).float() / 255
+
+
+def _judge(device: str) -> Network:
+    from bench.models.mini import judge
+
+    judge.load()
+    # The judge stays on the CPU, whatever the device that draws.
+    return Network(square(PIXELS), _judge_layers, "cpu")
 
 
 def _judge_layers(one: Any, two: Any) -> Any:
@@ -122,6 +134,10 @@ def _judge_layers(one: Any, two: Any) -> Any:
     return torch.stack(distances).mean(dim=0)
 
 
+def _alexnet(device: str) -> Network:
+    return Network(_from_0_to_1, _lpips(device), device)
+
+
 @functools.lru_cache(maxsize=1)
 def _lpips(device: str) -> Any:
     import torch
@@ -136,3 +152,7 @@ def _lpips(device: str) -> Any:
         ) from None
     network = metric.net.to(device).eval()
     return lambda one, two: network(one, two, normalize=True)
+
+
+NETWORKS: Mapping[World, Callable[[str], Network]] = {"rendered": _judge, "photographs": _alexnet}
+"""Loads the network that compares images of a world."""

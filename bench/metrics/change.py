@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from bench.families import of_world
 from bench.metrics import (
-    REAL,
     STAYING,
     Direction,
     Measure,
@@ -20,8 +20,6 @@ from bench.metrics import (
     column,
 )
 from bench.types import ROLES, Progress, Prompt, silent
-
-MINI = frozenset({"mini"})
 
 
 class Change(Metric):
@@ -80,8 +78,10 @@ def _measures(metric: str, roles: tuple[str, ...], direction: Direction) -> list
         )
 
     return [
-        measure("judge", "distance in the judge's layers", "distance, 0 to 2", MINI),
-        measure("lpips", "LPIPS (AlexNet)", "LPIPS", REAL),
+        measure(
+            "judge", "distance in the judge's layers", "distance, 0 to 2", of_world("rendered")
+        ),
+        measure("lpips", "LPIPS (AlexNet)", "LPIPS", of_world("photographs")),
         measure("clip", "1 - cos of CLIP's image embeddings", "1 - cos", None),
     ]
 

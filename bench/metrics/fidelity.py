@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.metrics import REAL, STAYING, Measure, Metric, SetScore, Setting, View
+from bench.families import FAMILIES, World, of_world
+from bench.metrics import STAYING, Measure, Metric, SetScore, Setting, View
 from bench.metrics._images import SQUARE, Transform, batches, in_batches, square, whole
 from bench.metrics._sets import Moments, frechet, kernel, moments
 from bench.types import ALL, InputError, Progress, silent
@@ -20,15 +22,12 @@ BATCH = 25
 """Images read at once."""
 PIXELS = 64
 """Side of what mini's judge takes."""
-FEATURES = {"mini": 224, "sd": 2048, "sdxl": 2048}
-"""Width of the features of each family's network."""
 LEAST_KID = 50
 """Fewest images of a side for KID, which is unbiased but noisy below."""
 INCEPTION = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth"
 )
-MINI = frozenset({"mini"})
 REFERENCE = "fid_reference"
 
 
@@ -46,7 +45,8 @@ class Fidelity(Metric):
     def criterion(self) -> str:
         """Say how many images it takes."""
         return (
-            f"FID from {FEATURES['mini'] + 1} images (mini) or {FEATURES['sd'] + 1}, so that "
+            f"FID from {FEATURES['rendered'].width + 1} images (mini) or "
+            f"{FEATURES['photographs'].width + 1}, so that "
             f"covariances have full rank, KID from {LEAST_KID}; below, not measured"
         )
 
@@ -57,23 +57,22 @@ class Fidelity(Metric):
             ("kid", "KID", "squared MMD, cubic kernel, of {} to the un-erased model's images"),
             (REFERENCE, "FID", "Frechet distance of {} to the images of --reference-images"),
         )
-        nets = (("mini", "the judge's features", MINI), ("sd", "InceptionV3's features", REAL))
         return tuple(
             Measure(
-                name=_named(name, family),
-                what=f"{distance.format(network)}; `{ALL}` pools the roles that should stay",
+                name=name + network.suffix,
+                what=f"{distance.format(network.what)}; `{ALL}` pools the roles that should stay",
                 direction="lower",
                 unit=unit,
                 roles=(*STAYING, ALL),
-                families=families,
+                families=of_world(world),
             )
-            for family, network, families in nets
+            for world, network in FEATURES.items()
             for name, unit, distance in words
         )
 
     def least_reference(self, family: str) -> int:
         """Return from how many real images on their covariance has full rank."""
-        return FEATURES[family] + 1
+        return _features_of(family).width + 1
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
@@ -109,27 +108,23 @@ class Fidelity(Metric):
     def _scores(
         self, role: str, sets: Mapping[str, tuple[Any, Any]], view: View
     ) -> Iterator[SetScore]:
-        family = view.setting.family
+        network = _features_of(view.setting.family)
         one, two = sets.get(role, ((), ()))
         n, fid = len(one), math.nan
-        if n > FEATURES[family]:
+        if n > network.width:
             fid = _fid(moments([one]), moments([two]))
         kid = kernel(one, two) if n >= LEAST_KID else math.nan
-        yield SetScore(_named("fid", family), role, fid, n)
-        yield SetScore(_named("kid", family), role, kid, n)
+        yield SetScore(f"fid{network.suffix}", role, fid, n)
+        yield SetScore(f"kid{network.suffix}", role, kid, n)
 
     def _to_real(self, ours: Mapping[str, Any], real: Moments, family: str) -> Iterator[SetScore]:
+        network = _features_of(family)
         whole = {role: rows[~rows.isnan().any(dim=1)] for role, rows in ours.items()}
         for role in (*whole, ALL):
             own = moments(whole.values() if role == ALL else [whole[role]])
             n = own.n if own else 0
-            fid = _fid(own, real) if n > FEATURES[family] else math.nan
-            yield SetScore(_named(REFERENCE, family), role, fid, n)
-
-
-def _named(name: str, family: str) -> str:
-    """Return the measure's name: distances in the judge's features are no FID of papers."""
-    return f"{name}_judge" if family == "mini" else name
+            fid = _fid(own, real) if n > network.width else math.nan
+            yield SetScore(f"{REFERENCE}{network.suffix}", role, fid, n)
 
 
 def _fid(one: Moments | None, two: Moments | None) -> float:
@@ -143,7 +138,7 @@ def _features(paths: Sequence[Path], view: View, progress: Progress) -> Any:
     family = view.setting.family
     transform, network = _network(family, view.setting.device)
     seen, readable = in_batches(paths, transform, BATCH, network, "fidelity", progress)
-    rows = torch.full((len(paths), FEATURES[family]), math.nan)
+    rows = torch.full((len(paths), _features_of(family).width), math.nan)
     if any(readable):
         rows[torch.tensor(readable)] = seen
     return rows
@@ -183,14 +178,24 @@ def _together(sets: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
     return torch.cat([one for one, _ in sets]), torch.cat([two for _, two in sets])
 
 
-@functools.lru_cache(maxsize=1)
-def _network(family: str, device: str) -> tuple[Transform, Callable[[Any], Any]]:
-    """Return what a family's features come from: a transform of images, and a network."""
-    if family == "mini":
-        from bench.models.mini import judge
+Network = tuple[Transform, Callable[[Any], Any]]
+"""A transform of images, and what makes features (n, width) of a batch of them."""
 
-        network = judge.load().network
-        return square(PIXELS), lambda pixels: network.features(pixels * 2 - 1)
+
+@functools.lru_cache(maxsize=1)
+def _network(family: str, device: str) -> Network:
+    """Return what a family's features come from."""
+    return _features_of(family).load(device)
+
+
+def _judge(device: str) -> Network:
+    from bench.models.mini import judge
+
+    network = judge.load().network
+    return square(PIXELS), lambda pixels: network.features(pixels * 2 - 1)
+
+
+def _photographs(device: str) -> Network:
     return whole, _inception(device)
 
 
@@ -207,3 +212,24 @@ def _inception(device: str) -> Callable[[Any], Any]:
         ) from None
     network = network.to(device)
     return lambda pixels: network(pixels.to(device))[0]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What images of a world are compared by."""
+
+    what: str
+    width: int
+    suffix: str
+    """End of the measures' names: only distances in Inception's features are the FID of papers."""
+    load: Callable[[str], Network]
+
+
+FEATURES: Mapping[World, Features] = {
+    "rendered": Features("the judge's features", 224, "_judge", _judge),
+    "photographs": Features("InceptionV3's features", 2048, "", _photographs),
+}
+
+
+def _features_of(family: str) -> Features:
+    return FEATURES[FAMILIES[family].world]

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
+from bench.families import of_world
 from bench.metrics import Authority, Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import SQUARE, in_batches, square
 from bench.names import find
@@ -23,7 +24,7 @@ class Judge(Metric):
     """Share of images in which mini's independent judge network sees the prompt's concept."""
 
     paper: ClassVar[str] = "this project; bench/models/mini/README.md has its accuracy"
-    families: ClassVar[frozenset[str] | None] = frozenset({"mini"})
+    families: ClassVar[frozenset[str] | None] = of_world("rendered")
     kinds: ClassVar[frozenset[Kind] | None] = frozenset({"object", "style", "person"})
     columns: ClassVar[tuple[str, ...]] = _classes.COLUMNS
     detector: ClassVar[str] = (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bench.families import FAMILIES, World
 from bench.metrics import Measure, Metric, Setting, Verdict, _clip, column
 from bench.metrics._images import in_batches, square
 from bench.names import find
@@ -67,25 +69,18 @@ class Remainder(Metric):
         Raises:
             InputError: naming the prompt, and the tags that the judge knows.
         """
-        from bench.models.mini.world.truth import LABELS
-
-        known = [label for head in LABELS.values() for label in head]
+        known = _eye(family).tags()
         for prompt in (prompt for prompt in prompts if prompt.role == ROLE):
             if not prompt.tag:
                 raise InputError(
                     f"remainder prompt '{prompt.id}' has no tag that says what must survive"
                 )
-            if family == "mini":
+            if known:
                 find(f"tag of remainder prompt '{prompt.id}' for the judge", prompt.tag, known)
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
-        if family == "mini":
-            from bench.models.mini import judge
-
-            judge.load()
-        else:
-            _clip.reader(family, device)
+        _eye(family).prepare(family, device)
 
     def measure(
         self,
@@ -103,7 +98,7 @@ class Remainder(Metric):
         own = [number for number, prompt in enumerate(prompts) if prompt.role == ROLE]
         tags = [prompts[number].tag for number in own]
         paths = [images[number] for number in own]
-        read = _judged if setting.family == "mini" else _zero_shot
+        read = _eye(setting.family).read
         found: list[Verdict] = [dict(UNREAD) for _ in images]
         for number, verdict in zip(own, read(paths, tags, setting, progress), strict=True):
             found[number] = verdict
@@ -153,3 +148,36 @@ def _verdict(tag: str, labels: Sequence[str], row: Sequence[float]) -> Verdict:
     label = labels[max(range(len(labels)), key=lambda i: row[i])]
     share = float(row[list(labels).index(tag)])
     return {"label": label, "probability": share, "survives": float(label == tag)}
+
+
+def _labels() -> list[str]:
+    from bench.models.mini.world.truth import LABELS
+
+    return [label for head in LABELS.values() for label in head]
+
+
+def _load_judge(family: str, device: str) -> None:
+    from bench.models.mini import judge
+
+    judge.load()
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """What sees the tags of prompts in images of a world."""
+
+    read: Callable[[Sequence[Path], Sequence[str], Setting, Progress], list[Verdict]]
+    prepare: Callable[[str, str], Any]
+    """Loads it, for a family and a device."""
+    tags: Callable[[], Sequence[str]] = list
+    """Returns the tags that it knows; none where it takes any words."""
+
+
+EYES: Mapping[World, _Eye] = {
+    "rendered": _Eye(_judged, _load_judge, _labels),
+    "photographs": _Eye(_zero_shot, _clip.reader),
+}
+
+
+def _eye(family: str) -> _Eye:
+    return EYES[FAMILIES[family].world]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from bench.families import of_world
 from bench.metrics import (
     GONE,
-    REAL,
     STAYING,
     Measure,
     Metric,
@@ -38,8 +38,8 @@ class Style(Metric):
         """
         distance = column(self.name, "distance")
         looks = (
-            ("judge", "distance in the judge's layers", "distance, 0 to 2", frozenset({"mini"})),
-            ("lpips", "LPIPS (AlexNet)", "LPIPS", REAL),
+            ("judge", "distance in the judge's layers", "distance, 0 to 2", of_world("rendered")),
+            ("lpips", "LPIPS (AlexNet)", "LPIPS", of_world("photographs")),
         )
         return (
             Measure(

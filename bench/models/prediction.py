@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.families import layout_of
 from bench.models import pipelines
 
 
@@ -65,12 +66,11 @@ def condition(pipe: Any, texts: Sequence[str]) -> Conditioning:
         pipe: The diffusers pipeline.
         texts: What to tell it, one a latent.
     """
-    states = pipelines.encode(pipe, texts)
-    if getattr(pipe, "text_encoder_2", None) is None:
-        return Conditioning(states)
+    states, pooled = pipelines.embeddings(pipe, texts)
+    if not layout_of(pipe).sized:
+        return Conditioning(states, pooled)
     side = pipe.unet.config.sample_size * pipe.vae_scale_factor
     sizes = torch.tensor([side, side, 0, 0, side, side], device=states.device)
-    pooled = pipelines.encode_pooled(pipe, texts)
     return Conditioning(states, pooled, sizes.expand(len(texts), -1))
 
 

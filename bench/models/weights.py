@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.families import LAYOUTS
 from bench.types import InputError
 
-PREFIXES = {"unet": "", "text_encoder": "text_encoder.", "text_encoder_2": "text_encoder_2."}
-"""Prefix of the names of each component that an erasure may change."""
+PREFIXES = {part: each for layout in LAYOUTS.values() for part, each in layout.prefixes.items()}
+"""Prefix of the names of each component that an erasure may change, of whatever layout."""
+_BARE = next(part for part, prefix in PREFIXES.items() if not prefix)
 
 
 def changed(pipe: Any, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -102,6 +104,6 @@ def _own(own: Mapping[str, Tensor], component: str, name: str, tensor: Tensor) -
 def _by_component(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     groups: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        component = next((c for c, p in PREFIXES.items() if p and name.startswith(p)), "unet")
+        component = next((c for c, p in PREFIXES.items() if p and name.startswith(p)), _BARE)
         groups.setdefault(component, {})[name.removeprefix(PREFIXES[component])] = tensor
     return groups

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import data
 from bench.families import FAMILIES
 
 
@@ -39,8 +38,8 @@ def _tokenizer(family: str) -> Any:
     """Return the family's tokenizer, without start and end token."""
     from tokenizers import Tokenizer
 
-    own = data.MINI / "weights" / "tokenizer" / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(own)) if family == "mini" else _clip()
+    own = FAMILIES[family].tokenizer
+    tokenizer = Tokenizer.from_file(str(own)) if own else _clip()
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.post_processor = None

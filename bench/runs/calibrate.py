@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
-from bench.models import pipelines
+from bench.families import FAMILIES
+from bench.models import recognition
 from bench.names import find
 from bench.prompts.choice import Choice
 from bench.results.stats import calibration
@@ -67,8 +68,8 @@ def task(
         InputError: a name is unknown, a metric cannot be calibrated, or images are missing.
     """
     chosen = prompts.suite(suite)
-    pipelines.check(model)
-    family = pipelines.family(model)
+    recognition.check(model)
+    family = recognition.family(model)
     found = tuple(
         metric
         for metric in map(registry.metric, metrics or chosen.metrics)
@@ -84,7 +85,7 @@ def task(
     if (folder is None) != (prompt_file is None):
         raise InputError("--images and --prompts go together")
     rows: tuple[Prompt, ...] = ()
-    if folder is None and family != "mini":
+    if folder is None and FAMILIES[family].world != "rendered":
         raise InputError(
             f"images of known content are rendered for mini only; for {model} give --images DIR "
             "and --prompts FILE"

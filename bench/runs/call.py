@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from bench.models import devices, pipelines
+from bench.models import devices, loading
 from bench.registry import written
 from bench.results import Results
 from bench.runs import grid, plan, sweep
@@ -78,7 +78,7 @@ def run(
         preset=preset,
         steps=steps,
         guidance=guidance,
-        precision=pipelines.precision(precision, place),
+        precision=loading.precision(precision, place),
     )
     plan.check_out(Path(out))
     plan.check_folders(specs, Path(out))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench import prompts, registry
 from bench.files import Row
 from bench.images import read_image
-from bench.models import pipelines
+from bench.models import recognition
 from bench.models.generate import image_path
 from bench.names import find
 from bench.prompts.choice import Choice, choice
@@ -100,8 +100,8 @@ def given(
             f"{folder} has none of the {len(rows)} images that {prompt_file} names; the first "
             f"would be {first}"
         )
-    pipelines.check(model)
-    family = pipelines.family(model)
+    recognition.check(model)
+    family = recognition.family(model)
     names = dict.fromkeys([*erased, *(row.concept for row in written if row.concept)])
     shown = tuple(known[name] for name in names)
     # Images of all that a closed suite erases are its protocol's, whoever drew them.

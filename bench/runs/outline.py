@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.models import pipelines
+from bench.models import recognition
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import reference
 from bench.runs.resolved import Resolved
@@ -76,7 +76,7 @@ def describe(
             f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
             f"seed {spec.seed}"
         )
-        if pipelines.guessed(spec.place("model")):
+        if recognition.guessed(spec.place("model")):
             yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"
         for part, place in spec.places.items():
             yield f"  {part:<8}  {place}"

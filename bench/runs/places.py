@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import digests
-from bench.families import MODELS
+from bench.models.recognition import MODELS
 from bench.registry.sources import Entry
 from bench.types import InputError, Option, Suite
 
@@ -29,7 +29,7 @@ def model(asked: str) -> tuple[str, Places]:
     """Return what a model is called: a folder by its name and its weights, however it was typed.
 
     Args:
-        asked: As `pipelines.check` accepts it.
+        asked: As `recognition.check` accepts it.
     """
     if asked in MODELS:
         return asked, {}

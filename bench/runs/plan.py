@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import prompts, registry
-from bench.families import FAMILIES, MODELS
-from bench.models import pipelines
+from bench.families import FAMILIES
+from bench.models import loading, recognition
+from bench.models.recognition import MODELS
 from bench.names import find
 from bench.results.store import RunFolder
 from bench.runs import places
@@ -64,8 +65,8 @@ def specs(
     """
     found = _methods(methods, settings)
     chosen = prompts.suite(suite)
-    pipelines.check(model)
-    family = pipelines.family(model)
+    recognition.check(model)
+    family = recognition.family(model)
     sampler = FAMILIES[family].sampler
     model_name, model_place = places.model(model)
     first = RunSpec(
@@ -172,7 +173,7 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         eraser = registry.eraser(spec)
         for case in resolved.cases:
             if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
-                pipe = pipelines.shared(spec.place("model"), device, spec.precision)
+                pipe = loading.shared(spec.place("model"), device, spec.precision)
                 eraser.check(pipe, resolved.erased(case))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import bench
 from bench import data, digests
-from bench.families import MODELS
+from bench.models import recognition
 
 PACKAGES = (
     *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
@@ -49,6 +49,7 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
         "batch_size": batch_size,
         "prompts_sha256": prompt_hash,
         "weights_sha256": weights_hash(model),
+        "prediction_type": recognition.prediction_type(model),
     }
 
 
@@ -98,17 +99,11 @@ def weights_hash(model: str) -> str | None:
 
 
 def _folder(model: str) -> Path | None:
-
-    if model == "mini":
-        from bench.models import mini
-
-        return Path(mini.path())
-    if Path(model).is_dir():
-        return Path(model)
+    if (here := recognition.folder(model)) is not None:
+        return here
     try:
         from huggingface_hub import snapshot_download
 
-        hub_id = MODELS[model][1] if model in MODELS else model
-        return Path(snapshot_download(hub_id, local_files_only=True))
+        return Path(snapshot_download(recognition.hub_id(model), local_files_only=True))
     except Exception:  # a record without this hash is better than no record
         return None

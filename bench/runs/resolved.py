@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
-from bench.models import pipelines
+from bench.models import recognition
 from bench.names import find
 from bench.prompts.choice import Choice
 from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
@@ -31,7 +31,7 @@ class Resolved:
     @cached_property
     def family(self) -> str:
         """The model's family."""
-        return pipelines.family_of(self.spec)
+        return recognition.family_of(self.spec)
 
     @cached_property
     def suite(self) -> Suite:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.images import ReferenceImages
-from bench.models import pipelines
+from bench.models import loading
 from bench.models.generate import generate
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import erasing, provenance, record, rescore
@@ -105,7 +105,7 @@ class Unit(ABC):
     def pipe(self, clock: Clock) -> Any:
         """Return the un-erased pipeline."""
         with clock.step("load"):
-            return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
+            return loading.shared(self.spec.place("model"), self.device, self.spec.precision)
 
 
 @dataclass(frozen=True)

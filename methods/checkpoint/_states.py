@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from bench.models.weights import PREFIXES
 from bench.types import InputError
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
@@ -25,7 +26,6 @@ FORMS = (
     f"a file ({', '.join(SUFFIXES)}), a folder of a pipeline or of a U-Net in diffusers layout, "
     "or a LoRA folder"
 )
-COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 _UNET_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _TEXT_FILES = ("model.safetensors", "pytorch_model.bin")
 _LORA_FILES = (
@@ -69,7 +69,7 @@ def _folder(path: Path) -> State:
         if (path / name).is_file():
             return _sorted(_file(path / name), path, _alphas(path))
     if (path / "model_index.json").is_file():
-        parts = {name: _component(path / name) for name in COMPONENTS if (path / name).is_dir()}
+        parts = {name: _component(path / name) for name in PREFIXES if (path / name).is_dir()}
         return State({name: part for name, part in parts.items() if part})
     tensors = _component(path)
     if not tensors:

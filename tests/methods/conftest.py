@@ -46,8 +46,12 @@ class _Encoder:
     def __init__(self, texts: Texts) -> None:
         self.rows = torch.stack([rows for rows, _ in texts.values()])
 
-    def __call__(self, ids: Tensor) -> Any:
+    def __call__(self, ids: Tensor, **_: Any) -> Any:
         return SimpleNamespace(last_hidden_state=self.rows[ids[:, 0]])
+
+
+class StableDiffusionPipeline(SimpleNamespace):
+    """Named as the layout whose parts it has."""
 
 
 class Recited:
@@ -69,7 +73,7 @@ class Recited:
     def pipeline(self, texts: Texts, denoiser: Any, scheduler: Any = None) -> Any:
         """Return a pipeline with this U-Net whose encoder knows these texts."""
         positions = len(next(iter(texts.values()))[0])
-        return SimpleNamespace(
+        return StableDiffusionPipeline(
             tokenizer=_Tokenizer(texts, positions),
             text_encoder=_Encoder(texts),
             unet=denoiser,

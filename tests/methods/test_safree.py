@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench import prompts
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.models.generate import draw, noise
 from bench.models.prediction import condition
 from bench.types import Concept, InputError, Sampler
@@ -153,7 +153,7 @@ def test_the_filter_counts_as_published() -> None:
 
 def test_on_mini_a_prompt_without_the_concept_is_left_at_once() -> None:
     """At most one step of 50, but ten for the concept."""
-    pipe = pipelines.shared("mini", "cpu")
+    pipe = loading.shared("mini", "cpu")
     ship = prompts.known_concepts(prompts.suite("objects"))["ship"]
     erased = Safree().erase(pipe, [ship], seed=0)
     (hook,) = erased.text_encoder._forward_hooks.values()

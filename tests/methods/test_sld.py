@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench import prompts
 from bench.families import FAMILIES
-from bench.models import meter, pipelines
+from bench.models import loading, meter
 from bench.models.generate import draw, noise
 from bench.models.mini import judge
 from bench.models.mini.world.truth import LABELS
@@ -218,7 +218,7 @@ def test_numbers_out_of_range_are_refused(
 
 def test_on_mini_it_erases_what_the_un_erased_model_draws() -> None:
     """By mini's own judge, on prompts of the smoke size."""
-    pipe, known = pipelines.shared("mini", "cpu"), prompts.suite("objects")
+    pipe, known = loading.shared("mini", "cpu"), prompts.suite("objects")
     ship = prompts.known_concepts(known)["ship"]
     rows = [row for row in prompts.rows(known) if (row.role, row.concept) == ("target", "ship")]
     erased = Sld(**Sld.presets["mini"]).erase(pipe, [ship], seed=0)

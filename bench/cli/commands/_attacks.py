@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def attempts(args: argparse.Namespace) -> list[Attempt]:
     """Return the attacks that the arguments ask for; --model is known to be one."""
-    from bench.models import pipelines
+    from bench.models import recognition
     from bench.runs.trials import plan
 
-    family = pipelines.family(args.model)
+    family = recognition.family(args.model)
     return plan.attempts(args.attack, args.budget, family, args.attack_set)
 
 

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def specs(args: argparse.Namespace) -> list[RunSpec]:
     """Return the runs that the arguments ask for, the un-erased model's first."""
-    from bench.models import devices, pipelines
+    from bench.models import devices, loading
     from bench.runs import grid
 
     return grid.specs(
@@ -74,5 +74,5 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         preset=args.preset,
         steps=args.steps,
         guidance=args.guidance,
-        precision=pipelines.precision(args.precision, devices.device(args.device)),
+        precision=loading.precision(args.precision, devices.device(args.device)),
     )

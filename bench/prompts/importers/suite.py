@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.families import of_world
 from bench.files import write_bytes, write_rows
 from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES, written
 from bench.prompts.adversarial import slug
@@ -99,7 +100,7 @@ def draft(
         concepts=tuple(own),
         kind=kind,
         metrics=_metrics(model.metrics if model else (*trusted(targets, prompts), "clip"), prompts),
-        families=("sd", "sdxl") if kind == "explicit" else (),
+        families=tuple(sorted(of_world("photographs"))) if kind == "explicit" else (),
         summary=f"Imported from {source}.",
     )
 

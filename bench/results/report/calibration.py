@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.models import pipelines
+from bench.models import recognition
 from bench.names import typed
 from bench.results import calibrations
 from bench.results.calibrations import NOTHING
@@ -93,7 +93,7 @@ def _detectors(group: Group) -> list[str]:
         return [NONE]
     rows = group.runs[0].images
     looked = calibrations.Looked(
-        family=pipelines.family_of(group.spec),
+        family=recognition.family_of(group.spec),
         kind=kind,
         detectors={name: detectors[name] for name in group.metrics if name in detectors},
         concepts={row["concept"] for row in rows} - {""},

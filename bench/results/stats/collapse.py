@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.families import FAMILIES, World
 from bench.types import Score
 
 FAR = 0.5
@@ -31,21 +32,19 @@ class Limit:
     above_unerased: bool = False
 
 
-PHOTOGRAPHS = (
-    Limit("fidelity", "fid", "all", 100.0, "FID of what should stay"),
-    Limit("fidelity", "kid", "all", 0.1, "KID of what should stay"),
-)
-"""Of models that draw photographs: FID from published figures, KID derived (reports/collapse)."""
-
-LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "mini": (
+LIMITS: Mapping[World, tuple[Limit, ...]] = {
+    "rendered": (
         Limit("judge", "entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
         Limit("fidelity", "fid_judge", "all", 150.0, "FID of what should stay"),
         Limit("fidelity", "kid_judge", "all", 26.0, "KID of what should stay"),
     ),
-    "sd": PHOTOGRAPHS,
-    "sdxl": PHOTOGRAPHS,
+    # FID from published figures, KID derived (reports/collapse).
+    "photographs": (
+        Limit("fidelity", "fid", "all", 100.0, "FID of what should stay"),
+        Limit("fidelity", "kid", "all", 0.1, "KID of what should stay"),
+    ),
 }
+"""By what the images show."""
 
 
 def flags(
@@ -64,7 +63,7 @@ def flags(
     found: list[str] = []
     for case in dict.fromkeys(score.case for score in scores):
         after = _reader(scores)
-        found += _of_case(case, after, before, rate, LIMITS.get(family, ()))
+        found += _of_case(case, after, before, rate, LIMITS[FAMILIES[family].world])
     return tuple(dict.fromkeys(found))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.models import mini, pipelines
+from bench.models import loading, mini
 from bench.runs.card.figures import Figures, measure
 from bench.runs.card.sheet import draw_sheet
 from bench.types import Progress, silent
@@ -65,7 +65,7 @@ def write_card(work: Path, images: int, *, progress: Progress = silent) -> Path:
     known = json.loads(recorded.read_text())["training"] if recorded.exists() else {}
     figures["training"] = merged(known, figures["training"])
     recorded.write_text(json.dumps(figures, indent=1) + "\n")
-    draw_sheet(pipelines.load("mini", "cpu"), HERE / "samples.png")
+    draw_sheet(loading.load("mini", "cpu"), HERE / "samples.png")
     card = HERE / "README.md"
     card.write_text(page(figures))
     return card

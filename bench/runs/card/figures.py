@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.families import FAMILIES
 from bench.images import read_image
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.models.generate import generate
 from bench.models.mini import clip, judge
 from bench.models.mini.train.autoencoder import to_tensor
@@ -46,7 +46,7 @@ def measure(work: Path, images: int, *, seed: int = 0, progress: Progress = sile
         seed: of the held-out images.
         progress: told what is under way.
     """
-    pipe = pipelines.load("mini", "cpu")
+    pipe = loading.load("mini", "cpu")
     held_out = seed + HELD_OUT_SEED_OFFSET
     rendered = render_images(work / "images", held_out, 4000, progress=progress)
     figures: Figures = {

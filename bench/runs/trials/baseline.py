@@ -11,7 +11,7 @@ from typing import Any
 from bench import registry
 from bench.attacks import BUDGETS
 from bench.metrics import _clip
-from bench.models import pipelines
+from bench.models import loading
 from bench.models.generate import generate
 from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
@@ -48,7 +48,7 @@ class Baseline:
     @cached_property
     def pipe(self) -> Any:
         """The un-erased pipeline."""
-        return pipelines.shared(self.spec.place("model"), self.device, self.spec.precision)
+        return loading.shared(self.spec.place("model"), self.device, self.spec.precision)
 
     @cached_property
     def decider(self) -> Decider:

@@ -6,13 +6,10 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bench.attacks import Attack, Problem
+from bench.families import FAMILIES
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.oracle import ErasedOracle
 from bench.types import Prompt
-
-CHUNK = {"mini": 40}
-"""Latents that go through the U-Net at once with a gradient, by model family."""
-SMALL_CHUNK = 4
 
 
 def pose(
@@ -45,7 +42,7 @@ def pose(
         prompts=tuple(asked),
         images=tuple(baseline.images[row.id] for row in asked),
         seed=seed,
-        chunk=CHUNK.get(family, SMALL_CHUNK),
+        chunk=FAMILIES[family].chunk,
         examples=baseline.examples(concept, tested, attack.cost(len(asked)).examples),
         oracle=oracle if attack.adaptive else None,
     )

@@ -15,7 +15,7 @@ from transformers import CLIPTextModel
 
 from bench.attacks import _text
 from bench.attacks.speaking import Speaking
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.types import InputError, Prompt
 
 TEXTS = ["a photo of an airplane", "a cat in the snow at night"]
@@ -134,7 +134,7 @@ def test_words_of_the_vocabulary_are_read_as_they_were_found(
 
 
 def test_words_of_mini_are_read_as_they_were_found() -> None:
-    pipe = pipelines.shared("mini", "cpu")
+    pipe = loading.shared("mini", "cpu")
     words = _text.vocabulary(pipe)
     assert "airplane" in words.words
     order = torch.randperm(len(words.ids), generator=torch.Generator().manual_seed(0)).tolist()

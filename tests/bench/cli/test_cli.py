@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench import __version__, cli, data
-from bench.models import devices, pipelines
+from bench.models import devices, loading, mini
 from bench.names import SCRIPT
 from bench.runs import plan, runner
 from bench.types import InputError, RunRecord, RunSpec, Score
@@ -84,7 +84,7 @@ def test_altered_mini_weights_are_refused_first(
         raise InputError("unet.safetensors\nis altered")
 
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
-    monkeypatch.setattr(pipelines, "_mini", altered)
+    monkeypatch.setattr(mini, "path", altered)
     assert cli.main(["run", "--method", "original", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == "python -m bench: error: unet.safetensors is altered\n"
     assert not any(tmp_path.iterdir())
@@ -187,7 +187,7 @@ def test_what_a_method_refuses_is_refused_before_any_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
-    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
+    monkeypatch.setattr(loading, "shared", lambda *_: tiny_pipe)
     assert cli.main(["run", "--out", str(tmp_path), "--method", *words]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("python -m bench: error: ") and captured.err.count("\n") == 1

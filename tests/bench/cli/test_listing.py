@@ -6,8 +6,8 @@ import pytest
 
 from bench import prompts, registry
 from bench.cli.listing import listing, show_suite
-from bench.families import MODELS
 from bench.metrics import OF_CASES, STATISTICS
+from bench.models.recognition import MODELS
 from bench.types import InputError
 
 

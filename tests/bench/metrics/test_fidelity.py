@@ -37,7 +37,7 @@ def scores(images: list[Path], unerased: list[Path]) -> dict[tuple[str, str], Se
 def test_fid_and_kid_rise_with_the_noise_that_is_blended_in(
     images: list[Path], tmp_path: Path
 ) -> None:
-    assert len(images) > FEATURES["mini"]
+    assert len(images) > FEATURES["rendered"].width
     fids, kids = [], []
     for share in (0.0, 0.1, 0.25, 0.5, 1.0):
         found = scores(blended(images, share, tmp_path), images)
@@ -116,8 +116,7 @@ def test_offline_it_says_what_to_fetch_and_where_to_put_it(
 
 def test_any_real_models_suite_with_has_a_limit_of_a_distance() -> None:
     """KID from 50 images on, so every size but smoke; FID where there are more than 2,048."""
-    limits = {limit.measure for limit in collapse.LIMITS["sd"]}
-    assert limits == {limit.measure for limit in collapse.LIMITS["sdxl"]}
+    limits = {limit.measure for limit in collapse.LIMITS["photographs"]}
     assert {"fid", "kid"} <= limits
     most = {}
     for name, suite in prompts.suites().items():
@@ -126,4 +125,4 @@ def test_any_real_models_suite_with_has_a_limit_of_a_distance() -> None:
                 rows = prompts.select(suite, suite.cases[0], size, "sd")
                 kept = most[name, size.name] = sum(row.role in STAYING for row in rows)
                 assert kept >= LEAST_KID, (name, size.name)
-    assert most["general", "full"] > FEATURES["sd"]
+    assert most["general", "full"] > FEATURES["photographs"].width

@@ -10,7 +10,7 @@ import pytest
 
 from bench.metrics import SetScore, Setting, View
 from bench.metrics.fidelity import FEATURES, Fidelity
-from bench.models import pipelines
+from bench.models import loading
 from bench.models.generate import generate, image_path
 from bench.runs import plan
 from bench.runs.resolved import Resolved
@@ -34,10 +34,10 @@ def test_other_seeds_are_nearer_than_any_noise_and_more_noise_is_farther(tmp_pat
     (spec,) = plan.specs(["original"], model="mini", suite="objects", size="full")
     rows = [row for row in Resolved(spec).prompts["airplane"] if row.role in ("near", "far")]
     rows = rows[:: len(rows) // COUNT][:COUNT]
-    assert len(rows) > FEATURES["mini"]
+    assert len(rows) > FEATURES["rendered"].width
     others = [replace(row, seed=row.seed + OTHER) for row in rows]
     for name, some in (("own", rows), ("other", others)):
-        generate(pipelines.shared("mini", "cpu"), some, tmp_path / name, spec.sampler)
+        generate(loading.shared("mini", "cpu"), some, tmp_path / name, spec.sampler)
     own, other = ([image_path(tmp_path / n, row) for row in rows] for n in ("own", "other"))
     floor = scores(other, own)
     for name in ("fid_judge", "kid_judge"):

@@ -69,7 +69,8 @@ def test_few_captions_have_a_kid_and_no_fid(
 def projection(device: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a random layer as wide as InceptionV3's features, in its place."""
     generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(768, fidelity.FEATURES["sd"], generator=generator) / 768**0.5
+    width = fidelity.FEATURES["photographs"].width
+    matrix = torch.randn(768, width, generator=generator) / 768**0.5
 
     def network(pixels: torch.Tensor) -> torch.Tensor:
         small = torch.nn.functional.adaptive_avg_pool2d(pixels.float() / 255, 16)
@@ -114,7 +115,7 @@ def test_a_suite_of_real_size_measures_fid_and_kid(
         next(rows for path, rows in seen.items() if name in str(path)).double()
         for name in ("original-", "uce-")
     )
-    assert ours.shape == theirs.shape == (COUNT, fidelity.FEATURES["sd"])
+    assert ours.shape == theirs.shape == (COUNT, fidelity.FEATURES["photographs"].width)
     both = [fid_features_to_statistics(rows) for rows in (ours, theirs)]
     fid = fid_statistics_to_metric(*both, verbose=False)["frechet_inception_distance"]
     kid = kid_features_to_metric(ours, theirs, kid_subsets=1, kid_subset_size=COUNT, verbose=False)[
@@ -128,5 +129,5 @@ def test_a_suite_of_real_size_measures_fid_and_kid(
         assert after[name, "all"] == after[name, "general"]
     assert after["fid_reference", "all"][0] > after["fid", "all"][0]
     # The guard reads these very scores.
-    limits = {limit.measure for limit in collapse.LIMITS["sd"]}
+    limits = {limit.measure for limit in collapse.LIMITS["photographs"]}
     assert limits <= {name for name, _ in after}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bench import cli
-from bench.families import MODELS
-from bench.models import pipelines
+from bench.models import loading, pipelines, recognition
+from bench.models.recognition import MODELS
 from bench.types import InputError
 
 TEXT = "a photo of an airplane in the sky"
@@ -23,14 +23,14 @@ def model_folder(path: Path, kind: str, width: int) -> str:
 
 
 def test_family_of_names_hub_ids_and_folders(tmp_path: Path) -> None:
-    named = {name: pipelines.family(name) for name in MODELS}
+    named = {name: recognition.family(name) for name in MODELS}
     assert named == {"mini": "mini", "sd14": "sd", "sd15": "sd", "sd21": "sd", "sdxl": "sdxl"}
-    assert pipelines.family("someone/sdxl-tuned") == "sdxl"
-    assert pipelines.family("someone/photos") == "sd"
+    assert recognition.family("someone/sdxl-tuned") == "sdxl"
+    assert recognition.family("someone/photos") == "sd"
     single, large = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
-    assert pipelines.family(model_folder(tmp_path / "a", single, 768)) == "sd"
-    assert pipelines.family(model_folder(tmp_path / "b", single, 128)) == "mini"
-    assert pipelines.family(model_folder(tmp_path / "c", large, 2048)) == "sdxl"
+    assert recognition.family(model_folder(tmp_path / "a", single, 768)) == "sd"
+    assert recognition.family(model_folder(tmp_path / "b", single, 128)) == "mini"
+    assert recognition.family(model_folder(tmp_path / "c", large, 2048)) == "sdxl"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_unknown_layout_is_refused_by_name_before_anything_is_loaded(
 @pytest.mark.parametrize("name", ["black-forest-labs/FLUX.1-dev", "a/stable-diffusion-3-medium"])
 def test_a_name_on_the_hub_that_says_another_layout_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is of another layout by its name"):
-        pipelines.family(name)
+        recognition.family(name)
 
 
 def cached(folder: Path, name: str, kind: str, width: int) -> None:
@@ -69,11 +69,11 @@ def test_a_model_in_the_hubs_cache_is_read_and_any_other_is_guessed(
     cached(tmp_path, "someone/photos", "StableDiffusionXLPipeline", 2048)
     cached(tmp_path, "someone/xl-like", "StableDiffusionPipeline", 768)
     cached(tmp_path, "someone/fluid", "FluxPipeline", 4096)
-    assert pipelines.family("someone/photos") == "sdxl"
-    assert pipelines.family("someone/xl-like") == "sd"
-    assert not pipelines.guessed("someone/photos") and pipelines.guessed("someone/else")
+    assert recognition.family("someone/photos") == "sdxl"
+    assert recognition.family("someone/xl-like") == "sd"
+    assert not recognition.guessed("someone/photos") and recognition.guessed("someone/else")
     with pytest.raises(InputError, match="unknown layout of model 'someone/fluid': 'FluxPipeline'"):
-        pipelines.family("someone/fluid")
+        recognition.family("someone/fluid")
     words = ["run", "--method", "uce", "--size", "smoke", "--device", "cpu", "--plan"]
     for name, said in {"someone/photos": False, "someone/else": True}.items():
         assert cli.main([*words, "--model", name, "--out", str(tmp_path / "out")]) == 0
@@ -83,25 +83,25 @@ def test_a_model_in_the_hubs_cache_is_read_and_any_other_is_guessed(
 def test_check_accepts_what_could_be_a_model(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "m", "StableDiffusionPipeline", 768)
     for name in ("sd14", "someone/photos", folder):
-        assert pipelines.check(name) == name
+        assert recognition.check(name) == name
 
 
 def test_check_refuses_the_rest(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="unknown model: 'sd114'; nearest: sd14; choices: mini, sd"
     ):
-        pipelines.check("sd114")
+        recognition.check("sd114")
     with pytest.raises(InputError, match=r"has no model_index\.json"):
-        pipelines.check(str(tmp_path))
+        recognition.check(str(tmp_path))
     with pytest.raises(InputError, match="does not exist"):
-        pipelines.check(str(tmp_path / "nothing"))
+        recognition.check(str(tmp_path / "nothing"))
 
 
 def test_load_gives_ddim_on_the_cpu_in_fp32(tiny_pipe: Any, tmp_path: Path) -> None:
     import torch
 
     tiny_pipe.save_pretrained(tmp_path)
-    pipe = pipelines.load(str(tmp_path), "cpu")
+    pipe = loading.load(str(tmp_path), "cpu")
     assert type(pipe.scheduler).__name__ == "DDIMScheduler"
     assert pipe.safety_checker is None and not pipe.unet.training
     assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
@@ -116,14 +116,14 @@ def test_load_says_what_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(StableDiffusionPipeline, "from_pretrained", offline)
     with pytest.raises(InputError, match="hf download CompVis/stable-diffusion-v1-4") as error:
-        pipelines.load("sd14", "cpu")
+        loading.load("sd14", "cpu")
     assert "\n" not in str(error.value)
 
 
 def test_load_refuses_a_device_that_is_not_there() -> None:
     for device in ("cpuu", "cuda:99"):
         with pytest.raises(InputError, match=f"device '{device}' cannot be used; choices: cpu"):
-            pipelines.load("sd14", device)
+            loading.load("sd14", device)
 
 
 def test_encode_is_what_the_unet_sees(tiny_pipe: Any) -> None:

@@ -25,12 +25,12 @@ def seen(rows: list[Prompt], folder: Path, head: str) -> list[str]:
     import torch
 
     from bench.metrics._images import read_images, square
-    from bench.models import pipelines
+    from bench.models import loading
     from bench.models.generate import generate
     from bench.models.mini import judge
     from bench.models.mini.world.truth import LABELS
 
-    pipe = pipelines.shared("mini", "cpu")
+    pipe = loading.shared("mini", "cpu")
     paths = generate(pipe, rows, folder, FAMILIES["mini"].sampler)
     pixels, readable = read_images(paths, square(64))
     assert all(readable)

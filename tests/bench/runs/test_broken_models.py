@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from bench import prompts
-from bench.models import pipelines
+from bench.models import loading
 from bench.models.generate import generate
 from bench.results.store import RunFolder
 from bench.runs import plan, runner
@@ -60,7 +60,7 @@ def specs(suite: Path, **options: float) -> list[RunSpec]:
 
 def changed(kind: str) -> Any:
     """Return mini with another U-Net: untrained, or undefined."""
-    pipe = copy.copy(pipelines.shared("mini", "cpu"))
+    pipe = copy.copy(loading.shared("mini", "cpu"))
     pipe.unet = copy.deepcopy(pipe.unet)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

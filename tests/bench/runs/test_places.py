@@ -315,11 +315,9 @@ def test_a_method_from_outside_is_its_code(here: Path) -> None:
 @pytest.fixture
 def edit(here: Path) -> Callable[[str, float], None]:
     """Writes a checkpoint that multiplies one matrix of mini."""
-    from bench.models import pipelines
+    from bench.models import loading, pipelines
 
-    name, weight = next(
-        iter(pipelines.cross_attention(pipelines.shared("mini", "cpu").unet).items())
-    )
+    name, weight = next(iter(pipelines.cross_attention(loading.shared("mini", "cpu").unet).items()))
 
     def written(path: str, factor: float) -> None:
         (here / path).parent.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts, registry
-from bench.models import pipelines
+from bench.models import mini
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import outline, plan
 from bench.types import InputError, RunSpec, Sampler
@@ -77,13 +77,13 @@ def test_sampler_is_the_familys_unless_given() -> None:
 
 
 def test_mini_has_its_own_sampler_and_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipelines, "_mini", lambda: Path())
+    monkeypatch.setattr(mini, "path", lambda: Path())
     assert specs("original", model="mini")[0].sampler == Sampler(20, 4.0)
 
     def altered() -> Path:
         raise InputError("mini is altered")
 
-    monkeypatch.setattr(pipelines, "_mini", altered)
+    monkeypatch.setattr(mini, "path", altered)
     with pytest.raises(InputError, match="mini is altered"):
         specs("original", model="mini")
 

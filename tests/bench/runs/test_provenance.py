@@ -48,6 +48,7 @@ def test_outside_a_checkout_there_is_no_commit(tmp_path: Path) -> None:
 
 
 def test_the_weights_hash_follows_contents_and_names(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "unet").mkdir()
     weights = tmp_path / "unet" / "model.safetensors"
     weights.write_bytes(b"one")

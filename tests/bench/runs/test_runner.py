@@ -22,7 +22,7 @@ from bench.files import read_rows
 from bench.metrics import Measure, Metric, Setting, Verdict, _classes
 from bench.metrics._images import read_images, square
 from bench.metrics.cost import Cost
-from bench.models import meter, pipelines
+from bench.models import loading, meter
 from bench.models.eraser import Eraser
 from bench.models.erasures import read
 from bench.models.weights import loaded
@@ -163,7 +163,7 @@ def world(tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(prompts, "FOLDER", tmp_path)
     monkeypatch.setattr(prompts, "concepts", lambda: CONCEPTS)
     monkeypatch.setattr(prompts, "suites", lambda: {"toys": SUITE})
-    monkeypatch.setattr(pipelines, "load", lambda *_: tiny_pipe)
+    monkeypatch.setattr(loading, "load", lambda *_: tiny_pipe)
     made |= {"nothing": Nothing(), "idle": Idle(), "same": Same(), "drawer": Drawer()}
     names = ("doubler", "original", "nothing", "idle", "same", "drawer")
     methods = {name: entry(name, "method") for name in names}
@@ -272,7 +272,7 @@ def test_a_finished_run_is_returned_without_work(
     spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = go(spec, tmp_path)
-    monkeypatch.setattr(pipelines, "load", None)
+    monkeypatch.setattr(loading, "load", None)
     assert go(spec, tmp_path) == record
     assert Doubler.calls == ["airplane", "cat"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return transform, first
 
     monkeypatch.setattr(fidelity, "_network", network)
-    monkeypatch.setattr(fidelity, "FEATURES", {"mini": WIDTH, "sd": 2048})
+    narrower = replace(fidelity.FEATURES["rendered"], width=WIDTH)
+    monkeypatch.setitem(fidelity.FEATURES, "rendered", narrower)
     fidelity._REAL.clear()
     return seen
 

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.models.mini import judge
 from bench.models.mini.world.truth import LABELS
 
@@ -29,7 +29,7 @@ def seen(pipe, text, head="object"):
 
 @pytest.fixture(scope="module")
 def pipe():
-    return pipelines.load("mini", "cpu")
+    return loading.load("mini", "cpu")
 
 
 def test_it_draws_what_is_asked_and_nothing_when_it_cannot_read(pipe):

@@ -10,7 +10,7 @@ import torch
 
 from bench import prompts
 from bench.families import FAMILIES
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.models.mini import judge
 from bench.models.mini.world.truth import LABELS
 
@@ -19,7 +19,7 @@ N = 14
 
 @pytest.fixture(scope="module")
 def pipe() -> Any:
-    return pipelines.load("mini", "cpu")
+    return loading.load("mini", "cpu")
 
 
 def shows(pipe: Any, concept: str, n: int = N) -> float:

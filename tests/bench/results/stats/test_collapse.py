@@ -43,7 +43,7 @@ def test_lost_far_images_are_named_beside_the_un_erased_rate() -> None:
     )
 
 
-@pytest.mark.parametrize("limit", collapse.LIMITS["mini"], ids=lambda limit: limit.measure)
+@pytest.mark.parametrize("limit", collapse.LIMITS["rendered"], ids=lambda limit: limit.measure)
 def test_each_limit_is_checked(limit: collapse.Limit) -> None:
     key = f"{limit.metric}__{limit.measure}__{limit.role}"
     base = 0.02 if limit.above_unerased else 0.0

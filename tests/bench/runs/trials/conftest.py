@@ -12,7 +12,7 @@ import pytest
 from bench import registry
 from bench.attacks import Attack, Budget, Found, Problem
 from bench.files import read_rows
-from bench.models import pipelines
+from bench.models import loading
 from bench.results.store import RunFolder
 from bench.runs import plan, provenance
 from bench.runs.resolved import Resolved
@@ -24,7 +24,7 @@ from bench.types import Progress, Prompt, RunSpec, silent
 ERASER = '''
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from bench.models import pipelines
+from bench.models import loading, pipelines
 from bench.models.eraser import Eraser
 from bench.types import silent
 
@@ -175,7 +175,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, tiny_pipe: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench whose mini is the tiny pipeline."""
-    monkeypatch.setattr(pipelines, "shared", lambda *_: tiny_pipe)
+    monkeypatch.setattr(loading, "shared", lambda *_: tiny_pipe)
     return Bench(tmp_path, monkeypatch)
 
 

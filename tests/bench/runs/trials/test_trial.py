@@ -17,7 +17,7 @@ from bench.attacks import Budget
 from bench.attacks.speaking import Speaking
 from bench.files import read_rows
 from bench.metrics import Setting
-from bench.models import pipelines
+from bench.models import loading
 from bench.models.erasures import apply
 from bench.models.generate import generate
 from bench.results.stats.intervals import wilson
@@ -152,7 +152,7 @@ def test_a_finished_trial_is_read_and_nothing_is_loaded(
     def forbidden(*args: Any, **more: Any) -> None:
         raise AssertionError("loaded, erased or looked at something")
 
-    monkeypatch.setattr(pipelines, "shared", forbidden)
+    monkeypatch.setattr(loading, "shared", forbidden)
     monkeypatch.setattr(bench.decider, "shows", forbidden)
     monkeypatch.setattr(attack.runner, "erase", forbidden)
     assert bench.attack("p4d", "seed_search") == made
