@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.families import FAMILIES, LAYOUTS
+from bench.models.recognition import MODELS
+
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(path for folder in ("bench", "methods") for path in (ROOT / folder).rglob("*.py"))
 HEAVY = {"torch", "diffusers", "transformers", "open_clip"}
@@ -169,6 +172,51 @@ def test_heavy_imports_at_the_top_stay_where_tensors_are() -> None:
         heavy = {name.split(".")[0] for name in imports(path, lazy=False)} & HEAVY
         if heavy:
             assert inside(module(path), *MAY_IMPORT_TORCH), f"{module(path)} imports {heavy}"
+
+
+def family_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the families and models that a comparison or a case of a match names."""
+    names = {*FAMILIES, *MODELS}
+    for node in ast.walk(tree):
+        asked: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            asked = [node.value]
+        for part in asked:
+            for each in ast.walk(part):
+                if isinstance(each, ast.Constant) and each.value in names:
+                    yield f"line {each.lineno}: {each.value}"
+
+
+def parts_asked_for(tree: ast.AST) -> Iterator[str]:
+    """Yield where a pipeline is asked whether it has a part that only some layouts have."""
+    parts = {part for layout in LAYOUTS.values() for part in layout.prefixes}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("hasattr", "getattr"):
+            found = {each.value for each in node.args if isinstance(each, ast.Constant)}
+            yield from (f"line {node.lineno}: {part}" for part in sorted(found & parts))
+
+
+def test_nobody_compares_a_family_by_name() -> None:
+    """What differs from family to family is a column of its row, bench.families."""
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if module(path) != "bench.families":
+            assert not list(family_names(tree)), path
+            assert not list(parts_asked_for(tree)), path
+
+
+def test_comparing_a_family_by_name_would_be_seen() -> None:
+    for code in (
+        "x = 1 if family == 'mini' else 2",
+        "if name in ('sd', 'sdxl'): pass",
+        "match family:\n    case 'sd14': pass",
+    ):
+        assert list(family_names(ast.parse(code))), code
+    assert not list(family_names(ast.parse("presets = {'mini': {'steps': 1}}")))
+    for code in ("hasattr(pipe, 'text_encoder_2')", "getattr(pipe, 'text_encoder_2', None)"):
+        assert list(parts_asked_for(ast.parse(code))), code
 
 
 def test_one_reader_opens_all_images() -> None:

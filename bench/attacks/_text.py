@@ -27,7 +27,7 @@ def check(pipe: Any, prompts: Sequence[Prompt], extra: Callable[[int], int]) -> 
     Raises:
         InputError: naming the prompt.
     """
-    if getattr(pipe, "text_encoder_2", None) is not None:
+    if len(pipelines.encoders(pipe)) > 1:
         raise InputError(
             "this attack searches in one text encoder (SD 1.x and 2.x); this model has two (SDXL)"
         )

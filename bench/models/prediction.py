@@ -89,7 +89,9 @@ def predict(unet: Any, latents: Tensor, timesteps: Tensor, text: Conditioning) -
     """Return a U-Net's prediction, the noise or, of a v-prediction model, the velocity.
 
     The velocity is v = alpha noise - sigma x_0 (Salimans and Ho 2022). Differences of predictions
-    at one latent, and sums with weights that add up to one, mean the same in both.
+    at one latent, and sums with weights that add up to one, mean the same in both. A squared error
+    of velocities is that of the noise over alpha_t^2, so training on it weighs late timesteps more;
+    erasers leave it at that, as the published codes do, which fit whatever the U-Net gives.
 
     Args:
         unet: Of any precision; a student may require gradients.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import torch
@@ -26,6 +27,12 @@ WORDS = (
 Layout = Literal["sd1", "sd2", "sdxl"]
 """Stable Diffusion 1 (predicts the noise), 2 (predicts the velocity) and XL (two encoders)."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+_KINDS: Mapping[Layout, tuple[bool, str]] = {
+    "sd1": (False, "epsilon"),
+    "sd2": (False, "v_prediction"),
+    "sdxl": (True, "epsilon"),
+}
+"""Whether it has SDXL's parts, and what it predicts."""
 POSITIONS = 32
 WIDTH = 32
 
@@ -41,7 +48,7 @@ def build_tiny_pipe(layout: Layout = "sd1") -> Any:
     Args:
         layout: Whose parts it has.
     """
-    large = layout == "sdxl"
+    large, prediction = _KINDS[layout]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tokenizer = _tokenizer()
@@ -50,7 +57,7 @@ def build_tiny_pipe(layout: Layout = "sd1") -> Any:
             "text_encoder": CLIPTextModel(_text(tokenizer, large)).eval(),
             "unet": _unet(large).eval(),
             "vae": _vae().eval(),
-            "scheduler": _scheduler("v_prediction" if layout == "sd2" else "epsilon"),
+            "scheduler": _scheduler(prediction),
         }
         if large:
             second = CLIPTextModelWithProjection(_text(tokenizer, large)).eval()

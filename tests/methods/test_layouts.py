@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from bench import registry
 from bench.models import prediction
 from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
-from methods import esd
+from methods import _noise, _training, esd
+from methods.realera import _alignment
 
 NAMES = {
     **{name: {} for name in ("ca", "esd", "mace", "realera", "rece", "receler", "speed", "uce")},
@@ -93,3 +95,69 @@ def test_the_target_in_velocities_is_the_target_in_noise(convention: Any, t: int
     torch.testing.assert_close(
         (x - sigma * (alpha * full + sigma * x)) / alpha, step, rtol=1e-3, atol=1e-3
     )
+
+
+def noise_schedule() -> torch.Tensor:
+    """Return alpha_t^2 of the tiny models, written down apart from diffusers."""
+    beta = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return (1 - beta).cumprod(0)
+
+
+def as_noise(velocity: torch.Tensor, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Return the noise that a velocity says, alpha v + sigma x."""
+    kept = noise_schedule()[t.long()].reshape(-1, 1, 1, 1)
+    return kept.sqrt() * velocity.double() + (1 - kept).sqrt() * x.double()
+
+
+def test_esds_loss_on_velocities_is_the_papers_over_alpha_squared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of noise: ||e - (e(null) - eta (e(c) - e(null)))||^2, with e that of the student."""
+    pipe, calls, losses = built("sd2"), [], []
+    predict = prediction.predict
+
+    def heard(unet: Any, x: torch.Tensor, t: torch.Tensor, text: Any) -> torch.Tensor:
+        calls.append((unet, x, t))
+        return predict(unet, x, t, text)
+
+    def once(optimizer: Any, loss_at: Any, *_: Any, **__: Any) -> None:
+        with torch.no_grad():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.mul_(1.3)
+        losses.append(float(loss_at(0).detach()))
+
+    monkeypatch.setattr(prediction, "predict", heard)
+    monkeypatch.setattr(_training, "fit", once)
+    options = {"steps": 1, "pool": 2, "trajectory_steps": 3, "negative_guidance": 1.5}
+    esd.Esd(train_method="x", **options).fit(pipe, [AIRPLANE], seed=0)
+    student, x, t = calls[-1]
+    assert student is not pipe.unet and x.shape[0] == 1
+    null, own = (prediction.condition(pipe, [text]) for text in ("", AIRPLANE.name))
+    with torch.no_grad():
+        made = as_noise(predict(student, x, t, own), x, t)
+        empty, full = (as_noise(predict(pipe.unet, x, t, each), x, t) for each in (null, own))
+    paper = (made - (empty - 1.5 * (full - empty))).square().mean()
+    assert losses[0] == pytest.approx(float(paper / noise_schedule()[int(t)]), rel=1e-3)
+
+
+@pytest.mark.parametrize("t", [20, 500, 980])
+def test_realeras_loss_on_velocities_is_that_of_noise_over_alpha_squared(t: int) -> None:
+    pipe = built("sd2")
+    student = copy.deepcopy(pipe.unet)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.mul_(1.1)
+    asked, wanted = (prediction.condition(pipe, [text]) for text in ("airplane", "the sky"))
+    x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(t))
+    times = torch.tensor([t])
+    text = _alignment.Text(asked, wanted, torch.ones(1), [0])
+    with torch.no_grad():
+        loss = float(_alignment.loss(pipe.unet, student, _noise.Draw(x, times, [0]), text))
+        made, aim = (
+            as_noise(prediction.predict(unet, x, times, each), x, times)
+            for unet, each in ((student, asked), (pipe.unet, wanted))
+        )
+    in_noise = float((made - aim).square().mean())
+    assert loss == pytest.approx(in_noise / float(noise_schedule()[t]), rel=1e-3)
+    assert loss > in_noise

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench import cli
-from bench.models import loading, pipelines, recognition
+from bench.models import loading, pipelines, prediction, recognition
 from bench.models.recognition import MODELS
+from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from bench.types import InputError
 
 TEXT = "a photo of an airplane in the sky"
@@ -46,6 +48,65 @@ def test_an_unknown_layout_is_refused_by_name_before_anything_is_loaded(
     said = capsys.readouterr().err
     assert f"unknown layout of model '{folder}': '{kind}'" in said
     assert "choices: StableDiffusionPipeline, StableDiffusionXLPipeline" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("unet", {"in_channels": 9, "out_channels": 4}, "its unet has 9 input channels for 4"),
+        ("scheduler", {"prediction_type": "sample"}, "unknown prediction_type of model '.*sample'"),
+    ],
+)
+def test_a_model_that_text_alone_cannot_draw_is_refused_by_its_files(
+    file: str, content: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    """Folders of inpainting models may name the plain pipeline all the same."""
+    folder = model_folder(tmp_path / "m", "StableDiffusionPipeline", 768)
+    assert recognition.family(folder) == "sd"
+    name = "scheduler_config.json" if file == "scheduler" else "config.json"
+    (tmp_path / "m" / file).mkdir(exist_ok=True)
+    (tmp_path / "m" / file / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=said):
+        recognition.family(folder)
+
+
+@pytest.mark.parametrize("name", ["a/stable-diffusion-2-inpainting", "b/DreamShaper-Inpaint"])
+def test_a_name_that_says_inpainting_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(InputError, match="an inpainting U-Net has 9 input channels"):
+        recognition.family(name)
+
+
+def test_a_cached_model_is_what_its_files_say_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "someone/no-inpainting", "StableDiffusionPipeline", 768)
+    assert recognition.family("someone/no-inpainting") == "sd"
+    cached(tmp_path, "someone/filler", "StableDiffusionInpaintPipeline", 768)
+    with pytest.raises(InputError, match="unknown layout of model 'someone/filler'"):
+        recognition.family("someone/filler")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_condition_runs_each_text_encoder_once(layout: Layout) -> None:
+    pipe, seen = build_tiny_pipe(layout), []
+    found = pipelines.encoders(pipe)
+    for number, encoder in enumerate(found):
+        encoder.register_forward_hook(lambda *_, number=number: seen.append(number))
+    text = prediction.condition(pipe, [TEXT, ""])
+    assert seen == list(range(len(found))) and len(found) == 1 + (layout == "sdxl")
+    kwargs = {"device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+    told = pipe.encode_prompt([TEXT, ""], **kwargs)
+    assert torch.equal(text.states, told[0])
+    assert (text.pooled is None) == (layout != "sdxl")
+    assert text.pooled is None or torch.equal(text.pooled, told[2])
+
+
+def test_a_pipeline_of_another_layout_is_refused(tiny_pipe: Any) -> None:
+    from diffusers import DDPMPipeline
+
+    with pytest.raises(InputError, match="unknown layout of the pipeline: 'DDPMPipeline'"):
+        pipelines.encode(DDPMPipeline(tiny_pipe.unet, tiny_pipe.scheduler), [TEXT])
 
 
 @pytest.mark.parametrize("name", ["black-forest-labs/FLUX.1-dev", "a/stable-diffusion-3-medium"])
@@ -98,8 +159,6 @@ def test_check_refuses_the_rest(tmp_path: Path) -> None:
 
 
 def test_load_gives_ddim_on_the_cpu_in_fp32(tiny_pipe: Any, tmp_path: Path) -> None:
-    import torch
-
     tiny_pipe.save_pretrained(tmp_path)
     pipe = loading.load(str(tmp_path), "cpu")
     assert type(pipe.scheduler).__name__ == "DDIMScheduler"
@@ -127,8 +186,6 @@ def test_load_refuses_a_device_that_is_not_there() -> None:
 
 
 def test_encode_is_what_the_unet_sees(tiny_pipe: Any) -> None:
-    import torch
-
     texts = [TEXT, "", "a cat " * 40]
     seen, _ = tiny_pipe.encode_prompt(texts, "cpu", 1, False)
     assert torch.equal(pipelines.encode(tiny_pipe, texts), seen)
@@ -136,7 +193,6 @@ def test_encode_is_what_the_unet_sees(tiny_pipe: Any) -> None:
 
 
 def test_encode_of_two_encoders_is_what_sdxl_sees(tiny_pipe: Any) -> None:
-    import torch
     from diffusers import StableDiffusionXLPipeline
     from transformers import CLIPTextModelWithProjection
 

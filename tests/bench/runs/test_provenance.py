@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.models.tiny import Layout, build_tiny_pipe
 from bench.runs import provenance
 
 
@@ -66,6 +67,16 @@ def test_what_is_gathered_can_be_stored(tmp_path: Path) -> None:
     assert json.loads(json.dumps(facts)) == facts
     assert set(facts["packages"]) == set(provenance.PACKAGES)
     assert (facts["device"], facts["prompts_sha256"]) == ("cpu", "abc")
+
+
+@pytest.mark.parametrize(
+    ("layout", "kind"), [("sd1", "epsilon"), ("sd2", "v_prediction"), ("sdxl", "epsilon")]
+)
+def test_it_says_what_the_model_predicts(layout: Layout, kind: str, tmp_path: Path) -> None:
+    build_tiny_pipe(layout).save_pretrained(tmp_path)
+    facts = provenance.gather(str(tmp_path), "abc", "cpu", 25)
+    assert facts["prediction_type"] == kind
+    assert provenance.gather("no/such-model", "abc", "cpu", 25)["prediction_type"] is None
 
 
 def test_times_are_utc() -> None:
