@@ -45,7 +45,12 @@ def check(pipe: Any) -> None:
 
 
 def clean(pipe: Any, images: Sequence[Path]) -> Tensor:
-    """Return the latents of images, fp32 (images, channels, height, width)."""
+    """Return the latents of images, fp32 (images, channels, height, width).
+
+    Args:
+        pipe: The diffusers pipeline.
+        images: Image files.
+    """
     return encoded(pipe, images)[0]
 
 
@@ -80,7 +85,13 @@ def encoded(pipe: Any, images: Sequence[Path], *, mirrored: bool = False) -> tup
 
 
 def sampled(mean: Tensor, spread: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Return latents drawn from the autoencoder's distribution, one an image."""
+    """Return latents drawn from the autoencoder's distribution, one an image.
+
+    Args:
+        mean: Of each image's latents, (images, channels, height, width).
+        spread: Their standard deviations, of the same shape.
+        generators: One an image.
+    """
     return mean + spread * _noise(mean, generators)
 
 
@@ -130,9 +141,14 @@ def _at(pipe: Any, start: Tensor, timesteps: Tensor, noise: Tensor, pairs: int) 
 
 
 def spread(pipe: Any, pairs: int, earliest: float) -> list[int]:
-    """Return timesteps in the middle of equal parts of the schedule from `earliest`, a share, on.
+    """Return timesteps in the middle of equal parts of the schedule's noisier rest.
 
     Text decides little of what is nearly finished, so attacks look at the noisier part.
+
+    Args:
+        pipe: The diffusers pipeline.
+        pairs: Number of parts.
+        earliest: Share of the schedule, from the clean end, that is left out; in [0, 1).
     """
     total = int(pipe.scheduler.config.num_train_timesteps)
     width = (1 - earliest) / pairs

@@ -29,7 +29,15 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse, and refuse what is unknown here, where the parser's own options can be listed."""
+        """Parse, and refuse what is unknown here, where the parser's own options can be listed.
+
+        Args:
+            args: Words of the command line; None for the program's own.
+            namespace: Where values go; None for a new one.
+
+        Raises:
+            InputError: an option or argument is unknown.
+        """
         parsed, extras = super().parse_known_args(args, namespace)
         for extra in extras:
             if extra.startswith("-"):

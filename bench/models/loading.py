@@ -17,6 +17,10 @@ def precision(asked: str | None, device: str) -> Precision:
 
     A CPU computes in fp16 as well, twenty times more slowly.
 
+    Args:
+        asked: `fp32`, `bf16`, `fp16` or None.
+        device: Where the model computes, as torch names it.
+
     Raises:
         InputError: there is no such precision.
     """
@@ -28,7 +32,13 @@ def precision(asked: str | None, device: str) -> Precision:
 
 @lru_cache(maxsize=1)
 def shared(name: str, device: str, precision: Precision = "fp32") -> Any:
-    """Return `load` of the same, once for all who ask; whoever edits it edits a copy."""
+    """Return `load` of the same, once for all who ask; whoever edits it edits a copy.
+
+    Args:
+        name: Of the model, or its folder.
+        device: Where it computes, as torch names it.
+        precision: What it computes in.
+    """
     return load(name, device, precision)
 
 

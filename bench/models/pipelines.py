@@ -18,6 +18,10 @@ def encode(pipe: Any, texts: Sequence[str]) -> Tensor:
 
     The last hidden state; for SDXL the last but one of both encoders, side by side. Longer texts
     are cut, shorter ones padded.
+
+    Args:
+        pipe: The diffusers pipeline.
+        texts: Prompts or phrases.
     """
     return embeddings(pipe, texts)[0]
 
@@ -53,9 +57,17 @@ def encoders(pipe: Any) -> list[Any]:
 
 
 def token_positions(pipe: Any, text: str, phrase: str) -> list[int]:
-    """Return where the phrase's tokens are in the tokenised text, every occurrence, start token 0.
+    """Return where a phrase's tokens are in the tokenised text, at every occurrence.
 
     Empty if the text does not contain the phrase as whole words, or has been cut before it.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: Where it is looked for.
+        phrase: What is looked for.
+
+    Returns:
+        Positions, the start token being 0.
     """
     tokens, wanted = _ids(pipe, text, whole=True), _ids(pipe, phrase, whole=False)
     positions: list[int] = []
@@ -70,17 +82,32 @@ def token_positions(pipe: Any, text: str, phrase: str) -> list[int]:
 
 
 def last_token(pipe: Any, text: str) -> int:
-    """Return the position of the text's last token, before the end token; 0 if it is empty."""
+    """Return the position of the text's last token, before the end token; 0 if it is empty.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: A prompt or phrase.
+    """
     return len(_ids(pipe, text, whole=True)) - 2
 
 
 def token_count(pipe: Any, text: str) -> int:
-    """Return how many tokens the uncut text has, without start and end."""
+    """Return how many tokens the uncut text has, without start and end.
+
+    Args:
+        pipe: The diffusers pipeline.
+        text: A prompt or phrase.
+    """
     return len(_ids(pipe, text, whole=False))
 
 
 def with_unet(pipe: Any, unet: Module) -> Any:
-    """Return a pipeline with another U-Net that shares everything else with `pipe`."""
+    """Return a pipeline with another U-Net that shares everything else with `pipe`.
+
+    Args:
+        pipe: The diffusers pipeline, which stays as it is.
+        unet: The other U-Net.
+    """
     # diffusers' own from_pipe casts the shared parts; a shallow copy leaves them alone.
     edited = copy.copy(pipe)
     edited.unet = unet

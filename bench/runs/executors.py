@@ -69,7 +69,15 @@ class Here:
     """Performs one unit after another in this process."""
 
     def perform(self, following: Next, tell: Callable[[Unit], Progress]) -> Iterator[Performed]:
-        """Yield units as they are done."""
+        """Yield units as they are done.
+
+        Args:
+            following: Returns the next unit, None where there is none for now.
+            tell: Returns what is told a unit's progress.
+
+        Yields:
+            Each unit when it is done, and its wall-clock seconds by step.
+        """
         kept = Kept()
         while (unit := following()) is not None:
             clock = Clock()
@@ -96,6 +104,13 @@ class Workers:
 
     def perform(self, following: Next, tell: Callable[[Unit], Progress]) -> Iterator[Performed]:
         """Yield units as they are done.
+
+        Args:
+            following: Returns the next unit, None where there is none for now.
+            tell: Returns what is told a unit's progress.
+
+        Yields:
+            Each unit when it is done, and its wall-clock seconds by step.
 
         Raises:
             WorkerDiedError: a process died, which is what happens where memory runs out.

@@ -128,7 +128,12 @@ class Begun:
         return {name: list(by_id.values()) for name, by_id in wanted.items()}
 
     def spend(self, unit: Unit, seconds: Mapping[str, float]) -> None:
-        """Add what a unit took, by step."""
+        """Add what a unit took, by step.
+
+        Args:
+            unit: The piece of work that was done.
+            seconds: Wall-clock seconds by step.
+        """
         for step, passed in seconds.items():
             self.seconds[step] += passed
         if isinstance(unit, Draw):

@@ -57,7 +57,12 @@ class Kept:
         return self._contents.setdefault(spec.run_id, Resolved(spec))
 
     def erased(self, unit: Draw, pipe: Any) -> Any:
-        """Return the pipeline that draws a unit: one erased one is kept, the last."""
+        """Return the pipeline that draws a unit; only the last erased one is kept.
+
+        Args:
+            unit: What is to be drawn.
+            pipe: The un-erased pipeline.
+        """
         if unit.case is None:
             return pipe
         path = unit.folder.erasure_path(unit.case.name)
