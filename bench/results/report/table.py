@@ -15,6 +15,10 @@ from bench.types import ALL, ORIGINAL, Score
 
 EMPTY = "Nothing was measured."
 """What is printed in place of a table without lines or columns."""
+SPREAD = (
+    "± is the standard deviation over the seeds of the erasure; it says nothing of the prompts."
+)
+"""What is said below a table with means over seeds."""
 SOME = 5
 """Concepts that a note names."""
 
@@ -73,7 +77,7 @@ def scores(group: Group, metric: str) -> Table:
         lines.append(line + [_mean_seconds(runs)] * main)
     what = group.metrics[metric].measures()[0]
     title = f"{metric}: {what.what} ({what.unit})"
-    notes = _unread(group, metric)
+    notes = [*_unread(group, metric), *[SPREAD] * bool(group.repeats)]
     return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes))
 
 

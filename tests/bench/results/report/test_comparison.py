@@ -331,3 +331,5 @@ def test_a_mean_keeps_its_spread_on_a_narrow_terminal(make: Make) -> None:
     runs = [make(replace(SPEC, seed=seed), value) for seed, value in enumerate((0.1, 0.2, 0.6))]
     text = printed(scores(group(runs), "judge"), width=80)
     assert "[0." not in text and "0.30 ± 0.26" in text
+    assert "standard deviation over the seeds" in " ".join(text.split())
+    assert "standard deviation" not in printed(scores(group(runs[:1]), "judge"))
