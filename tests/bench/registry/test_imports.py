@@ -65,7 +65,10 @@ def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
         ("methods/realera/_neighbors.py", {"method realera"}),
         (
             "methods/_closed_form.py",
-            {f"method {name}" for name in ("ca", "esd", "mace", "realera", "rece", "speed", "uce")},
+            {
+                f"method {name}"
+                for name in ("ca", "esd", "mace", "realera", "rece", "receler", "speed", "uce")
+            },
         ),
         ("methods/_lora.py", {"method mace", "method realera"}),
         ("methods/checkpoint/_states.py", {"method checkpoint"}),
