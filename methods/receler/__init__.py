@@ -40,7 +40,7 @@ class Receler(Eraser):
         }
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "tuned on the ship, methods/receler.md",
+        "mini": "best of three settings on the ship, methods/receler.md",
     }
 
     rank: int = 128
