@@ -47,7 +47,7 @@ def attach(unet: Any, rank: int, generator: torch.Generator) -> list[torch.nn.Pa
     """Add an adapter to every cross-attention layer of a frozen fp32 U-Net, in place.
 
     D and its bias start as torch's linear layers do, U and its bias at zero, so the U-Net computes
-    what it did. Source: Receler's code.
+    what it did. Source: Receler for U; how D starts is ours.
 
     Args:
         unet: The U-Net.
