@@ -14,21 +14,21 @@ MACHINE = ("device", "platform", "batch_size", "workers", "threads")
 
 
 def costs(
-    folder: RunFolder, content: Resolved, seconds: Mapping[str, float], facts: Mapping[str, Any]
+    folder: RunFolder, resolved: Resolved, seconds: Mapping[str, float], facts: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Return for each case of a run what is known of its cost, by column of the `cost` metric.
 
     Args:
         folder: The run's folder; without a case's erasure only `slowdown` is known of it.
-        content: What the run's spec names.
+        resolved: What the run's spec names.
         seconds: The run's seconds; `image` is what drawing one image took.
         facts: The run's provenance; seconds compare only with those of the same `MACHINE`.
     """
     from bench.models.erasures import read_cost
 
-    original = content.original
+    original = resolved.original
     mine, theirs = seconds.get("image"), None
-    if content.spec.run_id == original.run_id:
+    if resolved.spec.run_id == original.run_id:
         theirs = mine
     else:
         try:
@@ -38,7 +38,7 @@ def costs(
         if record and all(record.provenance.get(name) == facts.get(name) for name in MACHINE):
             theirs = record.seconds.get("image")
     shared = {"slowdown": mine / theirs} if mine and theirs else {}
-    paths = {case: folder.erasure_path(case) for case in content.spec.cases}
+    paths = {case: folder.erasure_path(case) for case in resolved.spec.cases}
     return {
         case: (read_cost(path) if path.exists() else {}) | shared for case, path in paths.items()
     }

@@ -25,7 +25,7 @@ SEED = 0
 
 
 def fit(
-    content: Resolved,
+    resolved: Resolved,
     case: Case,
     pipe: Any,
     path: Path,
@@ -36,7 +36,7 @@ def fit(
     """Let a run's method erase a case, and store what it leaves with what it cost.
 
     Args:
-        content: What the run's spec names.
+        resolved: What the run's spec names.
         case: The concepts to erase.
         pipe: The un-erased pipeline, which stays as it was.
         path: File of the erasure.
@@ -48,8 +48,8 @@ def fit(
     """
     from bench.models import erasures
 
-    spec, eraser = content.spec, registry.eraser(content.spec)
-    concepts = content.erased(case)
+    spec, eraser = resolved.spec, registry.eraser(resolved.spec)
+    concepts = resolved.erased(case)
     start = time.perf_counter()
     with meter.metered(device) as cost:
         tensors = eraser.fit(pipe, concepts, seed=spec.seed, progress=progress)
@@ -73,19 +73,19 @@ def fit(
     )
 
 
-def apply(content: Resolved, case: Case, pipe: Any, path: Path) -> Any:
+def apply(resolved: Resolved, case: Case, pipe: Any, path: Path) -> Any:
     """Return the pipeline that a case's erasure makes of the un-erased one.
 
     Args:
-        content: What the run's spec names.
+        resolved: What the run's spec names.
         case: The concepts that are erased.
         pipe: The un-erased pipeline, which stays as it was.
         path: File of the erasure.
     """
     from bench.models import erasures
 
-    eraser = registry.eraser(content.spec)
-    concepts = content.erased(case)
+    eraser = registry.eraser(resolved.spec)
+    concepts = resolved.erased(case)
     return erasures.apply(pipe, path, lambda un_erased, t: eraser.apply(un_erased, concepts, t))
 
 

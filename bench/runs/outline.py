@@ -61,7 +61,7 @@ def describe(
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     yield f"{len(runs)} run{'s' * (len(runs) > 1)}: {counted}"
     for spec in runs:
-        content = Resolved(spec)
+        resolved = Resolved(spec)
         folder = RunFolder(out, spec.run_id)
         state = _state(folder)
         if folder.is_done() and not reference.compared(folder.read_record(), real):
@@ -82,20 +82,20 @@ def describe(
             yield f"  {part:<8}  {place}"
         if real is not None:
             yield f"  reference {len(real.files)} images of {real.folder}, {real.sha256[:12]}"
-        for case in content.cases:
-            yield f"  {_case(content, case, folder)}"
+        for case in resolved.cases:
+            yield f"  {_case(resolved, case, folder)}"
 
 
-def _case(content: Resolved, case: Case, folder: RunFolder) -> str:
+def _case(resolved: Resolved, case: Case, folder: RunFolder) -> str:
     """Return one line on a case: what is erased, how many images a role, how many are there."""
-    rows = content.prompts[case.name]
+    rows = resolved.prompts[case.name]
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
     there = max(
         sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
         for name in (case.name, UNERASED)
     )
     edited = "there" if folder.erasure_path(case.name).exists() else "to do"
-    verb = "keep" if content.spec.method == ORIGINAL else "erase"
+    verb = "keep" if resolved.spec.method == ORIGINAL else "erase"
     return (
         f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
         f"{len(rows)} images ({there} there): {roles}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class PerImage:
     """Measures each image of a run, and keeps the verdicts as rows of per_image.csv."""
 
-    content: Resolved
+    resolved: Resolved
     folder: RunFolder
     metrics: Sequence[Metric]
     device: str = "cpu"
@@ -41,7 +41,7 @@ class PerImage:
         if rows:
             expected = (
                 prompt_row(case, prompt, "")
-                for case, some in self.content.prompts.items()
+                for case, some in self.resolved.prompts.items()
                 for prompt in some
             )
             problem = _mismatch(rows, list(expected), columns(self.metrics))
@@ -56,12 +56,12 @@ class PerImage:
         """Return every row of per_image.csv with nothing measured yet."""
         return [
             prompt_row(case, prompt, self._images(case)) | blank(self.metrics)
-            for case, some in self.content.prompts.items()
+            for case, some in self.resolved.prompts.items()
             for prompt in some
         ]
 
     def _images(self, case: str) -> str:
-        folder = self.folder.images(image_folder(self.content.spec, case))
+        folder = self.folder.images(image_folder(self.resolved.spec, case))
         return folder.relative_to(self.folder.path).as_posix()
 
     def measure(self, rows: list[Row], *, keep: bool = True) -> list[Row]:
@@ -71,12 +71,12 @@ class PerImage:
             rows: per_image.csv; cells of what is measured are filled in.
             keep: Whether per_image.csv is written.
         """
-        for case in self.content.cases:
+        for case in self.resolved.cases:
             own = [row for row in rows if row["case"] == case.name]
             images = [self.folder.path / row["image"] for row in own]
             setting = self.setting(case)
             for metric in self.metrics:
-                some = self.content.prompts[case.name]
+                some = self.resolved.prompts[case.name]
                 if fill(own, metric, images, some, setting, self.progress) and keep:
                     self.folder.write_per_image(rows)
         if keep and not self.folder.per_image_path.exists():
@@ -86,15 +86,15 @@ class PerImage:
 
     def setting(self, case: Case) -> Setting:
         """Return what metrics have to know of a case, with the un-erased images that are there."""
-        folder = RunFolder(self.folder.path.parent, self.content.original.run_id).images(UNERASED)
-        paths = {each.id: image_path(folder, each) for each in self.content.prompts[case.name]}
+        folder = RunFolder(self.folder.path.parent, self.resolved.original.run_id).images(UNERASED)
+        paths = {each.id: image_path(folder, each) for each in self.resolved.prompts[case.name]}
         there = {name: path for name, path in paths.items() if path.exists()}
-        return self.content.setting(case, self.device, there)
+        return self.resolved.setting(case, self.device, there)
 
     @property
     def unerased(self) -> RunFolder | None:
         """The folder of the un-erased model's finished run, None where it is not there."""
-        folder = RunFolder(self.folder.path.parent, self.content.original.run_id)
+        folder = RunFolder(self.folder.path.parent, self.resolved.original.run_id)
         return folder if folder.is_done() else None
 
     def of_run(
@@ -109,7 +109,7 @@ class PerImage:
         from bench.metrics import View
 
         found = {}
-        for case in self.content.cases:
+        for case in self.resolved.cases:
             setting = self.setting(case)
             images: dict[str, list[Path]] = {}
             unerased: dict[str, list[Path]] = {}

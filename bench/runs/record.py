@@ -53,32 +53,32 @@ def outcome(
         seconds: The run's wall-clock seconds, for costs.
         facts: The run's provenance, for where they were measured, and by what before.
     """
-    content, spec = per_image.content, per_image.content.spec
+    resolved, spec = per_image.resolved, per_image.resolved.spec
     before = per_image.unerased
     unerased = before.read_per_image() if before else []
     every = [each for each in _every(per_image, facts) if authority.is_filled(each, rows)]
-    decides = authority.decisive(every, content.family, content.targets)
+    decides = authority.decisive(every, resolved.family, resolved.targets)
     left_out = confirmation.unconfirmed(
         rows,
         rows if spec.method == ORIGINAL else unerased,
         every,
-        content.family,
-        content.concepts,
+        resolved.family,
+        resolved.concepts,
     )
     scores = aggregated(
         rows,
         spec,
         per_image.metrics,
-        family=content.family,
-        kind=content.suite.kind,
-        of_run=per_image.of_run(rows, costs.costs(per_image.folder, content, seconds, facts)),
-        choices=content.choice.to_json(),
+        family=resolved.family,
+        kind=resolved.suite.kind,
+        of_run=per_image.of_run(rows, costs.costs(per_image.folder, resolved, seconds, facts)),
+        choices=resolved.choice.to_json(),
     )
     scores += conclude(
         rows,
         spec,
         every,
-        content.suite.kind,
+        resolved.suite.kind,
         decides=decides,
         unerased=unerased if decides and authority.is_filled(decides, unerased) else [],
         left_out=left_out,
@@ -98,22 +98,22 @@ def flags_of(
         scores: All that there are.
         facts: The run's provenance, for what has measured it before.
     """
-    content, unerased = per_image.content, per_image.unerased
+    resolved, unerased = per_image.resolved, per_image.unerased
     before = unerased.read_record().scores if unerased else ()
     there = {(each.metric, each.measure) for each in before or scores}
     trusted = [
         each
         for each in _every(per_image, facts)
         if authority.tells_loss(each)
-        and content.family not in each.kin
+        and resolved.family not in each.kin
         and (each.name, each.measures()[0].name) in there
     ]
     # Of equals, and of those that say nothing of what was erased, the suite's first.
-    decider = authority.decisive(trusted, content.family, content.targets) or next(
+    decider = authority.decisive(trusted, resolved.family, resolved.targets) or next(
         iter(trusted), None
     )
     rate = (decider.name, decider.measures()[0].name) if decider else ("", "")
-    return collapse.flags(scores, before, rate, content.family)
+    return collapse.flags(scores, before, rate, resolved.family)
 
 
 def aggregated(
@@ -162,7 +162,7 @@ def finish(
         seconds: The run's wall-clock seconds.
         facts: The run's provenance so far; what measuring decides of it is added here.
     """
-    spec, folder = per_image.content.spec, per_image.folder
+    spec, folder = per_image.resolved.spec, per_image.folder
     whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(per_image.reference)}
     whole.pop(CHANGING, None)
     whole["decides"] = found.decides
@@ -205,5 +205,5 @@ def write_again(folder: RunFolder, record: RunRecord, rows: Sequence[Row]) -> No
 def _every(per_image: PerImage, facts: Mapping[str, Any]) -> list[Metric]:
     """Return the suite's metrics, those that measured the run since, and those that do now."""
     again = map(registry.metric, facts.get("scored_again", ()))
-    found = (*per_image.content.metrics, *again, *per_image.metrics)
+    found = (*per_image.resolved.metrics, *again, *per_image.metrics)
     return list({metric.name: metric for metric in found}.values())

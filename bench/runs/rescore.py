@@ -47,11 +47,11 @@ def score_again(
             the images that it was compared with are others now.
     """
     before, metrics = checked(folder, names)
-    content = Resolved(before.spec)
-    real = real or reference.recorded(before, metrics, content.family, progress)
+    resolved = Resolved(before.spec)
+    real = real or reference.recorded(before, metrics, resolved.family, progress)
     for metric in metrics:
-        metric.prepare(content.family, device)
-    per_image = PerImage(content, folder, metrics, device, progress, real)
+        metric.prepare(resolved.family, device)
+    per_image = PerImage(resolved, folder, metrics, device, progress, real)
     rows = _measured_again(per_image)
     found = record.outcome(per_image, rows, before.seconds, before.provenance)
     versions = {metric.name: registry.detector_version(metric) for metric in metrics}
@@ -78,14 +78,14 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     if not folder.is_done():
         raise InputError(f"{folder.path} is no finished run: it has no record.json")
     found = folder.read_record()
-    content = Resolved(found.spec)
-    kind = content.suite.kind
+    resolved = Resolved(found.spec)
+    kind = resolved.suite.kind
     metrics = registry.chosen_metrics(
         names,
-        lambda metric: metric.reads(content.family, kind),
-        f"metric for concepts of kind {kind} in images of {content.spec.model}",
+        lambda metric: metric.reads(resolved.family, kind),
+        f"metric for concepts of kind {kind} in images of {resolved.spec.model}",
     )
-    content.check(metrics)
+    resolved.check(metrics)
     known = {found.provenance.get(name) for name in (CHANGED, CHANGING)} - {None}
     if known and folder.per_image_hash() not in known:
         raise InputError(
@@ -100,11 +100,11 @@ def _measured_again(per_image: PerImage) -> list[Row]:
     """Return per_image.csv with the metrics' columns measured anew; nothing is written."""
     fresh = columns(per_image.metrics)
     rows = [row | dict.fromkeys(fresh, "") for row in per_image.folder.read_per_image()]
-    for case, prompts in per_image.content.prompts.items():
+    for case, prompts in per_image.resolved.prompts.items():
         ids = [row["id"] for row in rows if row["case"] == case]
         if ids != [prompt.id for prompt in prompts]:
             raise InputError(
                 f"{per_image.folder.path} lists other prompts for case {case} than suite "
-                f"{per_image.content.suite.name} has now, so its images cannot be measured again"
+                f"{per_image.resolved.suite.name} has now, so its images cannot be measured again"
             )
     return per_image.measure(rows, keep=False)

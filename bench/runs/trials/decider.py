@@ -40,35 +40,35 @@ class Decider:
         return [self.metric.shows(row) for row in read]
 
 
-def decider(content: Resolved, case: Case, device: str) -> Decider:
+def decider(resolved: Resolved, case: Case, device: str) -> Decider:
     """Return the decider of a case, ready to measure; see `decisive_metric`.
 
     Args:
-        content: The run's spec, looked up.
+        resolved: The run's spec, looked up.
         case: One of its cases.
         device: Where the network computes, as torch names it.
     """
-    metric = decisive_metric(content, case)
-    metric.prepare(content.family, device)
-    return Decider(metric.name, metric, content.setting(case, device, {}))
+    metric = decisive_metric(resolved, case)
+    metric.prepare(resolved.family, device)
+    return Decider(metric.name, metric, resolved.setting(case, device, {}))
 
 
-def decisive_metric(content: Resolved, case: Case) -> Metric:
+def decisive_metric(resolved: Resolved, case: Case) -> Metric:
     """Return the metric that decides on new images of a case's concepts; loads nothing.
 
     Args:
-        content: The run's spec, looked up.
+        resolved: The run's spec, looked up.
         case: One of its cases.
 
     Raises:
         InputError: no metric of the suite can tell whether an image shows them.
     """
-    metrics = [metric for metric in content.metrics if not metric.repeats]
-    metric = authority.decisive(metrics, content.family, content.erased(case))
+    metrics = [metric for metric in resolved.metrics if not metric.repeats]
+    metric = authority.decisive(metrics, resolved.family, resolved.erased(case))
     if metric is None:
         raise InputError(
-            f"no metric of suite {content.suite.name} ({', '.join(m.name for m in metrics)}) tells "
-            f"whether images of {content.spec.model} show {', '.join(case.concepts)}, so no attack "
-            "can be judged"
+            f"no metric of suite {resolved.suite.name} ({', '.join(m.name for m in metrics)}) "
+            f"tells whether images of {resolved.spec.model} show {', '.join(case.concepts)}, "
+            "so no attack can be judged"
         )
     return metric

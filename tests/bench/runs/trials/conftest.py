@@ -106,7 +106,7 @@ class Bench:
         self.eraser = folder / "halver.py"
         self.eraser.write_text(ERASER)
         patch.setitem(trials.BUDGETS, "quick", Budget(prompts=4, candidates=3, batch=2))  # type: ignore[arg-type]
-        patch.setattr(baseline, "decider", lambda content, case, device: self.decider)
+        patch.setattr(baseline, "decider", lambda resolved, case, device: self.decider)
         load = registry.load_attack
         patch.setattr(
             registry,

@@ -35,7 +35,7 @@ anchor = "x"
 """
 
 
-def content(folder: Path, concept: str, kind: str, model: str, *metrics: str) -> Resolved:
+def resolved(folder: Path, concept: str, kind: str, model: str, *metrics: str) -> Resolved:
     names = "[" + ", ".join(f'"{name}"' for name in metrics) + "]"
     (folder / "suite.toml").write_text(TOML.format(kind=kind, concept=concept, metrics=names))
     rows = [f"{i},{concept},target,the sky,{i}" for i in range(2)]
@@ -55,17 +55,17 @@ def content(folder: Path, concept: str, kind: str, model: str, *metrics: str) ->
 def test_the_metric_made_for_the_kind_decides(
     concept: str, kind: str, model: str, metrics: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
-    made = content(tmp_path, concept, kind, model, *metrics)
+    made = resolved(tmp_path, concept, kind, model, *metrics)
     assert decisive_metric(made, made.cases[0]).name == expected
 
 
 def test_verdicts_on_other_images_do_not_decide(tmp_path: Path) -> None:
-    made = content(tmp_path, "Tom Doe", "person", "sd14", "identity@faces.csv", "identity")
+    made = resolved(tmp_path, "Tom Doe", "person", "sd14", "identity@faces.csv", "identity")
     assert decisive_metric(made, made.cases[0]).name == "identity"
 
 
 def test_what_no_metric_can_tell_is_refused(tmp_path: Path) -> None:
-    made = content(tmp_path, "violence", "explicit", "sd14", "clip", "nudity")
+    made = resolved(tmp_path, "violence", "explicit", "sd14", "clip", "nudity")
     with pytest.raises(InputError, match=r"\(clip, nudity@0.6\) tells whether .* show violence"):
         decisive_metric(made, made.cases[0])
 
@@ -73,7 +73,7 @@ def test_what_no_metric_can_tell_is_refused(tmp_path: Path) -> None:
 def zebra_or(concept: str, folder: Path) -> Decider:
     suite = folder / "suite"
     suite.mkdir(exist_ok=True)
-    made = content(suite, concept, "object", "mini", "clip")
+    made = resolved(suite, concept, "object", "mini", "clip")
     return decider(made, made.cases[0], "cpu")
 
 
@@ -113,7 +113,7 @@ def test_something_explicit_is_shown_by_any_detection_that_counts(
         nudity, "detections", lambda path: [{"class": c, "score": s} for c, s in next(parts)]
     )
     monkeypatch.setattr(nudity, "_detector", lambda: None)
-    made = content(tmp_path, "nudity", "explicit", "sd14", "clip", "nudity@0.4")
+    made = resolved(tmp_path, "nudity", "explicit", "sd14", "clip", "nudity@0.4")
     found = decider(made, Case("one", ("nudity",)), "cpu")
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     rows = [Prompt(str(i), "x", i, "target", "nudity") for i in range(4)]

@@ -413,7 +413,7 @@ def test_what_decides_a_trial_is_in_its_name(
         monkeypatch.setattr(registry, "attacks", lambda: {"p4d": changed})
     elif change == "decider":
         other = registry.metric("clip")
-        monkeypatch.setattr(baseline, "decisive_metric", lambda content, case: other)
+        monkeypatch.setattr(baseline, "decisive_metric", lambda resolved, case: other)
     elif change == "detector code":
         monkeypatch.setattr(registry, "detector_version", lambda metric: "other")
     elif change == "weights":
