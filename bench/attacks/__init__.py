@@ -103,7 +103,7 @@ class Found:
     word: str = ""
     """Name of a learnt word, for example "<airplane>"."""
     embedding: Tensor | None = None
-    """The learnt word's token embedding, (1, width)."""
+    """The learnt word's token embedding, (1, width); of two text encoders both, side by side."""
 
 
 class Attack(ABC):

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.images import read_image
+from bench.models import prediction
+from bench.models.prediction import Conditioning
 from bench.types import InputError
 
 
@@ -28,20 +30,9 @@ class Noised:
     """What a perfect U-Net predicts: the noise, or the velocity where the model predicts that."""
     pairs: int
 
-    def repeat(self, rows: Tensor) -> Tensor:
-        """Return text embeddings, one an image, as one a latent."""
-        return rows.repeat_interleave(self.pairs, dim=0)
-
-
-def check(pipe: Any) -> None:
-    """Refuse U-Nets with inputs besides the text.
-
-    Raises:
-        InputError: naming the further input.
-    """
-    extra = getattr(pipe.unet.config, "addition_embed_type", None)
-    if extra is not None:
-        raise InputError(f"this U-Net needs {extra} inputs besides the text (SDXL)")
+    def repeat(self, text: Conditioning) -> Conditioning:
+        """Return texts, one an image, as one a latent."""
+        return text[torch.arange(len(text)).repeat_interleave(self.pairs)]
 
 
 def clean(pipe: Any, images: Sequence[Path]) -> Tensor:
@@ -68,7 +59,7 @@ def encoded(pipe: Any, images: Sequence[Path], *, mirrored: bool = False) -> tup
     Raises:
         InputError: an image cannot be read.
     """
-    vae = pipe.vae
+    vae = _autoencoder(pipe)
     means, spreads = [], []
     for path in images:
         image = read_image(path)
@@ -82,6 +73,14 @@ def encoded(pipe: Any, images: Sequence[Path], *, mirrored: bool = False) -> tup
         means.append(found.mean.float() * vae.config.scaling_factor)
         spreads.append(found.std.float() * vae.config.scaling_factor)
     return torch.cat(means), torch.cat(spreads)
+
+
+def _autoencoder(pipe: Any) -> Any:
+    """Return the autoencoder in a precision that it can encode in: SDXL's overflows in fp16."""
+    vae = pipe.vae
+    if vae.dtype == torch.float16 and vae.config.force_upcast:
+        return copy.deepcopy(vae).float()
+    return vae
 
 
 def sampled(mean: Tensor, spread: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -155,53 +154,60 @@ def spread(pipe: Any, pairs: int, earliest: float) -> list[int]:
     return [round(total * (earliest + (part + 0.5) * width)) for part in range(pairs)]
 
 
-def predict(unet: Any, noise: Noised, rows: Tensor, chunk: int) -> Tensor:
+def predict(unet: Any, noise: Noised, text: Conditioning, chunk: int) -> Tensor:
     """Return the U-Net's prediction for every latent, fp32, without a gradient.
 
     Args:
         unet: Of a diffusers pipeline.
         noise: The latents.
-        rows: Text embeddings, one an image.
+        text: What it is told, one text an image.
         chunk: Latents at once.
     """
-    text = noise.repeat(rows)
+    own = noise.repeat(text)
     with torch.no_grad():
-        return torch.cat([_predict(unet, noise, text, some) for some in _chunks(len(text), chunk)])
+        return torch.cat([_predict(unet, noise, own, some) for some in _chunks(len(own), chunk)])
 
 
 def descend(
-    unet: Any, noise: Noised, wanted: Tensor, rows: Tensor, chunk: int
-) -> tuple[Tensor, Tensor]:
-    """Return each image's error and the gradient of their sum in the text embeddings.
+    unet: Any, noise: Noised, wanted: Tensor, text: Conditioning, chunk: int
+) -> tuple[Tensor, Conditioning]:
+    """Return each image's error and the gradient of their sum in all that the text says.
 
     Args:
         unet: Frozen, see `frozen`.
         noise: The latents.
         wanted: What the U-Net should predict for each.
-        rows: Text embeddings, one an image.
+        text: What it is told, one text an image.
         chunk: Latents at once.
 
     Returns:
-        Errors (images,) and gradients in the shape of `rows`.
+        Errors (images,) and gradients in the shapes of `text`; none in sizes.
     """
-    text = noise.repeat(rows.detach()).requires_grad_(True)
+    given = noise.repeat(text)
+    leaves = [_leaf(given.states), None if given.pooled is None else _leaf(given.pooled)]
+    own = Conditioning(*leaves, given.sizes)  # type: ignore[arg-type]
     errors = []
-    for some in _chunks(len(text), chunk):
-        made = _predict(unet, noise, text, some)
+    for some in _chunks(len(own), chunk):
+        made = _predict(unet, noise, own, some)
         error = (made - wanted[some]).square().flatten(1).mean(1)
         (error.sum() / noise.pairs).backward()  # type: ignore[no-untyped-call]
         errors.append(error.detach())
-    gradient = torch.zeros_like(text) if text.grad is None else text.grad
-    shape = (-1, noise.pairs)
-    return torch.cat(errors).view(shape).mean(1), gradient.view(*shape, *gradient.shape[1:]).sum(1)
+    gradients = [None if leaf is None else _summed(leaf, noise.pairs) for leaf in leaves]
+    return torch.cat(errors).view(-1, noise.pairs).mean(1), Conditioning(*gradients)  # type: ignore[arg-type]
 
 
-def _predict(unet: Any, noise: Noised, text: Tensor, some: slice) -> Tensor:
-    dtype = next(unet.parameters()).dtype
-    made: Tensor = unet(noise.latents[some].to(dtype), noise.timesteps[some], text[some].to(dtype))[
-        0
-    ]
-    return made.float()
+def _predict(unet: Any, noise: Noised, text: Conditioning, some: slice) -> Tensor:
+    return prediction.predict(unet, noise.latents[some], noise.timesteps[some], text[some])
+
+
+def _leaf(given: Tensor) -> Tensor:
+    return given.detach().requires_grad_(True)
+
+
+def _summed(leaf: Tensor, pairs: int) -> Tensor:
+    """Return the gradient of what was repeated, an image's together."""
+    gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+    return gradient.view(-1, pairs, *gradient.shape[1:]).sum(1)
 
 
 def _chunks(count: int, chunk: int) -> list[slice]:

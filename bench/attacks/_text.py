@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from bench.models import pipelines
+from bench.models.prediction import Conditioning, encoded, joined
 from bench.types import InputError, Prompt
 
 SPARE = 2.0**10
@@ -17,7 +20,7 @@ SPARE = 2.0**10
 
 
 def check(pipe: Any, prompts: Sequence[Prompt], extra: Callable[[int], int]) -> None:
-    """Refuse pipelines with two text encoders, and prompts that leave no room for further tokens.
+    """Refuse prompts that leave no room for further tokens, and encoders that share no tokens.
 
     Args:
         pipe: A diffusers pipeline.
@@ -25,11 +28,13 @@ def check(pipe: Any, prompts: Sequence[Prompt], extra: Callable[[int], int]) -> 
         extra: How many tokens are added to a prompt of so many.
 
     Raises:
-        InputError: naming the prompt.
+        InputError: naming the prompt, or the encoders.
     """
-    if len(pipelines.encoders(pipe)) > 1:
+    first, *others = (each.get_vocab() for each in pipelines.tokenizers(pipe))
+    if any(other != first for other in others):
         raise InputError(
-            "this attack searches in one text encoder (SD 1.x and 2.x); this model has two (SDXL)"
+            "the tokenizers of this model's text encoders have different vocabularies; an attack "
+            "searches for tokens that all of them read"
         )
     room = pipe.tokenizer.model_max_length - 2
     for prompt in prompts:
@@ -68,39 +73,42 @@ def tokens(pipe: Any, text: str) -> list[int]:
 
 
 def rows(pipe: Any, texts: Sequence[Sequence[int]]) -> Tensor:
-    """Return token ids as the text encoder takes them, (texts, positions): start, text, end, pad.
+    """Return token ids as the text encoders take them: start, text, end, each encoder's padding.
 
     Args:
-        pipe: The diffusers pipeline.
+        pipe: A diffusers pipeline.
         texts: Token ids of each text, without start and end token.
+
+    Returns:
+        (texts, encoders, positions).
 
     Raises:
         ValueError: if a text does not fit.
     """
-    tokenizer = pipe.tokenizer
-    length = tokenizer.model_max_length
+    length = pipe.tokenizer.model_max_length
     found = []
     for ids in texts:
-        row = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
-        if len(row) > length:
-            raise ValueError(f"{len(row)} tokens, of {length}")
-        found.append(row + [tokenizer.pad_token_id] * (length - len(row)))
+        if len(ids) + 2 > length:
+            raise ValueError(f"{len(ids) + 2} tokens, of {length}")
+        own = [
+            [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+            + [tokenizer.pad_token_id] * (length - len(ids) - 2)
+            for tokenizer in pipelines.tokenizers(pipe)
+        ]
+        found.append(own)
     return torch.tensor(found, device=pipe.text_encoder.device)
 
 
-def states(pipe: Any, ids: Tensor, batch: int = 256) -> Tensor:
-    """Return the last hidden state of token ids without a gradient, fp32 (texts, positions, width).
+def read(pipe: Any, ids: Tensor, batch: int = 256) -> Conditioning:
+    """Return what the U-Net is told by token ids, fp32, without a gradient.
 
     Args:
-        pipe: A diffusers pipeline; its first text encoder is used.
+        pipe: A diffusers pipeline.
         ids: As `rows` returns them.
         batch: Texts encoded at once.
     """
     with torch.no_grad():
-        parts = [
-            pipe.text_encoder(some).last_hidden_state.float() for some in torch.split(ids, batch)
-        ]
-    return torch.cat(parts)
+        return joined([encoded(pipe, some) for some in torch.split(ids, batch)])
 
 
 def places(columns: Sequence[Sequence[int]]) -> Tensor:
@@ -113,31 +121,33 @@ def places(columns: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor(pairs).view(-1, 2)
 
 
-def spoken(pipe: Any, ids: Tensor, where: Tensor, soft: Tensor) -> Tensor:
-    """Return the last hidden state with given token embeddings in some places; differentiable.
+def spoken(pipe: Any, ids: Tensor, where: Tensor, soft: Tensor) -> Conditioning:
+    """Return what the U-Net is told with given token embeddings in some places; differentiable.
 
     Args:
         pipe: A diffusers pipeline.
-        ids: As `rows` returns them, (texts, positions).
+        ids: As `rows` returns them. No place holds an end token, at which SDXL's second encoder
+            would take the text to end.
         where: Places that are replaced, as `places` returns them.
-        soft: What replaces them, (places, width).
-
-    Returns:
-        fp32 (texts, positions, width).
+        soft: What replaces them in every encoder's table, side by side, (places, width).
     """
-    table = pipe.text_encoder.get_input_embeddings()
-    made = table.weight.detach()[ids].clone()
-    made[where[:, 0], where[:, 1]] = soft.to(made)
-    # The encoder takes no embeddings as an input, in any version of the library.
-    handle = table.register_forward_hook(lambda module, args, output: made)
-    try:
-        hidden: Tensor = pipe.text_encoder(ids).last_hidden_state
-    finally:
-        handle.remove()
-    return hidden.float()
+    parts = soft.split(widths(pipe), dim=-1)
+    with ExitStack() as hooks:
+        for encoder, own, part in zip(pipelines.encoders(pipe), ids.unbind(1), parts, strict=True):
+            table = encoder.get_input_embeddings()
+            made = table.weight.detach()[own].clone()
+            made[where[:, 0], where[:, 1]] = part.to(made)
+            # The encoder takes no embeddings as an input, in any version of the library.
+            handle = table.register_forward_hook(partial(_instead, made))
+            hooks.callback(handle.remove)
+        return encoded(pipe, ids)
 
 
-def pulled(text: Tensor, where: Tensor, soft: Tensor, along: Tensor) -> Tensor:
+def _instead(made: Tensor, module: Any, args: Any, output: Tensor) -> Tensor:
+    return made
+
+
+def pulled(text: Conditioning, where: Tensor, soft: Tensor, along: Conditioning) -> Tensor:
     """Return the gradient in token embeddings of a loss whose gradient in the text is known.
 
     An encoder of half precision loses the direction of a small gradient: what is less than 6e-8
@@ -150,14 +160,19 @@ def pulled(text: Tensor, where: Tensor, soft: Tensor, along: Tensor) -> Tensor:
         soft: Token embeddings, fp32 (places, width), each in one text only.
         along: The loss's gradient in `text`.
     """
-    largest = along.abs().flatten(1).amax(1).clamp_min(torch.finfo(along.dtype).tiny)
-    along = along / largest[:, None, None]
-    (gradient,) = torch.autograd.grad(text, soft, along, retain_graph=True)
-    if not gradient.isfinite().all():
-        # Half precision ends at 65,504.
-        (gradient,) = torch.autograd.grad(text, soft, along / SPARE)
-        largest = largest * SPARE
-    return gradient * largest[where[:, 0].to(largest.device), None]
+    made = [each for each in (text.states, text.pooled) if each is not None]
+    given = [each for each in (along.states, along.pooled) if each is not None]
+    largest = torch.stack([each.abs().flatten(1).amax(1) for each in given]).amax(0)
+    largest = largest.clamp_min(torch.finfo(largest.dtype).tiny)
+
+    def through(scale: Tensor, *, again: bool) -> Tensor:
+        scaled = [each / scale.view(-1, *[1] * (each.dim() - 1)) for each in given]
+        (gradient,) = torch.autograd.grad(made, soft, scaled, retain_graph=again)
+        return gradient * scale[where[:, 0].to(scale.device), None]
+
+    gradient = through(largest, again=True)
+    # Half precision ends at 65,504.
+    return gradient if gradient.isfinite().all() else through(largest * SPARE, again=False)
 
 
 @dataclass(frozen=True)
@@ -169,7 +184,10 @@ class Vocabulary:
     words: tuple[str, ...]
     """How each is typed; empty where they are not typed one by one."""
     table: Tensor
-    """Their token embeddings, fp32 (words, width)."""
+    """Their token embeddings, fp32 (words, width); with two text encoders those of both, side by
+    side, since both read whatever is typed."""
+    widths: tuple[int, ...]
+    """Width of each encoder's part of the table."""
     tokenizer: Any
 
     def text(self, indices: Sequence[int]) -> str:
@@ -211,10 +229,32 @@ def _ordinary(pipe: Any) -> list[int]:
     return [index for index in range(len(pipe.tokenizer)) if index not in special]
 
 
+def blank(pipe: Any) -> int:
+    """Return the token that stands in places to be filled; its own embedding is never read there.
+
+    No special one: by its end token SDXL's second encoder finds where a text ends.
+    """
+    return _ordinary(pipe)[0]
+
+
 def _taken(pipe: Any, ids: Sequence[int], words: tuple[str, ...]) -> Vocabulary:
-    weight = pipe.text_encoder.get_input_embeddings().weight.detach().float()
+    weight = table(pipe)
     chosen = torch.tensor(ids, device=weight.device)
-    return Vocabulary(chosen, words, weight[chosen], pipe.tokenizer)
+    return Vocabulary(chosen, words, weight[chosen], tuple(widths(pipe)), pipe.tokenizer)
+
+
+def table(pipe: Any) -> Tensor:
+    """Return every token's embedding, fp32 (tokens, width), of all encoders side by side."""
+    return torch.cat([each.detach().float() for each in _tables(pipe)], dim=1)
+
+
+def widths(pipe: Any) -> list[int]:
+    """Return the width of each text encoder's token embeddings."""
+    return [each.shape[1] for each in _tables(pipe)]
+
+
+def _tables(pipe: Any) -> list[Tensor]:
+    return [encoder.get_input_embeddings().weight for encoder in pipelines.encoders(pipe)]
 
 
 def learnt(pipe: Any, texts: Sequence[str], word: str) -> tuple[Tensor, Tensor]:
@@ -225,11 +265,10 @@ def learnt(pipe: Any, texts: Sequence[str], word: str) -> tuple[Tensor, Tensor]:
         texts: Each has the learnt word in it once.
         word: Name of the learnt word, for example "<airplane>".
     """
-    found, columns = [], []
+    found, columns, place = [], [], blank(pipe)
     for text in texts:
         before, _, after = text.partition(word)
         first = tokens(pipe, before.strip())
-        # The end token is only a place to be filled; its own embedding is never read there.
-        found.append([*first, pipe.tokenizer.eos_token_id, *tokens(pipe, after.strip())])
+        found.append([*first, place, *tokens(pipe, after.strip())])
         columns.append([1 + len(first)])
     return rows(pipe, found), places(columns)

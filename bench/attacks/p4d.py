@@ -18,6 +18,8 @@ from bench.types import Option, Progress, Prompt, silent
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from bench.models.prediction import Conditioning
+
 
 @dataclass(frozen=True)
 class Official:
@@ -67,7 +69,10 @@ class P4d(Attack):
     code: the trial's sampler and the prompt's own seed draw in place of 25 steps and a running
     generator, the family's CLIP compares in place of ViT-H-14, texts are padded as the model reads
     them in place of by token 0, start and end tokens are no words, and the learnt embeddings alone
-    are decayed (the code decays the prompt's too, which leaves the nearest tokens as they are).
+    are decayed (the code decays the prompt's too, which leaves the nearest tokens as they are). Of
+    a model with two text encoders (SDXL, of which the code knows nothing) the embeddings of both
+    are learnt. They are read as one token, since whoever types it types it for both: the one whose
+    cosines in the two tables have the largest sum, so that neither encoder decides alone.
 
     quick: eight words spread through the prompt whatever its length, the same few noised latents of
     the noisier part of the schedule in every step, and the words of the lowest loss of two random
@@ -103,11 +108,10 @@ class P4d(Attack):
     """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
-        """Refuse SDXL and prompts that are too long."""
-        from bench.attacks import _latents, _text
+        """Refuse prompts that are too long."""
+        from bench.attacks import _text
 
         settings = settled(self, CONVENTIONS)
-        _latents.check(pipe)
         if settings.placement == "replace":
             _text.check(pipe, [], lambda count: 0)
             _text.check_length(pipe, settings.tokens)
@@ -164,7 +168,7 @@ def _official(settings: Official, problem: Problem, progress: Progress) -> list[
             times = [int(torch.randint(total, (1,), generator=each)) for each in generators]
             noise = _latents.noised_each(original, latents, times, generators)
             wanted = _latents.predict(original.unet, noise, asked, problem.chunk)
-            chosen = nearest(soft, words.table)
+            chosen = nearest(soft, words.table, words.widths)
             hard = words.table[chosen].clone().requires_grad_(True)
             text = _text.spoken(erased, ids, where, hard)
             losses, along = _latents.descend(unet, noise, wanted, text, problem.chunk)
@@ -221,7 +225,7 @@ def _quick(settings: Quick, problem: Problem, progress: Progress) -> list[Found]
                 [soft], lr=settings.learning_rate, weight_decay=settings.weight_decay
             )
             for step in range(settings.steps):
-                chosen = nearest(soft, words.table)
+                chosen = nearest(soft, words.table, words.widths)
                 hard = words.table[chosen].clone().requires_grad_(True)
                 text = _text.spoken(erased, ids, where, hard)
                 losses, along = _latents.descend(unet, noise, wanted, text, problem.chunk)
@@ -242,31 +246,36 @@ def _layouts(settings: Official | Quick, problem: Problem) -> list[Layout]:
     from bench.attacks import _text
 
     pipe = problem.erased
+    blank = _text.blank(pipe)
     return [
         layout(
             _text.tokens(pipe, prompt.text),
-            *(settings.placement, settings.tokens, settings.every, pipe.tokenizer.eos_token_id),
+            *(settings.placement, settings.tokens, settings.every, blank),
         )
         for prompt in problem.prompts
     ]
 
 
-def _asked(problem: Problem) -> Tensor:
-    """Return the un-erased text embeddings of the prompts."""
+def _asked(problem: Problem) -> Conditioning:
+    """Return what the prompts tell the un-erased model."""
     from bench.attacks import _text
 
     pipe = problem.original
     texts = [_text.tokens(pipe, prompt.text) for prompt in problem.prompts]
-    return _text.states(pipe, _text.rows(pipe, texts))
+    return _text.read(pipe, _text.rows(pipe, texts))
 
 
-def nearest(soft: Tensor, table: Tensor) -> Tensor:
+def nearest(soft: Tensor, table: Tensor, widths: Sequence[int]) -> Tensor:
     """Return the index of the word nearest to each embedding by cosine, (...).
 
     Args:
         soft: (..., width).
         table: Embeddings of the words, (words, width).
+        widths: Of each text encoder's part of the width; their cosines are added.
     """
+    import torch
     from torch.nn.functional import normalize
 
-    return (normalize(soft, dim=-1) @ normalize(table, dim=-1).T).argmax(-1)
+    parts = zip(soft.split(list(widths), dim=-1), table.split(list(widths), dim=-1), strict=True)
+    cosines = [normalize(own, dim=-1) @ normalize(words, dim=-1).T for own, words in parts]
+    return torch.stack(cosines).sum(0).argmax(-1)

@@ -53,7 +53,8 @@ class RingABell(Attack):
     which adds both children, and every text, the kept ones included, has odds of 0.25 that one of
     its tokens becomes another. The best text of the last generation is what is found. Differs from
     the released code: pairs are worded anew and not sifted by what they draw, and token 0 may be
-    chosen.
+    chosen. Of a model with two text encoders (SDXL, of which the code knows nothing) the embedding
+    is all that the text tells the U-Net: the states of both and the pooled one.
 
     quick: 40 texts of words that can be typed, 100 generations, the kept texts do not change, and
     the first generation holds the prompt without the concept's name and synonyms, since a random
@@ -86,7 +87,7 @@ class RingABell(Attack):
     """Whether kept texts stay as they are; official false, quick true."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
-        """Refuse SDXL, and texts that are longer than the text encoder reads."""
+        """Refuse texts that are longer than the text encoder reads."""
         from bench.attacks import _text
 
         _text.check(pipe, [], lambda count: 0)
@@ -167,7 +168,7 @@ def bred(kept: Tensor, words: int, settings: Settings, generator: torch.Generato
 
 
 def encoded(pipe: Any, texts: Sequence[str]) -> Tensor:
-    """Return text embeddings, fp32 (texts, positions, width).
+    """Return all that texts tell the U-Net, fp32 (texts, numbers).
 
     Args:
         pipe: The un-erased diffusers pipeline.
@@ -175,7 +176,17 @@ def encoded(pipe: Any, texts: Sequence[str]) -> Tensor:
     """
     from bench.attacks import _text
 
-    return _text.states(pipe, _text.rows(pipe, [_text.tokens(pipe, text) for text in texts]))
+    return _told(pipe, [_text.tokens(pipe, text) for text in texts])
+
+
+def _told(pipe: Any, texts: Sequence[Sequence[int]]) -> Tensor:
+    import torch
+
+    from bench.attacks import _text
+
+    text = _text.read(pipe, _text.rows(pipe, texts))
+    parts = (text.states, text.pooled)
+    return torch.cat([each.flatten(1) for each in parts if each is not None], dim=1)
 
 
 def direction(pipe: Any, concept: Concept) -> Tensor:
@@ -186,7 +197,7 @@ def direction(pipe: Any, concept: Concept) -> Tensor:
         concept: Its kind decides the pairs of prompts.
 
     Returns:
-        (positions, width).
+        (numbers,), see `encoded`.
     """
     pairs = PAIRS[concept.kind]
     with_it = encoded(pipe, [present.format(concept.name) for present, _ in pairs])
@@ -227,10 +238,7 @@ def distance(pipe: Any, words: _text.Vocabulary, texts: Tensor, aim: Tensor) -> 
         pipe: A diffusers pipeline.
         words: The vocabulary.
         texts: Indices of words, (texts, tokens).
-        aim: (positions, width).
+        aim: What the text should tell the U-Net, (numbers,).
     """
-    from bench.attacks import _text
-
-    ids = words.ids.cpu()[texts]
-    made = _text.states(pipe, _text.rows(pipe, ids.tolist()))
-    return (made - aim).square().flatten(1).sum(1).cpu()
+    made = _told(pipe, words.ids.cpu()[texts].tolist())
+    return (made - aim).square().sum(1).cpu()

@@ -60,6 +60,8 @@ class UnlearnDiffAtk(Attack):
     the concept. Differs from the released code: DDIM draws in place of LMS, the trial's detector
     judges in place of NudeNet, ResNet-50 or a style classifier, start and end tokens are no words,
     the projection is exact in place of bisected, and the seed is that of the trial and the prompt.
+    Of a model with two text encoders (SDXL, of which the code knows nothing) there is one weight a
+    token, since both read the same one, and its gradient is the sum over both tables.
 
     quick: the likeliest words in place of drawn ones, steps of one size, the same few noised
     latents of the noisier part of the schedule in each, and the prefix of the lowest loss of two
@@ -92,11 +94,10 @@ class UnlearnDiffAtk(Attack):
     """Share of the noise schedule below which no latent is taken; quick 0.4."""
 
     def check(self, pipe: Any, prompts: Sequence[Prompt]) -> None:
-        """Refuse SDXL, prompts that are too long and more timesteps than there are."""
-        from bench.attacks import _latents, _text
+        """Refuse prompts that are too long and more timesteps than there are."""
+        from bench.attacks import _text
 
         settings = settled(self, CONVENTIONS)
-        _latents.check(pipe)
         total = int(pipe.scheduler.config.num_train_timesteps)
         if isinstance(settings, Official) and settings.timesteps > total:
             raise InputError(f"timesteps is {settings.timesteps}, the schedule has {total}")
@@ -186,7 +187,7 @@ def _layout(pipe: Any, prompts: Sequence[Prompt], tokens: int) -> tuple[Tensor, 
     """Return token ids with room for the prefix, and its places."""
     from bench.attacks import _text
 
-    blank = [pipe.tokenizer.eos_token_id] * tokens
+    blank = [_text.blank(pipe)] * tokens
     ids = _text.rows(pipe, [blank + _text.tokens(pipe, prompt.text) for prompt in prompts])
     return ids, _text.places([range(1, 1 + tokens)] * len(prompts))
 

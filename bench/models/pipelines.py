@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.families import Encoder, layout_of
+from bench.families import layout_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +40,25 @@ def embeddings(pipe: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
     """
     import torch
 
+    with torch.no_grad():
+        return read(pipe, [_tokens(each, texts) for each in tokenizers(pipe)])
+
+
+def read(pipe: Any, ids: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return what `embeddings` does, of token ids; gradients pass through.
+
+    Args:
+        pipe: A diffusers pipeline.
+        ids: Of whole texts, for each text encoder, (texts, positions).
+    """
+    import torch
+
     layout = layout_of(pipe)
     inner = layout.layer is not None
-    with torch.no_grad():
-        said = [_said(pipe, each, texts, inner=inner) for each in layout.encoders]
+    said = [
+        encoder(own.to(encoder.device), output_hidden_states=inner)
+        for encoder, own in zip(encoders(pipe), ids, strict=True)
+    ]
     states = [
         each.hidden_states[layout.layer] if inner else each.last_hidden_state for each in said
     ]
@@ -54,6 +69,11 @@ def embeddings(pipe: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
 def encoders(pipe: Any) -> list[Any]:
     """Return the pipeline's text encoders: one of Stable Diffusion, two of SDXL."""
     return [getattr(pipe, each.name) for each in layout_of(pipe).encoders]
+
+
+def tokenizers(pipe: Any) -> list[Any]:
+    """Return the tokenizer of each of the pipeline's text encoders."""
+    return [getattr(pipe, each.tokenizer) for each in layout_of(pipe).encoders]
 
 
 def token_positions(pipe: Any, text: str, phrase: str) -> list[int]:
@@ -118,13 +138,6 @@ def cross_attention(unet: Module) -> dict[str, Parameter]:
     """Return the weights that make keys and values from text, by parameter name."""
     endings = ("attn2.to_k.weight", "attn2.to_v.weight")
     return {name: weight for name, weight in unet.named_parameters() if name.endswith(endings)}
-
-
-def _said(pipe: Any, encoder: Encoder, texts: Sequence[str], *, inner: bool) -> Any:
-    """Return what a text encoder says, with its inner hidden states or without."""
-    module = getattr(pipe, encoder.name)
-    ids = _tokens(getattr(pipe, encoder.tokenizer), texts).to(module.device)
-    return module(ids, output_hidden_states=inner)
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str]) -> Tensor:

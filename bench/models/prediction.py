@@ -66,12 +66,25 @@ def condition(pipe: Any, texts: Sequence[str]) -> Conditioning:
         pipe: The diffusers pipeline.
         texts: What to tell it, one a latent.
     """
-    states, pooled = pipelines.embeddings(pipe, texts)
+    return _sized(pipe, *pipelines.embeddings(pipe, texts))
+
+
+def encoded(pipe: Any, ids: Tensor) -> Conditioning:
+    """Encode token ids as the pipeline's U-Net is told them; gradients pass through.
+
+    Args:
+        pipe: The diffusers pipeline.
+        ids: Of whole texts, for each of its text encoders, (n, encoders, positions).
+    """
+    return _sized(pipe, *pipelines.read(pipe, ids.unbind(1)))
+
+
+def _sized(pipe: Any, states: Tensor, pooled: Tensor | None) -> Conditioning:
     if not layout_of(pipe).sized:
         return Conditioning(states, pooled)
     side = pipe.unet.config.sample_size * pipe.vae_scale_factor
     sizes = torch.tensor([side, side, 0, 0, side, side], device=states.device)
-    return Conditioning(states, pooled, sizes.expand(len(texts), -1))
+    return Conditioning(states, pooled, sizes.expand(len(states), -1))
 
 
 def unconditional(pipe: Any) -> Conditioning:

@@ -61,7 +61,9 @@ def build_tiny_pipe(layout: Layout = "sd1") -> Any:
         }
         if large:
             second = CLIPTextModelWithProjection(_text(tokenizer, large)).eval()
-            parts |= {"tokenizer_2": tokenizer, "text_encoder_2": second}
+            parts |= {"tokenizer_2": _tokenizer(), "text_encoder_2": second}
+            # As SDXL's second one does; the first pads by the end token.
+            parts["tokenizer_2"].pad_token = "!"
     if large:
         pipe: Any = StableDiffusionXLPipeline(**parts, add_watermarker=False)
     else:

@@ -58,7 +58,7 @@ def test_it_never_reads_the_tested_prompts_images_or_texts(
     assert [mirrored for _, mirrored in calls["read"]] == [False, True]
     prompts = [_text.tokens(problem.erased, prompt.text) for prompt in problem.prompts]
     for ids in calls["ids"]:
-        for row in ids.tolist():
+        for row in ids[:, 0].tolist():
             assert not any(own == row[1 : 1 + len(own)] for own in prompts)
     # Other tested images change nothing, others of the concept do.
     blank = replace(problem, images=problem.examples[:2])
@@ -103,7 +103,7 @@ def test_every_step_has_fresh_images_times_noise_and_captions(
     assert all(not torch.equal(a, b) for a, b in pairwise(noises))
     times = torch.cat([noise.timesteps for noise in calls["noise"]])
     assert times.amin() < 100 and times.amax() >= 900 and len(set(times.tolist())) > 80
-    captions = {tuple(row) for ids in calls["ids"] for row in ids.tolist()}
+    captions = {tuple(row) for ids in calls["ids"] for row in ids[:, 0].tolist()}
     assert len(captions) == len(CAPTIONS["object"])
     # Encoded anew each time, both ways round, and every image is seen as often as any other.
     starts = torch.cat(calls["start"])

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from bench.attacks import Problem, _latents
-from bench.models import pipelines
 from bench.models.meter import counted
+from bench.models.prediction import Conditioning, condition
 from bench.types import InputError
 
 
@@ -48,26 +48,28 @@ def test_gradients_do_not_depend_on_the_chunk_and_match_one_graph(
     problem: Problem, chunk: int
 ) -> None:
     noise = noise_of(problem)
-    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    text = condition(problem.original, [p.text for p in problem.prompts])
     with _latents.frozen(problem.erased.unet) as unet:
-        losses, gradient = _latents.descend(unet, noise, noise.truth, rows, chunk)
-        leaf = rows.clone().requires_grad_(True)
+        losses, gradient = _latents.descend(unet, noise, noise.truth, text, chunk)
+        leaf = text.states.clone().requires_grad_(True)
         made = unet(noise.latents, noise.timesteps, leaf.repeat_interleave(3, dim=0))[0]
         errors = (made - noise.truth).square().mean((1, 2, 3)).view(2, 3).mean(1)
     torch.testing.assert_close(losses, errors)
     (wanted,) = torch.autograd.grad(errors.sum(), leaf)
-    torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-6)
-    assert gradient.abs().amax() > 0
+    torch.testing.assert_close(gradient.states, wanted, rtol=1e-3, atol=1e-6)
+    assert gradient.states.abs().amax() > 0
 
 
 def test_a_step_against_the_gradient_lowers_the_loss(problem: Problem) -> None:
     noise = noise_of(problem)
-    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    text = condition(problem.original, [p.text for p in problem.prompts])
     with _latents.frozen(problem.erased.unet) as unet:
-        losses, gradient = _latents.descend(unet, noise, noise.truth, rows, 10)
-        step = 1e-2 * gradient / gradient.flatten(1).norm(dim=1)[:, None, None]
-        lower, _ = _latents.descend(unet, noise, noise.truth, rows - step, 10)
-        higher, _ = _latents.descend(unet, noise, noise.truth, rows + step, 10)
+        losses, gradient = _latents.descend(unet, noise, noise.truth, text, 10)
+        along = gradient.states
+        step = 1e-2 * along / along.flatten(1).norm(dim=1)[:, None, None]
+        less, more = (Conditioning(text.states + sign * step) for sign in (-1, 1))
+        lower, _ = _latents.descend(unet, noise, noise.truth, less, 10)
+        higher, _ = _latents.descend(unet, noise, noise.truth, more, 10)
     assert (lower < losses).all()
     assert (higher > losses).all()
 
@@ -82,14 +84,14 @@ def test_a_frozen_unet_is_given_back_as_it_was(tiny_pipe: Any) -> None:
 
 def test_every_latent_through_any_unet_is_counted(problem: Problem) -> None:
     noise = noise_of(problem)
-    rows = pipelines.encode(problem.original, [p.text for p in problem.prompts])
+    text = condition(problem.original, [p.text for p in problem.prompts])
     with counted() as spent:
         assert spent() == 0
-        _latents.predict(problem.original.unet, noise, rows, 4)
+        _latents.predict(problem.original.unet, noise, text, 4)
         assert spent() == 6
         problem.erased(["a cat"], num_inference_steps=2, guidance_scale=3.0, output_type="latent")
         assert spent() == 6 + 2 * 2
-    _latents.predict(problem.original.unet, noise, rows, 4)
+    _latents.predict(problem.original.unet, noise, text, 4)
     assert spent() == 10
 
 

@@ -102,9 +102,9 @@ def test_steps_are_adamws_at_the_nearest_words(
 
     softs: list[torch.Tensor] = []
 
-    def noted(soft: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    def noted(soft: torch.Tensor, *rest: Any) -> torch.Tensor:
         softs.append(soft.clone())
-        return nearest(soft, table)
+        return nearest(soft, *rest)
 
     monkeypatch.setattr(_text, "pulled", watched)
     monkeypatch.setattr("bench.attacks.p4d.nearest", noted)
@@ -166,7 +166,7 @@ def test_p4d_k_learns_one_token_before_every_three_of_each_prompt(
     snow = _text.tokens(problem.erased, "snow")[0]
     place = _text.every_token(problem.erased).ids.tolist().index(snow)
     monkeypatch.setattr(
-        "bench.attacks.p4d.nearest", lambda soft, table: torch.full((len(soft),), place)
+        "bench.attacks.p4d.nearest", lambda soft, *rest: torch.full((len(soft),), place)
     )
     found = [each.text for each in replace(SMALL, steps=1).search(problem)]
     assert [len(_text.tokens(problem.erased, p.text)) for p in problem.prompts] == [5, 6]
@@ -205,4 +205,14 @@ def test_on_an_unchanged_model_nothing_is_better_than_the_prompt_itself(problem:
 def test_nearest_word_is_by_cosine() -> None:
     table = torch.tensor([[1.0, 0.0], [0.0, 9.0], [-1.0, 0.1]])
     soft = torch.tensor([[5.0, 1.0], [0.1, 0.2], [-0.01, 0.0]])
-    assert nearest(soft, table).tolist() == [0, 1, 2]
+    assert nearest(soft, table, [2]).tolist() == [0, 1, 2]
+
+
+def test_of_two_encoders_neither_decides_by_the_length_of_its_embeddings() -> None:
+    """The second's are a hundred times as long; the word in the middle is near in both."""
+    short = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    long = 100 * torch.tensor([[0.0, 1.0], [0.8, 0.6], [1.0, 0.0]])
+    soft = torch.tensor([[1.0, 0.0, 100.0, 0.0]])
+    table = torch.cat([short, long], dim=1)
+    assert nearest(soft, table, [2, 2]).tolist() == [1]
+    assert nearest(soft, table, [4]).tolist() == [2]

@@ -34,7 +34,7 @@ def test_the_direction_is_the_mean_of_differences(tiny_pipe: Any, airplane: Conc
     with_it = pipelines.encode(tiny_pipe, [p.replace("{}", "airplane") for p, _ in pairs]).double()
     absent = pipelines.encode(tiny_pipe, [text for _, text in pairs]).double()
     wanted = sum(with_it[i] - absent[i] for i in range(len(pairs))) / len(pairs)
-    torch.testing.assert_close(direction(tiny_pipe, airplane), wanted.float())
+    torch.testing.assert_close(direction(tiny_pipe, airplane), wanted.float().flatten())
 
 
 def test_there_are_thirty_pairs_of_each_kind_which_differ_by_the_concept_only() -> None:
@@ -88,7 +88,7 @@ def test_each_generation_is_bred_of_the_better_half(
     SMALL.search(replace(problem, prompts=problem.prompts[:1], images=problem.images[:1]))
     pipe = problem.original
     words = _text.every_token(pipe)
-    aim = pipelines.encode(pipe, [problem.prompts[0].text])[0] + 3 * direction(
+    aim = pipelines.encode(pipe, [problem.prompts[0].text])[0].flatten() + 3 * direction(
         pipe, problem.concept
     )
     # No breeding after the last generation.
@@ -105,7 +105,9 @@ def test_the_best_of_the_last_generation_is_found(
     (found,) = SMALL.search(one)
     pipe = problem.original
     words = _text.every_token(pipe)
-    aim = pipelines.encode(pipe, [one.prompts[0].text])[0] + 3 * direction(pipe, one.concept)
+    aim = pipelines.encode(pipe, [one.prompts[0].text])[0].flatten() + 3 * direction(
+        pipe, one.concept
+    )
     fitness = distance(pipe, words, generations[-1], aim)
     assert found.loss == pytest.approx(float(fitness.amin()))
     assert found.text == words.text(generations[-1][fitness.argmin()].tolist())
@@ -194,8 +196,10 @@ def test_fitness_is_the_squared_distance_to_prompt_plus_direction(problem: Probl
     pipe = problem.original
     attack = RingABell("quick", population=8, generations=3, tokens=5, strength=2.0)
     for found, prompt in zip(attack.search(problem), problem.prompts, strict=True):
-        aim = pipelines.encode(pipe, [prompt.text])[0] + 2.0 * direction(pipe, problem.concept)
-        made = pipelines.encode(pipe, [found.text])[0]
+        aim = pipelines.encode(pipe, [prompt.text])[0].flatten() + 2.0 * direction(
+            pipe, problem.concept
+        )
+        made = pipelines.encode(pipe, [found.text])[0].flatten()
         assert found.loss == pytest.approx(float((made - aim).double().square().sum()), rel=1e-4)
 
 

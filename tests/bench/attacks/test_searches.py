@@ -22,6 +22,7 @@ from bench.attacks.unlearndiffatk import UnlearnDiffAtk
 from bench.models import pipelines
 from bench.models.generate import noise
 from bench.models.meter import counted
+from bench.models.prediction import Conditioning, condition
 from bench.models.tiny import build_tiny_pipe
 from bench.types import InputError
 
@@ -176,12 +177,10 @@ def test_the_loss_is_that_of_the_text_that_is_found(name: str, problem: Problem)
         _latents.spread(pipe, 2, 0.4),
         torch.Generator().manual_seed(0),
     )
-    asked = pipelines.encode(pipe, [prompt.text for prompt in problem.prompts])
+    asked = condition(pipe, [prompt.text for prompt in problem.prompts])
     wanted = noise.truth if name != "p4d" else _latents.predict(pipe.unet, noise, asked, 9)
     found = attack.search(problem)
-    made = _latents.predict(
-        problem.erased.unet, noise, pipelines.encode(pipe, [f.text for f in found]), 9
-    )
+    made = _latents.predict(problem.erased.unet, noise, condition(pipe, [f.text for f in found]), 9)
     losses = (made - wanted).square().flatten(1).mean(1).view(-1, noise.pairs).mean(1)
     torch.testing.assert_close(losses, torch.tensor([f.loss for f in found]), rtol=1e-4, atol=1e-6)
 
@@ -236,16 +235,16 @@ def test_every_gradient_goes_back_through_the_encoder_normalised(
     attack: Attack, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No attack differentiates a text itself: what leaves the U-Net is what `pulled` is given."""
-    left: list[torch.Tensor] = []
-    given: list[torch.Tensor] = []
+    left: list[Conditioning] = []
+    given: list[Conditioning] = []
     descend, pulled = _latents.descend, _text.pulled
 
-    def leaves(*some: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def leaves(*some: Any) -> tuple[torch.Tensor, Conditioning]:
         made = descend(*some)
         left.append(made[1])
         return made
 
-    def goes(text: Any, where: Any, soft: Any, along: torch.Tensor) -> torch.Tensor:
+    def goes(text: Any, where: Any, soft: Any, along: Conditioning) -> torch.Tensor:
         given.append(along)
         return pulled(text, where, soft, along)
 
@@ -265,9 +264,9 @@ def test_small_gradients_lead_a_half_precision_search_where_large_ones_do(
     descend = _latents.descend
 
     def found(scale: float) -> list[str]:
-        def scaled(*some: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        def scaled(*some: Any) -> tuple[torch.Tensor, Conditioning]:
             losses, along = descend(*some)
-            return losses, along * scale / along.abs().amax()
+            return losses, Conditioning(along.states * scale / along.states.abs().amax())
 
         monkeypatch.setattr(_latents, "descend", scaled)
         return [each.text for each in QUICK["unlearndiffatk"].search(half)]
