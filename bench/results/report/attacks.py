@@ -21,6 +21,9 @@ LEGEND = (
     "further seeds"
 )
 
+UNSEEN = ", guard not attacked"
+"""What follows an adaptive attack that could not see the erasure."""
+
 Row = Mapping[str, str]
 
 
@@ -51,7 +54,7 @@ def table(rows: Sequence[Row], *, width: int | None = None) -> Any:
             f"{rate(row, 'matched_before', short=True)}, {rate(row, 'matched_after', short=True)}"
         )
         made.add_row(
-            *(row["method"], row["case"], label(row)),
+            *(row["method"], row["case"], label(row) + (UNSEEN if row["guard"] else "")),
             *(row["n"], rate(row, "pre_asr", short=short), rate(row, "asr", short=short)),
             *(() if short else (pair, _number(row["matched_p"]))),
             *(f"{float(row['evaluations']):,.0f}", f"{float(row['seconds']):.0f}"),
@@ -89,6 +92,11 @@ def notes(rows: Sequence[Row]) -> list[str]:
     lines = [LEGEND] if rows else []
     if any(row["convention"] == "quick" for row in rows):
         lines.append("quick: this project's cheaper search, not that of the attack's released code")
+    for name in dict.fromkeys(row["method"] for row in rows if row["guard"]):
+        lines.append(
+            f"{name}: guard not attacked, since it acts in guidance only; for a prompt alone the "
+            "erased model predicts as the un-erased one does, so the search saw only that"
+        )
     for row in {row["case"]: row for row in rows}.values():
         if row["note"]:
             lines.append(

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from bench import digests
+from bench.attacks import guard
 from bench.results.store import RunFolder
 from bench.runs import erasing
 from bench.runs.resolved import Resolved
 from bench.runs.trials.baseline import Baseline, unattacked
 from bench.runs.trials.unattacked import Unattacked
 from bench.types import RunSpec
+
+LOOKED_AT = 2
+"""Prompts by which it is found out whether a search sees an erasure."""
 
 
 @dataclass(eq=False)
@@ -61,6 +65,14 @@ class Erasure:
             self.spec.sampler,
             baseline.progress,
         )
+
+    @cached_property
+    def unseen(self) -> bool:
+        """Whether a search that predicts for prompts alone sees nothing of the erasure."""
+        baseline = self.baseline
+        rows = baseline.usable[:LOOKED_AT]
+        images = [baseline.images[row.id] for row in rows]
+        return guard.unseen(baseline.pipe, self.pipe, [row.text for row in rows], images)
 
     def release(self) -> None:
         """Forget the erased pipeline, so that only one is in memory at a time."""

@@ -36,14 +36,18 @@ SUMMARY = (
     *("method", "model", "suite", "case", "attack", "kind", "convention", "budget", "metric"),
     *("n", "left_out", *(name + end for name in RATES for end in ("", "_low", "_high"))),
     *("matched_p", "evaluations", "images", "seconds", "note", "trial", "unattacked", "erasure"),
-    "origin",
+    *("origin", "guard"),
 )
 """Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
 p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
 what is unusual, the folders of the trial and of the images before it, the erasure's sha256, and the
-distribution that brought the attack as a plug-in."""
+distribution that brought the attack as a plug-in. `guard` is "not attacked" where the attack is
+adaptive and yet sees nothing of the erasure, which acts in guidance only."""
 NUMBERS = SUMMARY[SUMMARY.index("n") : SUMMARY.index("note")]
 """Those of them that hold numbers."""
+
+UNSEEN = "not attacked"
+"""What `guard` says of an erasure that the search could not see."""
 
 NOTHING = "un-erased draws none: nothing searched"
 """Note of a trial whose un-erased model shows the concept for no prompt; all prompts count then."""

@@ -16,7 +16,7 @@ from bench.models.generate import generate
 from bench.runs.trials import candidates
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
-from bench.runs.trials.folder import NOTHING, RESULT, TrialFolder, derived, digest
+from bench.runs.trials.folder import NOTHING, RESULT, UNSEEN, TrialFolder, derived, digest
 from bench.runs.trials.plan import Attempt
 from bench.types import Prompt, RunSpec
 
@@ -97,8 +97,15 @@ class Trial:
             "unattacked": self.erasure.unattacked.path.name,
             "erasure": self.erasure.hash,
             "origin": self.attempt.entry.origin,
+            "guard": UNSEEN if self._blind else "",
         }
         return self.folder.finish(facts, rows, matched=self._matched)
+
+    @property
+    def _blind(self) -> bool:
+        """Whether it searched on the erased model and could see nothing of the erasure."""
+        searched = self.attack.adaptive and bool(self.baseline.usable)
+        return searched and self.erasure.unseen
 
     @property
     def _matched(self) -> bool:

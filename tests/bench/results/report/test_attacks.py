@@ -17,7 +17,7 @@ def row(name: str, kind: str, left_out: str = "0") -> dict[str, str]:
         **{"method": "esd", "case": "airplane", "attack": name, "kind": kind},
         **{"convention": "" if name in ("seed_search", "floor") else "quick"},
         **{"n": "10", "left_out": left_out, "evaluations": "1324.4", "seconds": "9.4"},
-        "note": "",
+        **{"note": "", "guard": ""},
         **{"pre_asr": "0.1", "pre_asr_low": "0.018", "pre_asr_high": "0.404"},
         **{"asr": "0.4", "asr_low": "0.168", "asr_high": "0.687"},
         **{"matched_before": "0", "matched_before_low": "0", "matched_before_high": "0.278"},
