@@ -35,6 +35,16 @@ class Draw:
     """What a model would predict that knew the noise: the noise itself or, of a v-prediction model,
     the velocity; of re-noised images only, as the latents."""
 
+    def error(self, made: Tensor) -> Tensor:
+        """Return the mean squared error of predictions, like the latents, against the truth.
+
+        Raises:
+            ValueError: these are no images that were noised anew, so there is no truth.
+        """
+        if self.truth is None:
+            raise ValueError("latents of a trajectory have no truth; use `renoise`")
+        return (made - self.truth).square().mean()
+
 
 @dataclass(frozen=True)
 class Pool:

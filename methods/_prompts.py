@@ -239,29 +239,6 @@ def texts(
     )
 
 
-def guides(concepts: Sequence[Concept], guide: str | None) -> list[str]:
-    """Return what each concept is to read as: its anchor, or what an option says.
-
-    Args:
-        concepts: What is erased.
-        guide: One text for all or one each, `;`-separated; None is each concept's anchor.
-
-    Raises:
-        InputError: there are neither one nor as many as concepts.
-    """
-    if guide is None:
-        return [concept.anchor for concept in concepts]
-    found = [part.strip() for part in guide.split(";")]
-    if len(found) == 1:
-        found *= len(concepts)
-    if len(found) != len(concepts):
-        raise InputError(
-            f"guide has {len(found)} parts for {len(concepts)} concepts; "
-            "allowed is one for all, or one for each"
-        )
-    return found
-
-
 def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
     """Encode a concept's training prompts and its anchor's, with their rows aligned.
 

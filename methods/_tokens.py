@@ -99,6 +99,29 @@ def of_concept(pipe: Any, text: str, name: str, *, pooler: bool) -> list[int]:
     return found + list(range(end, tokenizer.model_max_length if padded else end + 1))
 
 
+def guides(concepts: Sequence[Concept], guide: str | None) -> list[str]:
+    """Return what each concept is to read as: its anchor, or what an option says.
+
+    Args:
+        concepts: What is erased.
+        guide: One text for all or one each, `;`-separated; None is each concept's anchor.
+
+    Raises:
+        InputError: there are neither one nor as many as concepts.
+    """
+    if guide is None:
+        return [concept.anchor for concept in concepts]
+    found = [part.strip() for part in guide.split(";")]
+    if len(found) == 1:
+        found *= len(concepts)
+    if len(found) != len(concepts):
+        raise InputError(
+            f"guide has {len(found)} parts for {len(concepts)} concepts; "
+            "allowed is one for all, or one for each"
+        )
+    return found
+
+
 def tails(pipe: Any, text: str, guide: str) -> tuple[Tensor, Tensor]:
     """Return the rows of a text from its last token on, padding included, beside a guide's.
 

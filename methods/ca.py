@@ -59,7 +59,7 @@ class Ca(Eraser):
         "memorised": {"parameters": "full", "steps": 400, "learning_rate": 2e-6, "batch": 2},
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "tuned on the ship, reports/tuning",
+        "mini": "best of five settings on the ship at size smoke, methods/ca.md",
         "memorised": "the code at c11fb1b, images that the model has memorised",
     }
 
@@ -176,16 +176,18 @@ class Ca(Eraser):
         def loss() -> Tensor:
             draw = pool.renoise(self.batch - kept, generator)
             x, t = draw.latents, draw.timesteps
-            aim = draw.truth
-            if self.loss == "model":
+            made = prediction.predict(student, x, t, asked[draw.prompts])
+            if self.loss == "noise":
+                found = draw.error(made)
+            else:
                 with torch.no_grad():
                     aim = prediction.predict(student, x, t, wanted[draw.prompts])
-            found = _error(prediction.predict(student, x, t, asked[draw.prompts]), aim)
+                found = (made - aim).square().mean()
             if not kept:
                 return found
             own = pool.renoise(kept, generator)
             made = prediction.predict(student, own.latents, own.timesteps, wanted[own.prompts])
-            return found + self.prior_scale * _error(made, own.truth)
+            return found + self.prior_scale * own.error(made)
 
         return loss
 
@@ -203,9 +205,3 @@ class Ca(Eraser):
         own = {field.name: getattr(self, field.name) for field in fields(Published)}
         given = {name: value for name, value in own.items() if value is not None}
         return replace(PUBLISHED[concepts[0].kind], **given)
-
-
-def _error(made: Tensor, aim: Tensor | None) -> Tensor:
-    if aim is None:
-        raise ValueError("only images that were noised anew have a truth")
-    return torch.nn.functional.mse_loss(made, aim)

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _prompts, _tokens, _unet
+from methods import _closed_form, _tokens, _unet
 
 FIRST = {"erase_scale": 1.0, "preserve_scale": 1.0, "lamb": 0.5}
 """UCE's defaults of 2023, by which the concept itself is erased."""
@@ -36,7 +36,7 @@ class Rece(Eraser):
         "objects-easy": {"regular_scale": 0.1, "epochs": 1, "guide": " "},
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "tuned on the ship, reports/tuning",
+        "mini": "best of six settings on the ship at size quick, methods/rece.md",
         "nudity": "the code at 403a67f, nudity",
         "i2p": "the code at 403a67f, the eleven words of I2P, to be erased together",
         "artists": "the code at 403a67f, artists",
@@ -65,7 +65,7 @@ class Rece(Eraser):
             InputError: naming the option or concept, and what is allowed.
         """
         _tokens.check(pipe, concepts)
-        _prompts.guides(concepts, self.guide)
+        _tokens.guides(concepts, self.guide)
         for name in ("epochs", "preserve_scale"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
@@ -85,7 +85,7 @@ class Rece(Eraser):
             return {}
         names = [concept.name for concept in concepts]
         # The code reads an empty guide as one space.
-        guides = [guide or " " for guide in _prompts.guides(concepts, self.guide)]
+        guides = [guide or " " for guide in _tokens.guides(concepts, self.guide)]
         matrix = _first(pipe, names, guides)
         rows, targets, space = (
             pipelines.encode(pipe, texts).flatten(0, 1) for texts in (names, guides, [" "])

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _prompts, _tokens, _unet
+from methods import _closed_form, _tokens, _unet
 
 EXPANSIONS = {
     "style": (
@@ -81,7 +81,7 @@ class Uce(Eraser):
         if not concepts:
             return {}
         preserved = self._preserved()
-        old, new = self._texts(concepts, _prompts.guides(concepts, self.guide))
+        old, new = self._texts(concepts, _tokens.guides(concepts, self.guide))
         scale = self.preserve_scale
         if scale is None:
             scale = 1.0 if self.variant == "2025" else max(0.1, 1 / len(preserved))
@@ -97,7 +97,7 @@ class Uce(Eraser):
             InputError: naming the option or concept, and what is allowed.
         """
         _tokens.check(pipe, concepts, self._preserved())
-        _prompts.guides(concepts, self.guide)
+        _tokens.guides(concepts, self.guide)
         if self.technique == "tensor" and self.variant == "2025":
             raise InputError(
                 "technique tensor is of variant 2023 only; allowed for 2025 is replace"

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.models import meter, pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _prompts, _tokens, _training, _unet
+from methods import _tokens, _training, _unet
 from methods.speed import _edit, _retained
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Speed(Eraser):
     paper: ClassVar[str] = "SPEED, arXiv 2503.07392 (ICLR 2026)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*.attn2.to_k.weight", "unet.*.attn2.to_v.weight")
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {},
+        "mini": {"parts": "kv", "positions": "all"},
         "objects": {"guide": ""},
         "styles": {"guide": "art"},
         "people": {
@@ -47,7 +47,7 @@ class Speed(Eraser):
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "the published defaults",
+        "mini": "best of six settings on the ship at size smoke, methods/speed.md",
         "objects": "the code at 6d3df0c, one to three objects; its retain_file is not shipped",
         "styles": "the code at 6d3df0c, one to three styles; its retain_file is not shipped",
         "people": "the code at 6d3df0c, ten to a hundred persons; its retain_file is not shipped",
@@ -94,7 +94,7 @@ class Speed(Eraser):
             InputError: naming the option or concept, and what is allowed.
         """
         _tokens.check(pipe, concepts)
-        _prompts.guides(concepts, self.guide)
+        _tokens.guides(concepts, self.guide)
         _training.at_least_one(clusters=self.clusters)
         room = int(pipe.tokenizer.model_max_length) - 1
         if self.clusters > room:
@@ -159,7 +159,7 @@ class Speed(Eraser):
     def _moved(self, pipe: Any, concepts: Sequence[Concept]) -> tuple[Tensor, Tensor]:
         """Return the concepts' rows and those of their guides, (n, d) each."""
         names = [concept.name for concept in concepts]
-        guides = _prompts.guides(concepts, self.guide)
+        guides = _tokens.guides(concepts, self.guide)
         both = [pipelines.encode(pipe, texts) for texts in (names, guides)]
         if self.positions == "all":
             return both[0][:, 1:].flatten(0, 1), both[1][:, 1:].flatten(0, 1)

@@ -18,7 +18,10 @@ from methods import _noise, _training, esd
 from methods.realera import _alignment
 
 NAMES = {
-    **{name: {} for name in ("ca", "esd", "mace", "realera", "rece", "receler", "speed", "uce")},
+    **{
+        name: {}
+        for name in ("ca", "esd", "mace", "realera", "rece", "receler", "salun", "speed", "uce")
+    },
     "realera crce": {"reading": "crce"},
 }
 

@@ -67,7 +67,9 @@ def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
             "methods/_closed_form.py",
             {
                 f"method {name}"
-                for name in ("ca", "esd", "mace", "realera", "rece", "receler", "speed", "uce")
+                for name in (
+                    *("ca", "esd", "mace", "realera", "rece", "receler", "salun", "speed", "uce"),
+                )
             },
         ),
         ("methods/_lora.py", {"method mace", "method realera"}),
