@@ -12,7 +12,7 @@ from bench.cli import commands
 from bench.cli.arguments import Parser, Version
 from bench.cli.completion import SHELLS, Completion
 from bench.names import typed
-from bench.types import InputError
+from bench.types import InputError, WorkerDiedError
 
 EXAMPLES = """\
 examples, each after `{program}`:
@@ -24,7 +24,10 @@ examples, each after `{program}`:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return the exit status: 0, 2 for bad input, 130 when interrupted."""
+    """Run a command line and return the exit status.
+
+    0, 1 if a worker died, 2 for bad input, 130 when interrupted.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(words).parse_args(words)
@@ -34,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"{typed()}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except WorkerDiedError as error:
+        print(f"{typed()}: error: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # The reader, say `head`, has seen enough; Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -74,6 +74,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """Read a whole number from 1 up, as a number of workers is."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"got '{text}', must be a whole number from 1 to 1024")
+    return int(text)
+
+
 def steps(text: str) -> int:
     """Read a number of sampling steps."""
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1000:
@@ -103,6 +110,22 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare --device, the same for every command that computes."""
     parser.add_argument(
         "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)"
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Declare --workers and --threads, the same for every command that carries out runs."""
+    parser.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes that share the work (default: by cores, memory and work; see --plan)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=count,
+        metavar="N",
+        help="threads that each computes with on a CPU (default: OMP_NUM_THREADS, or 1)",
     )
 
 

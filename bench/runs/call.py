@@ -10,6 +10,7 @@ from bench.models import devices, loading
 from bench.registry import written
 from bench.results import Results
 from bench.runs import grid, plan, sweep
+from bench.runs.capacity import capacity
 from bench.types import Option
 
 
@@ -27,6 +28,8 @@ def run(
     guidance: float | None = None,
     precision: str | None = None,
     device: str | None = None,
+    workers: int = 1,
+    threads: int | None = None,
     out: str | PathLike[str] = "reports/runs",
 ) -> Results:
     """Erase concepts with methods, draw the suite's prompts, measure, and return what was found.
@@ -52,6 +55,9 @@ def run(
         guidance: Guidance scale; None for the model's.
         precision: "fp32", "bf16" or "fp16"; None for fp32 on the CPU, else fp16.
         device: As torch names it; None for a GPU where there is one.
+        workers: Processes that share the work. More than one are started anew and import the
+            script that calls, which then has to do so under `if __name__ == "__main__":`.
+        threads: What each computes with on a CPU; None for `OMP_NUM_THREADS`, or one.
         out: Folder that holds the run folders.
 
     Returns:
@@ -82,4 +88,5 @@ def run(
     )
     plan.check_out(Path(out))
     plan.check_folders(specs, Path(out))
-    return sweep.carry_out(specs, Path(out), device=place)
+    shared = capacity(specs, Path(out), device=place, workers=workers, threads=threads)
+    return sweep.carry_out(specs, Path(out), device=place, shared=shared)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -139,7 +140,10 @@ class Workers:
     def end(self) -> None:
         """End the processes, whatever they are at: files are whole or absent."""
         for worker in self._workers:
-            worker.process.terminate()
+            if worker.unit is None:
+                worker.line.close()
+            else:
+                worker.process.terminate()
         for worker in self._workers:
             worker.process.join(PATIENCE)
             if worker.process.is_alive():
@@ -188,6 +192,8 @@ def _lost(worker: _Worker) -> WorkerDiedError:
 def _serve(line: Connection, threads: int) -> None:
     """Perform the units that come over a line, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not at once, so that what multiprocessing keeps outside the process is tidied up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 

@@ -98,6 +98,15 @@ def weights_hash(model: str) -> str | None:
     return digests.of(folder, digests.WEIGHTS)
 
 
+def weights_size(model: str) -> int | None:
+    """Return how many bytes a model's files have; None if they are not on this machine."""
+    folder = _folder(model)
+    if folder is None:
+        return None
+    files = (each for each in folder.rglob("*") if each.suffix in digests.WEIGHTS)
+    return sum(each.stat().st_size for each in files)
+
+
 def _folder(model: str) -> Path | None:
     if (here := recognition.folder(model)) is not None:
         return here

@@ -11,13 +11,11 @@ from typing import Any
 
 from bench import prompts
 from bench.images import ReferenceImages
-from bench.models.generate import due_batches
-from bench.results.store import UNERASED
 from bench.runs import folders, provenance, reference
-from bench.runs.per_image import PerImage, image_folder
+from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
-from bench.runs.units import Compare, Draw, Fit, Measure, Unit, now
-from bench.types import Progress, Prompt, RunSpec
+from bench.runs.units import Compare, Draw, Fit, Measure, Unit, draws, fits, now, wanted
+from bench.types import Progress, RunSpec
 
 IMAGES = "images"
 """What drawing calls its progress."""
@@ -104,28 +102,12 @@ class Begun:
     @cached_property
     def fits(self) -> list[Fit]:
         """The erasures that are missing."""
-        units = (Fit(*self._where, case) for case in self.content.cases)
-        return [unit for unit in units if not unit.path.exists()]
+        return fits(self.content, self.out, self.setup.device)
 
     @cached_property
     def draws(self) -> list[Draw]:
         """The batches of which an image is missing."""
-        cases = {case.name: case for case in self.content.cases}
-        return [
-            Draw(*self._where, cases.get(name) if name != UNERASED else None, tuple(batch))
-            for name, wanted in self.wanted.items()
-            for batch in due_batches(wanted, self.folder.images(name), self.setup.batch_size)
-        ]
-
-    @cached_property
-    def wanted(self) -> dict[str, list[Prompt]]:
-        """The prompts of each image folder; cases that share one share its images."""
-        wanted: dict[str, dict[str, Prompt]] = {}
-        for case, some in self.content.prompts.items():
-            by_id = wanted.setdefault(image_folder(self.spec, case), {})
-            for prompt in some:
-                by_id.setdefault(prompt.id, prompt)
-        return {name: list(by_id.values()) for name, by_id in wanted.items()}
+        return draws(self.content, self.out, self.setup.device, self.setup.batch_size)
 
     def spend(self, unit: Unit, seconds: Mapping[str, float]) -> None:
         """Add what a unit took, by step.
@@ -171,10 +153,10 @@ class Schedule:
         self._last: dict[str, str] = {}
         self._tally = Tally(progress, named=len(runs) > 1)
         due = [each for each in runs if not each.folder.is_done()]
-        fits: list[Sequence[Unit]] = [each.fits for each in due]
-        draws: list[Sequence[Unit]] = [[] if erasures_only else each.draws for each in due]
+        erased: list[Sequence[Unit]] = [each.fits for each in due]
+        drawn: list[Sequence[Unit]] = [[] if erasures_only else each.draws for each in due]
         # A run is erased while the one before it is drawn, so that no worker waits for an erasure.
-        rounds = zip_longest(fits, [[], *draws], fillvalue=())
+        rounds = zip_longest(erased, [[], *drawn], fillvalue=())
         self._waiting = [unit for some in rounds for units in some for unit in units]
         for unit in self._waiting:
             self._runs[unit.spec.run_id].left.add(unit.name)
@@ -248,7 +230,8 @@ class Tally:
     def expect(self, run: Begun) -> None:
         """Count the images of a run: those that are there, and those to be drawn."""
         parts = self._parts.setdefault(self._label(run.spec, IMAGES), {})
-        there = sum(map(len, run.wanted.values())) - sum(len(each.prompts) for each in run.draws)
+        due = sum(len(each.prompts) for each in run.draws)
+        there = sum(map(len, wanted(run.content).values())) - due
         parts[run.spec.run_id] = (there, there)
         parts |= {each.name: (0, len(each.prompts)) for each in run.draws}
 

@@ -1,4 +1,4 @@
-"""Carries out several runs, one after the other."""
+"""Carries out several runs together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from bench.results import Results, report, store
 from bench.runs import folders, plan, runner
+from bench.runs.capacity import Capacity
+from bench.runs.schedule import Setup
 from bench.types import Progress, RunSpec, silent
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
 """Gives, for the title of what is under way, what is told of its progress."""
+ALONE = Capacity(1, None, "this process")
+"""Nobody to share with."""
 
 
 @contextmanager
@@ -47,6 +51,7 @@ def carry_out(
     out: Path,
     *,
     device: str = "cpu",
+    shared: Capacity = ALONE,
     real: ReferenceImages | None = None,
     shown: Shown = unseen,
 ) -> Results:
@@ -59,20 +64,26 @@ def carry_out(
         specs: The un-erased model's run first, as `specs` returns them.
         out: Folder that holds the run folders.
         device: Where to compute, as torch names it.
+        shared: How many workers share the work.
         real: Images to compare with.
-        shown: Shows the progress of each run.
+        shown: Shows the progress of all.
 
     Raises:
         InputError: a method cannot erase a case from this model, or a folder cannot be used.
+        WorkerDiedError: a worker process died; the same call resumes.
     """
     folders = prepare(specs, out, device)
-    done: list[store.Finished] = []
-    for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), start=1):
-        seed = f", seed {spec.seed}" if spec.seed else ""
-        title = f"[{number}/{len(specs)}] {spec.method} on {spec.model}: {', '.join(spec.cases)}"
-        with shown(f"{title}{seed}") as progress:
-            record = runner.run(spec, out, device=device, real=real, progress=progress)
-        done.append(store.Finished(folder, record))
-        rows = [("un-erased", done[0]), (spec.method_name, done[-1])]
-        report.write_strip(folder.strip_path, rows[: min(number, 2)])
-    return Results(tuple(done), ())
+    setup = Setup(device, workers=shared.workers, threads=shared.threads, real=real)
+    names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
+    cases = ", ".join(specs[0].cases)
+    done: dict[str, store.Finished] = {}
+    with shown(f"{names} on {specs[0].model}: {cases}; by {shared}") as progress:
+        for record in runner.execute(specs, out, setup, progress):
+            own = store.RunFolder(out, record.spec.run_id)
+            done[own.path.name] = store.Finished(own, record)
+            # The un-erased model's run is finished before all others.
+            rows = [("un-erased", done[specs[0].run_id])]
+            if record.spec.run_id != specs[0].run_id:
+                rows.append((record.spec.method_name, done[own.path.name]))
+            report.write_strip(own.strip_path, rows)
+    return Results(tuple(done[folder.path.name] for folder in folders), ())

@@ -15,12 +15,12 @@ from typing import Any
 
 from bench.images import ReferenceImages
 from bench.models import loading
-from bench.models.generate import generate
+from bench.models.generate import due_batches, generate
 from bench.results.store import UNERASED, RunFolder
-from bench.runs import erasing, provenance, record, rescore
-from bench.runs.per_image import PerImage
+from bench.runs import erasing, provenance
+from bench.runs.per_image import PerImage, image_folder
 from bench.runs.resolved import Resolved
-from bench.types import Case, Progress, Prompt, RunSpec
+from bench.types import ORIGINAL, Case, Progress, Prompt, RunSpec
 
 
 @dataclass
@@ -191,7 +191,9 @@ class Measure(Unit):
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Measure, aggregate, and declare the run finished."""
+        # Here, so that a plan needs no scipy.
         from bench.models.erasures import read
+        from bench.runs import record
 
         begun = now()
         content = kept.content(self.spec)
@@ -227,7 +229,49 @@ class Compare(Unit):
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Measure it again by the metrics that compare."""
+        from bench.runs import rescore
+
         content = kept.content(self.folder.read_record().spec)
         names = [each.name for each in content.metrics if each.least_reference(content.family)]
         some = {"device": self.device, "real": self.real, "progress": progress}
         rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
+
+
+def fits(content: Resolved, out: Path, device: str) -> list[Fit]:
+    """Return the erasures of a run that are missing.
+
+    Args:
+        content: What the run's spec names.
+        out: Folder that holds the run folders.
+        device: Where to compute.
+    """
+    units = (Fit(content.spec, out, device, case) for case in content.cases)
+    return [unit for unit in units if not unit.path.exists()]
+
+
+def draws(content: Resolved, out: Path, device: str, batch_size: int) -> list[Draw]:
+    """Return the batches of a run of which an image is missing.
+
+    Args:
+        content: What the run's spec names.
+        out: Folder that holds the run folders.
+        device: Where to compute.
+        batch_size: Images drawn at once.
+    """
+    cases = {case.name: case for case in content.cases if content.spec.method != ORIGINAL}
+    folder = RunFolder(out, content.spec.run_id)
+    return [
+        Draw(content.spec, out, device, cases.get(name), tuple(batch))
+        for name, rows in wanted(content).items()
+        for batch in due_batches(rows, folder.images(name), batch_size)
+    ]
+
+
+def wanted(content: Resolved) -> dict[str, list[Prompt]]:
+    """Return the prompts of each image folder of a run; cases that share one share its images."""
+    found: dict[str, dict[str, Prompt]] = {}
+    for case, some in content.prompts.items():
+        by_id = found.setdefault(image_folder(content.spec, case), {})
+        for prompt in some:
+            by_id.setdefault(prompt.id, prompt)
+    return {name: list(by_id.values()) for name, by_id in found.items()}

@@ -42,8 +42,10 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
     real = _reference(args, specs[0])
+    shared = _runs.capacity(args, specs)
     if args.plan:
-        lines = [*outline.describe(specs, args.out, real), *trials.describe(specs, chosen)]
+        lines = [*outline.describe(specs, args.out, real), f"by {shared}"]
+        lines += trials.describe(specs, chosen)
         planned = {
             "runs": outline.outline(specs, args.out),
             "attacks": trials.outline(specs, chosen),
@@ -54,7 +56,7 @@ def execute(args: argparse.Namespace) -> int:
 
     shown = partial(progress.shown, quiet=args.quiet)
     device = devices.device(args.device)
-    results = sweep.carry_out(specs, args.out, device=device, real=real, shown=shown)
+    results = sweep.carry_out(specs, args.out, device=device, shared=shared, real=real, shown=shown)
     _compare(args, specs)
     rows = _attacks.carry_out(args, specs, chosen) if chosen else []
     # Attacks add to what the runs have found.

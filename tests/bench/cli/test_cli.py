@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench import __version__, cli, data
 from bench.models import devices, loading, mini
 from bench.names import SCRIPT
 from bench.runs import plan, runner
+from bench.runs.schedule import Setup
 from bench.types import InputError, RunRecord, RunSpec, Score
 
 ROOT = data.ROOT
@@ -40,6 +42,10 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
             "unknown option of python -m bench run: '--metod'; nearest: --method",
         ),
         (["run", "--siz", "quick"], "'--siz'; nearest: --size"),
+        (["run", "--workers", "0"], "--workers: got '0', must be a whole number from 1 to 1024"),
+        (["run", "--workers", "-1"], "--workers: got '-1', must be a whole number from 1"),
+        (["run", "--workers", "x"], "--workers: got 'x', must be a whole number from 1"),
+        (["run", "--threads", "0"], "--threads: got '0', must be a whole number from 1"),
         (["run", "realera"], "unexpected argument 'realera'"),
         (["run"], "run needs --method; choices: "),
         (["run", "--method"], "argument --method: expected one argument"),
@@ -71,7 +77,7 @@ def test_bad_input_is_one_line_and_status_two(
 def test_an_out_that_is_no_folder_is_refused_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
     assert cli.main([*SMOKE, "--out", str(tmp_path / "file" / "runs")]) == 2
     assert "cannot write to" in capsys.readouterr().err
@@ -83,7 +89,7 @@ def test_altered_mini_weights_are_refused_first(
     def altered() -> Path:
         raise InputError("unet.safetensors\nis altered")
 
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("work was begun"))
     monkeypatch.setattr(mini, "path", altered)
     assert cli.main(["run", "--method", "original", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == "python -m bench: error: unet.safetensors is altered\n"
@@ -93,7 +99,7 @@ def test_altered_mini_weights_are_refused_first(
 def test_a_damaged_later_folder_stops_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("work was begun"))
     words = ["run", "--method", "realera", "--model", "sd14", "--out", str(tmp_path)]
     assert cli.main([*words, "--plan"]) == 0
     path = Path(capsys.readouterr().out.split("realera on sd14: ")[1].split(" (new)")[0])
@@ -106,7 +112,7 @@ def test_a_damaged_later_folder_stops_the_first_run(
 def test_a_plan_does_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("work was begun"))
     out = tmp_path / "runs"
     assert cli.main([*SMOKE, "--plan", "--out", str(out)]) == 0
     assert "case airplane: keep airplane (to do); 38 images (0 there)" in capsys.readouterr().out
@@ -121,20 +127,24 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     ran: list[RunSpec] = []
     strips: list[tuple[Any, ...]] = []
 
-    def run(spec: RunSpec, out: Path, *, device: str, real: object, progress: Any) -> RunRecord:
-        ran.append(spec)
-        progress("draw", 1, 2)
-        words = (spec.method, spec.model, spec.suite, spec.cases[0])
-        scores = (Score(*words, "judge", "share", "target", "", 0.5, 0.4, 0.6, 4),)
-        record = RunRecord(spec, {"finished": "now"}, {"erase": 1.0}, scores)
-        store.RunFolder(out, spec.run_id).write_record(record)
-        assert device == "cpu"
-        return record
+    def execute(
+        specs: Sequence[RunSpec], out: Path, setup: Setup, progress: Any
+    ) -> Iterator[RunRecord]:
+        assert (setup.device, setup.workers, setup.threads) == ("cpu", 3, 2)
+        for spec in specs:
+            ran.append(spec)
+            progress("draw", 1, 2)
+            words = (spec.method, spec.model, spec.suite, spec.cases[0])
+            scores = (Score(*words, "judge", "share", "target", "", 0.5, 0.4, 0.6, 4),)
+            record = RunRecord(spec, {"finished": "now"}, {"erase": 1.0}, scores)
+            store.RunFolder(out, spec.run_id).write_record(record)
+            yield record
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(runner, "execute", execute)
     monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
     monkeypatch.setattr(report, "write_strip", lambda *args: strips.append(args))
     words = ["run", "--method", "realera", "--model", "sd14", "--size", "smoke", "--device", "cpu"]
+    words += ["--workers", "3", "--threads", "2"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     captured = capsys.readouterr()
     original, realera = (tmp_path / spec.run_id for spec in ran)
@@ -144,7 +154,8 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     assert shown == [(original / "strip.png", [first]), (realera / "strip.png", [first, second])]
     assert captured.out.splitlines()[-1] == f"results in {realera}"
     assert (tmp_path / "comparison.csv").exists() and (tmp_path / "comparison.md").exists()
-    assert "[1/2] original on sd14: airplane" in captured.err and "draw" in captured.err
+    said = "original, realera on sd14: airplane; by 3 workers of 2 threads (as asked)"
+    assert said in " ".join(captured.err.split()) and "draw" in captured.err
     assert "draw" not in captured.out
 
 
@@ -154,7 +165,7 @@ def test_an_interruption_says_how_to_resume(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(runner, "execute", interrupted)
     monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
     assert cli.main([*SMOKE, "--device", "cpu", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err.endswith("the same command resumes\n")
@@ -186,7 +197,7 @@ def test_what_a_method_refuses_is_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("work was begun"))
     monkeypatch.setattr(loading, "shared", lambda *_: tiny_pipe)
     assert cli.main(["run", "--out", str(tmp_path), "--method", *words]) == 2
     captured = capsys.readouterr()

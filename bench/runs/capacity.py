@@ -1,0 +1,128 @@
+"""How many workers share the work of runs, and with how many threads each computes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.runs import provenance
+from bench.runs.executors import THREADS
+from bench.runs.resolved import Resolved
+from bench.runs.schedule import Setup
+from bench.runs.units import draws, fits
+from bench.types import ORIGINAL, InputError, RunSpec
+
+SHARE = 4
+"""Batches and erasures that make a further worker worth its start: it imports torch and loads the
+model, five seconds, and one batch of mini takes seven on a thread of its own."""
+RESIDENT = 2**30
+"""Bytes that a process has with its libraries, about."""
+COPIES = 6
+"""How many times the bytes of a model's weights a process takes to draw with it, about: the model,
+an erased one, and what drawing a batch takes."""
+MEMORY = Path("/proc/meminfo")
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How work is shared."""
+
+    workers: int
+    """Units performed at once; one is performed in this process."""
+    threads: int | None
+    """What each computes with; None for what torch takes."""
+    why: str
+    """Where the numbers come from."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        count = f"{self.workers} worker" + ("s" if self.workers > 1 else "")
+        each = "" if self.threads is None else f" of {self.threads} thread"
+        each += "s" if (self.threads or 1) > 1 else ""
+        return f"{count}{each} ({self.why})"
+
+
+def capacity(
+    runs: Sequence[RunSpec],
+    out: Path,
+    *,
+    device: str,
+    workers: int | None = None,
+    threads: int | None = None,
+) -> Capacity:
+    """Return how the work that is left of runs is shared; needs no torch.
+
+    On a CPU, by default, as many workers of one thread as there are cores: two processes of one
+    thread draw faster than one of two, and stay as fast where another job takes a core, since
+    threads wait for the last of them and processes do not. Fewer, of more threads each, where
+    memory is short; fewer where little is left to do. Neither decides a result's digits but the
+    threads, which depend on the machine and the model alone.
+
+    Args:
+        runs: The runs.
+        out: Folder that holds the run folders.
+        device: Where to compute.
+        workers: How many were asked for, None for the default.
+        threads: How many were asked for, None for the default.
+
+    Raises:
+        InputError: more than one worker was asked for on a GPU.
+    """
+    if device != "cpu":
+        if workers not in (None, 1):
+            raise InputError(
+                f"got --workers {workers} on {device}, must be 1: a GPU has one worker"
+            )
+        return Capacity(1, threads, f"one on {device}")
+    free, fitting = cores(), _fitting(runs)
+    most = max(1, min(free, fitting))
+    said = int(os.environ.get(THREADS, "0")) if os.environ.get(THREADS, "").isdigit() else 0
+    each = threads or said or free // most
+    if workers is not None:
+        return Capacity(workers, each, "as asked")
+    due = left(runs, out)
+    count = max(1, min(most, due // SHARE))
+    why = f"{free} usable cores" if free > 1 else "1 usable core"
+    why += f", memory for {fitting}" if fitting < free else ""
+    return Capacity(count, each, f"{why}, {due} batches and erasures to do")
+
+
+def left(runs: Sequence[RunSpec], out: Path) -> int:
+    """Return how many batches and erasures are left of runs.
+
+    Args:
+        runs: The runs.
+        out: Folder that holds the run folders.
+    """
+    count, size = 0, Setup().batch_size
+    for content in map(Resolved, runs):
+        if not (out / content.spec.run_id / "record.json").exists():
+            count += len(draws(content, out, "cpu", size))
+            # Erasing nothing takes no time.
+            count += len(fits(content, out, "cpu")) * (content.spec.method != ORIGINAL)
+    return count
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _fitting(runs: Sequence[RunSpec]) -> int:
+    """Return how many workers fit into memory; one where the model's size is not known."""
+    sizes = [provenance.weights_size(spec.place("model")) for spec in runs]
+    try:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", MEMORY.read_text())
+    except OSError:
+        found = None
+    if None in sizes:
+        return 1
+    if found is None:
+        return cores()
+    need = RESIDENT + COPIES * max((size or 0 for size in sizes), default=0)
+    return max(1, int(found[1]) * 1024 // need)

@@ -1,0 +1,205 @@
+"""In what order units are handed out, what their progress adds up to, by how many they are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.models import meter
+from bench.models.generate import image_path
+from bench.runs import capacity, plan
+from bench.runs.capacity import Capacity
+from bench.runs.schedule import Begun, Schedule, Setup
+from bench.runs.units import Clock, Draw, Fit, Kept, Measure, Unit
+from bench.types import InputError, RunSpec, silent
+
+SUITE = """
+version = "1"
+kind = "object"
+prompt_files = ["prompts.csv"]
+metrics = ["judge"]
+summary = "A few of everything."
+
+[cases]
+airplane = ["airplane"]
+
+[sizes.tiny]
+images = { target = 5 }
+cases = ["airplane"]
+"""
+ROWS = "id,concept,role,text,seed\n" + "".join(
+    f"a-{number},airplane,target,a photo of an airplane,{number}\n" for number in range(5)
+)
+
+
+@pytest.fixture
+def specs(tmp_path: Path) -> list[RunSpec]:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "suite.toml").write_text(SUITE)
+    (tmp_path / "s" / "prompts.csv").write_text(ROWS)
+    settings = {"model": "mini", "suite": str(tmp_path / "s"), "size": "tiny", "steps": 1}
+    return plan.specs(["uce", "mace"], **settings)  # type: ignore[arg-type]
+
+
+def begun(specs: list[RunSpec], out: Path) -> list[Begun]:
+    return [Begun(spec, out, Setup(batch_size=3)) for spec in specs]
+
+
+def leave(unit: Unit) -> None:
+    """Put the files there that a unit would make."""
+    paths = [unit.folder.record_path] if isinstance(unit, Measure) else []
+    if isinstance(unit, Draw):
+        paths = [image_path(unit.images, each) for each in unit.prompts]
+    if isinstance(unit, Fit):
+        paths = [unit.path]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def word(unit: Unit) -> str:
+    return f"{type(unit).__name__} {unit.spec.method}"
+
+
+def test_a_run_is_erased_while_the_one_before_it_is_drawn(
+    specs: list[RunSpec], tmp_path: Path
+) -> None:
+    schedule = Schedule(begun(specs, tmp_path), silent)
+    order = []
+    while (unit := schedule.following()) is not None:
+        order.append(word(unit))
+        leave(unit)
+        schedule.done(unit, {"load": 0.0})
+    draws = {name: [f"Draw {name}"] * 2 for name in ("original", "uce", "mace")}
+    assert order == [
+        *("Fit original", "Fit uce", *draws["original"], "Measure original", "Fit mace"),
+        *(*draws["uce"], "Measure uce", *draws["mace"], "Measure mace"),
+    ]
+
+
+def test_nothing_is_drawn_before_its_erasure_nor_measured_before_the_un_erased_run(
+    specs: list[RunSpec], tmp_path: Path
+) -> None:
+    schedule = Schedule(begun(specs, tmp_path), silent)
+    out: list[Unit] = []
+    while (unit := schedule.following()) is not None:
+        out.append(unit)
+    assert [word(unit) for unit in out] == [
+        *("Fit original", "Fit uce", "Draw original", "Draw original", "Fit mace"),
+    ]
+    # Whatever of the un-erased run comes last: the others are measured only after it.
+    for unit in out[1:]:
+        leave(unit)
+        schedule.done(unit, {})
+    while (unit := schedule.following()) is not None:
+        assert isinstance(unit, Draw)
+        leave(unit)
+        schedule.done(unit, {})
+    assert schedule.done(out[0], {}) == []
+    first = schedule.following()
+    assert first is not None and word(first) == "Measure original"
+    assert schedule.following() is None
+    leave(first)
+    assert [run.spec.method for run in schedule.done(first, {})] == ["original"]
+    last = {word(unit) for unit in (schedule.following(), schedule.following()) if unit}
+    assert last == {"Measure uce", "Measure mace"}
+
+
+def test_progress_adds_up_over_units_that_are_under_way_at_once(
+    specs: list[RunSpec], tmp_path: Path
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    runs = begun(specs, tmp_path)
+    there = runs[0].draws[0]
+    leave(there)
+    schedule = Schedule(begun(specs, tmp_path), lambda *said: told.append(said))
+    fits, (draw,) = [runs[1].fits[0], runs[2].fits[0]], runs[0].draws[1:]
+    schedule.tell(draw)("images", 0, 2)
+    schedule.tell(draw)("images", 2, 2)
+    for unit, done in ((fits[0], 4), (fits[1], 1), (fits[0], 5)):
+        schedule.tell(unit)("training", done, 10)
+    assert told == [
+        *(("original: images", 3, 5), ("original: images", 5, 5)),
+        *(("uce: training", 4, 10), ("mace: training", 1, 10), ("uce: training", 5, 10)),
+    ]
+
+
+def test_seconds_an_image_are_those_of_the_workers(specs: list[RunSpec], tmp_path: Path) -> None:
+    (run, *_) = begun(specs, tmp_path)
+    for unit, seconds in zip(run.draws, (6.0, 3.0), strict=True):
+        run.spend(unit, {"generate": seconds, "load": 1.0})
+    last = run.last()
+    assert isinstance(last, Measure)
+    assert (last.seconds["generate"], last.seconds["load"]) == (9.0, 2.0)
+    assert last.seconds["image"] == 9.0 / 5
+
+
+def test_a_unit_done_twice_is_done_once(specs: list[RunSpec], tmp_path: Path) -> None:
+    run = begun(specs, tmp_path)[1]
+    kept, spent = Kept(), []
+    for _ in range(2):
+        with meter.counted() as count:
+            for unit in (*run.fits, *run.draws):
+                assert unit.ready()
+                unit.perform(kept, Clock(), silent)
+        spent.append(count())
+    # Two evaluations an image of one step, and those by which the erasure is looked at.
+    assert spent[0] >= 10 and spent[1] == 0
+    assert not begun(specs, tmp_path)[1].draws
+
+
+@pytest.mark.parametrize(
+    ("free", "memory", "asked", "due", "wanted"),
+    [
+        (2, 64, {}, 30, Capacity(2, 1, "2 usable cores, 30 batches and erasures to do")),
+        (8, 64, {}, 13, Capacity(3, 1, "8 usable cores, 13 batches and erasures to do")),
+        (2, 64, {}, 5, Capacity(1, 1, "2 usable cores, 5 batches and erasures to do")),
+        (1, 64, {}, 99, Capacity(1, 1, "1 usable core, 99 batches and erasures to do")),
+        (
+            *(8, 3, {}, 99),
+            Capacity(2, 4, "8 usable cores, memory for 2, 99 batches and erasures to do"),
+        ),
+        (2, 64, {"workers": 5}, 9, Capacity(5, 1, "as asked")),
+        (2, 64, {"threads": 2}, 5, Capacity(1, 2, "2 usable cores, 5 batches and erasures to do")),
+    ],
+)
+def test_work_is_shared_by_cores_memory_and_what_is_left(
+    free: int,
+    memory: int,
+    asked: dict[str, int],
+    due: int,
+    wanted: Capacity,
+    specs: list[RunSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:  {memory * 2**20} kB\n")
+    monkeypatch.setattr(capacity, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(capacity, "cores", lambda: free)
+    monkeypatch.setattr(capacity, "left", lambda *_: due)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert capacity.capacity(specs, tmp_path, device="cpu", **asked) == wanted
+
+
+def test_threads_are_those_of_the_environment_unless_asked_for(
+    specs: list[RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert capacity.capacity(specs, tmp_path, device="cpu").threads == 3
+    assert capacity.capacity(specs, tmp_path, device="cpu", threads=1).threads == 1
+
+
+def test_a_gpu_has_one_worker(specs: list[RunSpec], tmp_path: Path) -> None:
+    assert capacity.capacity(specs, tmp_path, device="cuda:1").workers == 1
+    with pytest.raises(InputError, match="got --workers 2 on cuda, must be 1"):
+        capacity.capacity(specs, tmp_path, device="cuda", workers=2)
+
+
+def test_what_is_left_counts_batches_and_true_erasures(
+    specs: list[RunSpec], tmp_path: Path
+) -> None:
+    assert capacity.left(specs, tmp_path) == 3 + 2
+    for unit in begun(specs, tmp_path)[1].draws:
+        leave(unit)
+    assert capacity.left(specs, tmp_path) == 2 + 2
