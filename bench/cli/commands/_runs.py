@@ -85,7 +85,12 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
 
 
 def capacity(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Capacity:
-    """Return how the work of runs is shared."""
+    """Return how the work of runs is shared.
+
+    Args:
+        args: The command's arguments.
+        specs: The runs, as `specs` returns them.
+    """
     from bench.models import devices
     from bench.runs.capacity import capacity
 
