@@ -184,16 +184,17 @@ def descend(
         Errors (images,) and gradients in the shapes of `text`; none in sizes.
     """
     given = noise.repeat(text)
-    leaves = [_leaf(given.states), None if given.pooled is None else _leaf(given.pooled)]
-    own = Conditioning(*leaves, given.sizes)  # type: ignore[arg-type]
+    leaves = _leaf(given.states), None if given.pooled is None else _leaf(given.pooled)
+    own = Conditioning(*leaves, given.sizes)
     errors = []
     for some in _chunks(len(own), chunk):
         made = _predict(unet, noise, own, some)
         error = (made - wanted[some]).square().flatten(1).mean(1)
         (error.sum() / noise.pairs).backward()  # type: ignore[no-untyped-call]
         errors.append(error.detach())
-    gradients = [None if leaf is None else _summed(leaf, noise.pairs) for leaf in leaves]
-    return torch.cat(errors).view(-1, noise.pairs).mean(1), Conditioning(*gradients)  # type: ignore[arg-type]
+    states, pooled = (None if leaf is None else _summed(leaf, noise.pairs) for leaf in leaves)
+    assert states is not None
+    return torch.cat(errors).view(-1, noise.pairs).mean(1), Conditioning(states, pooled)
 
 
 def _predict(unet: Any, noise: Noised, text: Conditioning, some: slice) -> Tensor:

@@ -131,7 +131,7 @@ def spoken(pipe: Any, ids: Tensor, where: Tensor, soft: Tensor) -> Conditioning:
         where: Places that are replaced, as `places` returns them.
         soft: What replaces them in every encoder's table, side by side, (places, width).
     """
-    parts = soft.split(widths(pipe), dim=-1)
+    parts = torch.split(soft, widths(pipe), dim=-1)
     with ExitStack() as hooks:
         for encoder, own, part in zip(pipelines.encoders(pipe), ids.unbind(1), parts, strict=True):
             table = encoder.get_input_embeddings()

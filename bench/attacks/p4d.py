@@ -276,6 +276,7 @@ def nearest(soft: Tensor, table: Tensor, widths: Sequence[int]) -> Tensor:
     import torch
     from torch.nn.functional import normalize
 
-    parts = zip(soft.split(list(widths), dim=-1), table.split(list(widths), dim=-1), strict=True)
-    cosines = [normalize(own, dim=-1) @ normalize(words, dim=-1).T for own, words in parts]
+    parts = (torch.split(each, list(widths), dim=-1) for each in (soft, table))
+    pairs = zip(*parts, strict=True)
+    cosines = [normalize(own, dim=-1) @ normalize(words, dim=-1).T for own, words in pairs]
     return torch.stack(cosines).sum(0).argmax(-1)

@@ -62,7 +62,7 @@ class Begun:
         self.since: float | None = None
 
     @cached_property
-    def content(self) -> Resolved:
+    def resolved(self) -> Resolved:
         """What the spec names."""
         return Resolved(self.spec)
 
@@ -76,20 +76,20 @@ class Begun:
 
         if self.folder.is_done():
             return
-        content, setup = self.content, self.setup
-        for case in content.cases:
+        resolved, setup = self.resolved, self.setup
+        for case in resolved.cases:
             if self.folder.erasure_path(case.name).exists():
                 read(self.folder.erasure_path(case.name))
-        PerImage(content, self.folder, content.metrics).read()
-        for metric in content.metrics:
-            metric.prepare(content.family, setup.device)
+        PerImage(resolved, self.folder, resolved.metrics).read()
+        for metric in resolved.metrics:
+            metric.prepare(resolved.family, setup.device)
         _ = self.facts
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What is known of where its numbers come from."""
-        setup, content = self.setup, self.content
-        prompt_hash = prompts.file_hash(content.suite, content.family)
+        setup, resolved = self.setup, self.resolved
+        prompt_hash = prompts.file_hash(resolved.suite, resolved.family)
         model = self.spec.place("model")
         return provenance.gather(model, prompt_hash, setup.device, setup.batch_size) | {
             "workers": setup.workers,
@@ -102,12 +102,12 @@ class Begun:
     @cached_property
     def fits(self) -> list[Fit]:
         """The erasures that are missing."""
-        return fits(self.content, self.out, self.setup.device)
+        return fits(self.resolved, self.out, self.setup.device)
 
     @cached_property
     def draws(self) -> list[Draw]:
         """The batches of which an image is missing."""
-        return draws(self.content, self.out, self.setup.device, self.setup.batch_size)
+        return draws(self.resolved, self.out, self.setup.device, self.setup.batch_size)
 
     def spend(self, unit: Unit, seconds: Mapping[str, float]) -> None:
         """Add what a unit took, by step.
@@ -200,7 +200,7 @@ class Schedule:
         """Let runs of which all is there be measured, and return those that need no more."""
         found = []
         for name, run in list(self._open.items()):
-            first = run.content.original.run_id
+            first = run.resolved.original.run_id
             if run.left or name in self._last or (first != name and first in self._open):
                 continue
             last = run.last()
@@ -231,7 +231,7 @@ class Tally:
         """Count the images of a run: those that are there, and those to be drawn."""
         parts = self._parts.setdefault(self._label(run.spec, IMAGES), {})
         due = sum(len(each.prompts) for each in run.draws)
-        there = sum(map(len, wanted(run.content).values())) - due
+        there = sum(map(len, wanted(run.resolved).values())) - due
         parts[run.spec.run_id] = (there, there)
         parts |= {each.name: (0, len(each.prompts)) for each in run.draws}
 

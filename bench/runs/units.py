@@ -49,12 +49,12 @@ class Kept:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._contents: dict[str, Resolved] = {}
+        self._resolved: dict[str, Resolved] = {}
         self._erased: tuple[Path | None, Any] = (None, None)
 
-    def content(self, spec: RunSpec) -> Resolved:
+    def resolved(self, spec: RunSpec) -> Resolved:
         """Return what a spec names."""
-        return self._contents.setdefault(spec.run_id, Resolved(spec))
+        return self._resolved.setdefault(spec.run_id, Resolved(spec))
 
     def erased(self, unit: Draw, pipe: Any) -> Any:
         """Return the pipeline that draws a unit; only the last erased one is kept.
@@ -69,8 +69,8 @@ class Kept:
         if self._erased[0] != path:
             # The last one goes first, so that there are never two in memory.
             self._erased = (None, None)
-            content = self.content(unit.spec)
-            self._erased = (path, erasing.apply(content, unit.case, pipe, path))
+            resolved = self.resolved(unit.spec)
+            self._erased = (path, erasing.apply(resolved, unit.case, pipe, path))
         return self._erased[1]
 
 
@@ -132,9 +132,9 @@ class Fit(Unit):
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Fit it; what that took stands in its file."""
         if not self.path.exists():
-            content, pipe = kept.content(self.spec), self.pipe(clock)
+            resolved, pipe = kept.resolved(self.spec), self.pipe(clock)
             some = {"device": self.device, "progress": progress}
-            erasing.fit(content, self.case, pipe, self.path, **some)  # type: ignore[arg-type]
+            erasing.fit(resolved, self.case, pipe, self.path, **some)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -196,17 +196,17 @@ class Measure(Unit):
         from bench.runs import record
 
         begun = now()
-        content = kept.content(self.spec)
+        resolved = kept.resolved(self.spec)
         with clock.step("load"):
-            for metric in content.metrics:
-                metric.prepare(content.family, self.device)
+            for metric in resolved.metrics:
+                metric.prepare(resolved.family, self.device)
         per_image = PerImage(
-            content, self.folder, content.metrics, self.device, progress, self.real
+            resolved, self.folder, resolved.metrics, self.device, progress, self.real
         )
-        headers = [read(self.folder.erasure_path(case.name)) for case in content.cases]
+        headers = [read(self.folder.erasure_path(case.name)) for case in resolved.cases]
         seconds = {**self.seconds, "erase": sum(each.seconds for each in headers) / len(headers)}
-        facts = {**self.facts, "classes": content.choice.to_json(), "form": headers[0].form}
-        facts |= {"plugins": content.plugins, "detectors": content.detectors}
+        facts = {**self.facts, "classes": resolved.choice.to_json(), "form": headers[0].form}
+        facts |= {"plugins": resolved.plugins, "detectors": resolved.detectors}
         with clock.step("measure"):
             rows = per_image.measure(per_image.read() or per_image.blank())
             found = record.outcome(per_image, rows, seconds, facts)
@@ -231,47 +231,47 @@ class Compare(Unit):
         """Measure it again by the metrics that compare."""
         from bench.runs import rescore
 
-        content = kept.content(self.folder.read_record().spec)
-        names = [each.name for each in content.metrics if each.least_reference(content.family)]
+        resolved = kept.resolved(self.folder.read_record().spec)
+        names = [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
         some = {"device": self.device, "real": self.real, "progress": progress}
         rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
 
 
-def fits(content: Resolved, out: Path, device: str) -> list[Fit]:
+def fits(resolved: Resolved, out: Path, device: str) -> list[Fit]:
     """Return the erasures of a run that are missing.
 
     Args:
-        content: What the run's spec names.
+        resolved: What the run's spec names.
         out: Folder that holds the run folders.
         device: Where to compute.
     """
-    units = (Fit(content.spec, out, device, case) for case in content.cases)
+    units = (Fit(resolved.spec, out, device, case) for case in resolved.cases)
     return [unit for unit in units if not unit.path.exists()]
 
 
-def draws(content: Resolved, out: Path, device: str, batch_size: int) -> list[Draw]:
+def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[Draw]:
     """Return the batches of a run of which an image is missing.
 
     Args:
-        content: What the run's spec names.
+        resolved: What the run's spec names.
         out: Folder that holds the run folders.
         device: Where to compute.
         batch_size: Images drawn at once.
     """
-    cases = {case.name: case for case in content.cases if content.spec.method != ORIGINAL}
-    folder = RunFolder(out, content.spec.run_id)
+    cases = {case.name: case for case in resolved.cases if resolved.spec.method != ORIGINAL}
+    folder = RunFolder(out, resolved.spec.run_id)
     return [
-        Draw(content.spec, out, device, cases.get(name), tuple(batch))
-        for name, rows in wanted(content).items()
+        Draw(resolved.spec, out, device, cases.get(name), tuple(batch))
+        for name, rows in wanted(resolved).items()
         for batch in due_batches(rows, folder.images(name), batch_size)
     ]
 
 
-def wanted(content: Resolved) -> dict[str, list[Prompt]]:
+def wanted(resolved: Resolved) -> dict[str, list[Prompt]]:
     """Return the prompts of each image folder of a run; cases that share one share its images."""
     found: dict[str, dict[str, Prompt]] = {}
-    for case, some in content.prompts.items():
-        by_id = found.setdefault(image_folder(content.spec, case), {})
+    for case, some in resolved.prompts.items():
+        by_id = found.setdefault(image_folder(resolved.spec, case), {})
         for prompt in some:
             by_id.setdefault(prompt.id, prompt)
     return {name: list(by_id.values()) for name, by_id in found.items()}
