@@ -84,7 +84,7 @@ class Toy(Unit):
         if self.what.startswith("SIG"):
             (HERE / "pid").write_text(str(os.getpid()))
             os.kill(os.getppid(), signal.Signals[self.what])
-            time.sleep(60)
+            time.sleep(3600)
         if self.what == "refused":
             raise InputError("not this")
         if self.what == "broken":
@@ -226,7 +226,7 @@ def test_no_worker_outlives_who_started_it(toys: Any, end: str) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert gone(int((toys.HERE / "pid").read_text()))
     assert done.returncode == -signal.Signals[end]
