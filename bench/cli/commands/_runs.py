@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
 from bench.names import typed
 from bench.types import RunSpec
-
-if TYPE_CHECKING:
-    from bench.runs.capacity import Capacity
 
 METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
 
@@ -54,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
     arguments.add_device(parser)
-    arguments.add_workers(parser)
     add(
         "--precision",
         metavar="NAME",
@@ -82,18 +76,3 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         guidance=args.guidance,
         precision=loading.precision(args.precision, devices.device(args.device)),
     )
-
-
-def capacity(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Capacity:
-    """Return how the work of runs is shared.
-
-    Args:
-        args: The command's arguments.
-        specs: The runs, as `specs` returns them.
-    """
-    from bench.models import devices
-    from bench.runs.capacity import capacity
-
-    device = devices.device(args.device)
-    asked = {"workers": args.workers, "threads": args.threads}
-    return capacity(specs, args.out, device=device, **asked)

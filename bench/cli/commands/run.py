@@ -18,6 +18,7 @@ from bench.types import RunSpec
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
+    from bench.runs.capacity import Capacity
 
 HELP = "erase, generate, measure and compare"
 
@@ -25,6 +26,7 @@ HELP = "erase, generate, measure and compare"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what decides a run, where it goes and where it computes, and attacks after it."""
     _runs.add_arguments(parser)
+    arguments.add_workers(parser)
     arguments.add_reference(parser)
     _attacks.add_arguments(parser)
 
@@ -42,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
     real = _reference(args, specs[0])
-    shared = _runs.capacity(args, specs)
+    shared = _capacity(args, specs)
     if args.plan:
         lines = [*outline.describe(specs, args.out, real), f"by {shared}"]
         lines += trials.describe(specs, chosen)
@@ -62,6 +64,21 @@ def execute(args: argparse.Namespace) -> int:
     # Attacks add to what the runs have found.
     found = output.results(results.again()) | {"attacks": rows}
     return output.answer(args, found)
+
+
+def _capacity(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Capacity:
+    """Return how the work of runs is shared.
+
+    Args:
+        args: The command's arguments.
+        specs: The runs, as `specs` returns them.
+    """
+    from bench.models import devices
+    from bench.runs.capacity import capacity
+
+    device = devices.device(args.device)
+    asked = {"workers": args.workers, "threads": args.threads}
+    return capacity(specs, args.out, device=device, **asked)
 
 
 def _reference(args: argparse.Namespace, spec: RunSpec) -> ReferenceImages | None:
