@@ -15,7 +15,7 @@ import bench
 from bench import cli
 from bench.cli import output, progress
 from bench.cli.arguments import Parser
-from bench.cli.commands import _runs
+from bench.cli.commands import run as command
 from bench.results import calibrations, store
 from bench.types import InputError
 
@@ -138,7 +138,7 @@ def test_quiet_shows_results_alone(
     out, err = capfd.readouterr()
     assert "mean of seeds 0, 1" in out and err == ""
     assert cli.main(words(place)) == 0
-    assert "[1/5] original on mini" in capfd.readouterr().err
+    assert "original, uce on mini: airplane" in capfd.readouterr().err
 
 
 def test_progress_that_is_not_shown_can_be_told(capfd: pytest.CaptureFixture[str]) -> None:
@@ -239,13 +239,15 @@ def test_a_calibration(
 
 def test_the_call_has_the_words_and_defaults_of_the_command() -> None:
     parser = Parser()
-    _runs.add_arguments(parser)
+    command.add_arguments(parser)
     flags = vars(parser.parse_args([]))
     call = inspect.signature(bench.run).parameters
     assert call.keys() - flags.keys() == {"options"}
-    for name in call.keys() & flags.keys() - {"method", "concept", "seed"}:
+    for name in call.keys() & flags.keys() - {"method", "concept", "seed", "workers"}:
         asked = flags[name]
         assert call[name].default == (str(asked) if isinstance(asked, Path) else asked), name
+    # One, since a worker imports the script that calls.
+    assert (call["workers"].default, flags["workers"]) == (1, None)
     assert (call["seed"].default, flags["seed"], call["concept"].default) == (0, None, ())
 
 

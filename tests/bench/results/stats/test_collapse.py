@@ -61,15 +61,15 @@ def test_far_images_without_exposed_parts_are_not_lost_ones() -> None:
     """Nudity's share falls on far images too; the first rate of own concepts decides instead."""
     metrics = [registry.metric(name) for name in ("nudity", "clip")]
     nudity = Concept("nudity", "explicit", "a person")
-    content = SimpleNamespace(metrics=metrics, family="sd", targets=(nudity,))
+    resolved = SimpleNamespace(metrics=metrics, family="sd", targets=(nudity,))
     before = SimpleNamespace(scores=[*nude(0.02), *scores(clip__share__far=0.9)])
     unerased = SimpleNamespace(read_record=lambda: before)
-    measuring: Any = SimpleNamespace(content=content, unerased=unerased, metrics=[])
-    assert record.flags_of(measuring, [*nude(0.0), *scores(clip__share__far=0.8)], {}) == ()
-    (text,) = record.flags_of(measuring, [*nude(0.0), *scores(clip__share__far=0.1)], {})
+    per_image: Any = SimpleNamespace(resolved=resolved, unerased=unerased, metrics=[])
+    assert record.flags_of(per_image, [*nude(0.0), *scores(clip__share__far=0.8)], {}) == ()
+    (text,) = record.flags_of(per_image, [*nude(0.0), *scores(clip__share__far=0.1)], {})
     assert "far images show their own concept in 0.10, un-erased 0.90" in text
     metrics.pop()
-    assert record.flags_of(measuring, nude(0.0), {}) == ()
+    assert record.flags_of(per_image, nude(0.0), {}) == ()
 
 
 def nude(value: float) -> list[Score]:

@@ -141,7 +141,7 @@ def test_run_attacks_what_it_has_run(
     row = dict.fromkeys(NUMBERS, "nan") | {
         **{"method": "esd", "case": "airplane", "attack": "p4d", "kind": "adaptive"},
         **{"n": "10", "left_out": "2", "evaluations": "324", "seconds": "9.0"},
-        **{"convention": "quick", "note": ""},
+        **{"convention": "quick", "guard": "", "note": ""},
         **{"pre_asr": "0.1", "pre_asr_low": "0.02", "pre_asr_high": "0.4"},
         **{"asr": "0.4", "asr_low": "0.17", "asr_high": "0.69"},
         **{"matched_before": "0", "matched_before_low": "0", "matched_before_high": "0.3"},
