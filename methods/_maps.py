@@ -1,8 +1,8 @@
-"""Cross-attention maps of a U-Net, recorded while it runs."""
+"""Cross-attention maps of a U-Net, recorded while it runs, and what a concept has of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,3 +69,28 @@ def resized(mask: Tensor, pixels: int) -> Tensor:
     side = round(pixels**0.5)
     small = torch.nn.functional.interpolate(mask[None, None].float(), size=(side, side))
     return small.flatten() > 0.5
+
+
+def attention_loss(
+    maps: Sequence[Tensor], mask: Tensor, positions: Sequence[int], *, squared: bool
+) -> Tensor:
+    """Return the attention that an object's pixels pay to a concept's tokens.
+
+    SUM over layers || A[heads, pixels in mask, positions] ||_F; MACE's paper squares the norm, its
+    code does not. Source: MACE, second stage; the root of the squares' sum is FMN's loss.
+
+    Args:
+        maps: (1, heads, pixels, positions) of each layer.
+        mask: The object, (height, width), at any resolution.
+        positions: Positions of the concept's tokens.
+        squared: Square each layer's norm.
+    """
+    total = maps[0].new_zeros(())
+    for layer in maps:
+        inside = resized(mask, layer.shape[2]).to(layer.device)
+        part = layer[0][:, inside][:, :, list(positions)]
+        if part.numel():
+            square = part.square().sum()
+            # The root has no derivative at zero.
+            total = total + (square if squared else (square + 1e-20).sqrt())
+    return total

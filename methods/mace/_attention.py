@@ -12,31 +12,6 @@ from bench.models.prediction import Conditioning, predict
 from methods import _maps, _noise
 
 
-def attention_loss(
-    maps: Sequence[Tensor], mask: Tensor, positions: Sequence[int], *, squared: bool
-) -> Tensor:
-    """Return the attention that the object's pixels pay to the concept's tokens.
-
-    SUM over layers || A[heads, pixels in mask, positions] ||_F; the paper squares the norm, the
-    code does not. Source: MACE, second stage.
-
-    Args:
-        maps: (1, heads, pixels, positions) of each layer.
-        mask: The object, (height, width), at any resolution.
-        positions: Positions of the concept's tokens.
-        squared: Square each layer's norm.
-    """
-    total = maps[0].new_zeros(())
-    for layer in maps:
-        inside = _maps.resized(mask, layer.shape[2]).to(layer.device)
-        part = layer[0][:, inside][:, :, list(positions)]
-        if part.numel():
-            square = part.square().sum()
-            # The root has no derivative at zero.
-            total = total + (square if squared else (square + 1e-20).sqrt())
-    return total
-
-
 def step_loss(
     student: Any,
     pool: _noise.Pool,
@@ -70,4 +45,4 @@ def step_loss(
     noisy = pool.scheduler.add_noise(clean, noise, t)
     with _maps.recorded(student) as maps:
         predict(student, noisy, t, rows[prompt : prompt + 1])
-    return attention_loss(maps, masks[image], positions[prompt], squared=squared)
+    return _maps.attention_loss(maps, masks[image], positions[prompt], squared=squared)

@@ -20,7 +20,10 @@ from methods.realera import _alignment
 NAMES = {
     **{
         name: {}
-        for name in ("ca", "esd", "mace", "realera", "rece", "receler", "salun", "speed", "uce")
+        for name in (
+            *("ca", "esd", "fmn", "mace", "realera"),
+            *("rece", "receler", "salun", "speed", "uce"),
+        )
     },
     "realera crce": {"reading": "crce"},
 }

@@ -12,7 +12,7 @@ import torch
 from bench.models import pipelines, prediction
 from bench.types import Concept, InputError, Kind
 from methods import _lora, _maps, _noise, _prompts, _tokens, mace
-from methods.mace import Mace, _attention, _masks
+from methods.mace import Mace, _masks
 from methods.mace._published import COCO, OFFICIAL, Published, configured
 
 DATA = Path(__file__).parents[1] / "data"
@@ -324,7 +324,7 @@ def test_stage_two_takes_attention_off_the_object(tiny_pipe: Any, airplane: Conc
         with torch.no_grad(), _maps.recorded(pipe.unet) as maps:
             prediction.predict(pipe.unet, x, torch.tensor(300), embedding)
         mask = torch.ones(8, 8)
-        return float(_attention.attention_loss(maps, mask, positions, squared=False))
+        return float(_maps.attention_loss(maps, mask, positions, squared=False))
 
     edited = Mace(
         stage="lora",
@@ -363,9 +363,9 @@ def test_attention_loss_sees_only_mask_and_positions() -> None:
     layer[0, :, 0, 4] = 5.0
     mask = torch.zeros(8, 8)
     mask[:2, :2] = 1
-    loss = _attention.attention_loss([layer, layer], mask, [1, 2], squared=False)
+    loss = _maps.attention_loss([layer, layer], mask, [1, 2], squared=False)
     assert float(loss) == pytest.approx(2 * (2 * 9.0) ** 0.5)
-    squared = _attention.attention_loss([layer, layer], mask, [1, 2], squared=True)
+    squared = _maps.attention_loss([layer, layer], mask, [1, 2], squared=True)
     assert float(squared) == pytest.approx(2 * 2 * 9.0)
 
 

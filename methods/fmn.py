@@ -1,0 +1,130 @@
+"""FMN, Forget-Me-Not: train away the attention that images of a concept pay to its tokens.
+
+Facts on paper and code: arXiv 2303.17591, SHI-Labs/Forget-Me-Not at a4a81e8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench.models import prediction
+from bench.models.eraser import Eraser
+from bench.types import Concept, InputError, Option, Progress, silent
+from methods import _maps, _noise, _prompts, _tokens, _training, _unet
+
+Parameters = Literal["full", "xattn"]
+RULES: dict[Parameters, str] = {"full": r"", "xattn": r"attn2\."}
+"""What a parameter's name must match."""
+
+
+@dataclass(frozen=True)
+class Fmn(Eraser):
+    """FMN: trains the U-Net until images of the concept attend to its tokens no more."""
+
+    paper: ClassVar[str] = "Forget-Me-Not, arXiv 2303.17591 (CVPR 2024 Workshops)"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*",)
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"image_steps": 20, "image_guidance": 4.0, "learning_rate": 1e-4},
+    }
+    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "a choice of ours, not tuned"}
+
+    parameters: Parameters = "full"
+    """What learns: the whole U-Net (published) or its cross-attention (code, only_optimize_ca)."""
+    use_pooler: bool = True
+    """Count the end token, and padding where it is the same token, among the concept's (code)."""
+    steps: int = 35
+    """Training steps, one noised image each (code)."""
+    learning_rate: float = 2e-6
+    """AdamW learning rate, per step (code)."""
+    clip: float = 1.0
+    """Greatest norm of the gradient (code)."""
+    images: int = 10
+    """Images of each concept (code: as many photos in its examples)."""
+    image_steps: int = 50
+    """DDIM steps of these images (ours)."""
+    image_guidance: float = 7.5
+    """Classifier-free guidance of these images, a factor (ours)."""
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse counts, rates and names that cannot be used.
+
+        Raises:
+            InputError: naming the option or concept, and what is allowed.
+        """
+        _tokens.check(pipe, concepts)
+        _training.at_least_one(images=self.images, image_steps=self.image_steps)
+        for name in ("steps", "learning_rate"):
+            value = getattr(self, name)
+            if value < 0:
+                raise InputError(f"{name} is {value}, allowed is 0 or more")
+        if self.clip <= 0:
+            raise InputError(f"clip is {self.clip}, allowed is more than 0")
+
+    def fit(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Mapping[str, Tensor]:
+        """Train a copy of the U-Net; several concepts take turns, one at random for each step."""
+        self.check(pipe, concepts)
+        if not concepts or not self.steps:
+            return {}
+        generator = torch.Generator().manual_seed(seed)
+        student = _unet.trainable(pipe.unet)
+        turns = [self._turn(pipe, student, each, generator, progress) for each in concepts]
+        weights = {
+            name: each.requires_grad_(True)
+            for name, each in student.named_parameters()
+            if re.search(RULES[self.parameters], name)
+        }
+        optimizer = torch.optim.AdamW(
+            list(weights.values()), lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2
+        )
+
+        def loss_at(step: int) -> Tensor:
+            return turns[int(torch.randint(len(turns), (1,), generator=generator))]()
+
+        _training.fit(
+            optimizer, loss_at, self.steps, what="re-steering", progress=progress, clip=self.clip
+        )
+        return _unet.learned(pipe, weights)
+
+    def _turn(
+        self,
+        pipe: Any,
+        student: Any,
+        concept: Concept,
+        generator: torch.Generator,
+        progress: Progress,
+    ) -> Callable[[], Tensor]:
+        """Draw a concept's images, and return what gives the loss of one of them, noised.
+
+        || A[layers, heads, pixels, positions] ||_F, one norm over all layers. Source: the code.
+        """
+        (text,), _ = _prompts.texts(concept, 1)
+        asked = prediction.condition(pipe, [text])
+        positions = _tokens.of_concept(pipe, text, concept.name, pooler=self.use_pooler)
+        pool = _noise.trajectories(
+            pipe,
+            asked,
+            prediction.unconditional(pipe),
+            count=self.images,
+            steps=self.image_steps,
+            guidance=self.image_guidance,
+            generator=generator,
+            keep=False,
+            progress=progress,
+        )
+        everywhere = torch.ones(1, 1)
+
+        def loss() -> Tensor:
+            noised = pool.renoise(1, generator)
+            with _maps.recorded(student) as maps:
+                prediction.predict(student, noised.latents, noised.timesteps, asked)
+            return _maps.attention_loss(maps, everywhere, positions, squared=True).sqrt()
+
+        return loss
