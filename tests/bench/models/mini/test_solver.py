@@ -6,40 +6,50 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 
 from bench import run
+from bench.images import read_image
 from bench.models import loading
-from bench.results import frames
+from bench.results import Results, frames
 
 pytestmark = pytest.mark.slow
 
 
-def rates(out: Path, **settings: Any) -> dict[tuple[str, str], tuple[float, float, float, int]]:
-    """Return share, limits and images by method and role, as mini's judge sees them."""
-    found = frames.scores(run("uce", out=out, **settings))
+def rates(results: Results) -> dict[tuple[str, str], Any]:
+    """Return shares with their limits by method and role, as mini's judge sees them."""
+    found = frames.scores(results)
     found = found[(found["metric"] == "judge") & (found["measure"] == "share")]
-    found = found[found["tag"].fillna("") == ""]
-    return {
-        (row.method, row.role): (row.value, row.low, row.high, row.n) for row in found.itertuples()
-    }
+    return {(row.method, row.role): row for row in found.itertuples() if not row.tag}
+
+
+def first(out: Path) -> np.ndarray[Any, Any]:
+    """Return one of the un-erased model's images."""
+    path = min(out.glob("original-*/images/unerased/*.png"))
+    return np.asarray(read_image(path), float)
 
 
 def test_ten_steps_of_dpm_solver_draw_the_roles_as_twenty_of_ddim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DPM-Solver++ (2211.01095), second order multistep; intervals of each rate overlap."""
-    wanted = rates(tmp_path / "ddim")
+    """DPM-Solver++ (2211.01095), second order multistep: no interval of a rate is apart."""
+    wanted = rates(run("uce", out=tmp_path / "ddim"))
+    fewer = rates(run("uce", out=tmp_path / "fewer", steps=10))
     monkeypatch.setattr(diffusers, "DDIMScheduler", diffusers.DPMSolverMultistepScheduler)
-    monkeypatch.setattr(loading, "shared", loading.shared.__wrapped__)
-    pipe = loading.load("mini", "cpu")
-    assert pipe.scheduler.config.algorithm_type == "dpmsolver++"
-    found = rates(tmp_path / "dpm", steps=10)
-    assert found.keys() == wanted.keys()
-    for key, (rate, _, _, count) in wanted.items():
-        other = found[key]
-        print(*key, "of", count, f"DDIM {rate:.2f} DPM-Solver++ {other[0]:.2f}")
+    monkeypatch.setattr(loading, "shared", loading.load)
+    assert loading.load("mini", "cpu").scheduler.config.algorithm_type == "dpmsolver++"
+    found = rates(run("uce", out=tmp_path / "dpm", steps=10))
+    for key, each in wanted.items():
+        ten = f"DDIM, 10 steps {fewer[key].value:.2f}, DPM-Solver++ {found[key].value:.2f}"
+        print(*key, f"of {each.n}: DDIM, 20 steps {each.value:.2f}, {ten}")
+    far = {
+        name: np.abs(first(tmp_path / name) - first(tmp_path / "ddim")).mean()
+        for name in ("fewer", "dpm")
+    }
+    print("grey levels between an image and that of 20 steps:", far)
+    assert min(far.values()) > 0.1
     apart = [
-        key for key, each in wanted.items() if found[key][1] > each[2] or found[key][2] < each[1]
+        k for k, each in wanted.items() if found[k].low > each.high or found[k].high < each.low
     ]
-    assert not apart, apart
+    assert found.keys() == wanted.keys() and not apart, apart
