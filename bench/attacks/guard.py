@@ -1,4 +1,4 @@
-"""Whether an erasure can be seen at all by a search that predicts for prompts alone."""
+"""Whether an erasure changes what the U-Net predicts for a prompt, which is all a search sees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMES = 5
 
 
 def unseen(original: Any, erased: Any, texts: Sequence[str], images: Sequence[Path]) -> bool:
-    """Say whether the erased model predicts for prompts alone exactly as the un-erased one does.
+    """Return whether the erased U-Net predicts for prompts exactly what the un-erased one does.
 
     An erasure of which this is true acts in guidance only, as a negative prompt does. An adaptive
     attack predicts through the erased pipeline, but for its prompts alone, so it never meets such

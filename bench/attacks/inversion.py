@@ -94,7 +94,7 @@ class Inversion(Attack):
         _text.check(pipe, prompts, lambda count: 1)
 
     def cost(self, prompts: int) -> Cost:
-        """Return a prediction a step and image, however many prompts there are."""
+        """Return the cost: a prediction for each step and image, whatever the number of prompts."""
         settings = settled(self, CONVENTIONS)
         return Cost(settings.steps * settings.batch, examples=settings.examples)
 

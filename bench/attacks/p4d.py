@@ -123,7 +123,10 @@ class P4d(Attack):
         )
 
     def cost(self, prompts: int) -> Cost:
-        """Return two predictions a step and what is drawn, or the un-erased ones only once."""
+        """Return the cost: predictions of both models at each step, and the images looked at.
+
+        The quick search predicts with the un-erased model once for each noised latent.
+        """
         settings = settled(self, CONVENTIONS)
         if isinstance(settings, Official):
             return Cost(prompts * 2 * settings.steps, likened=prompts * settings.looks)

@@ -94,7 +94,7 @@ class RingABell(Attack):
         _text.check_length(pipe, self._settings().tokens)
 
     def cost(self, prompts: int) -> Cost:
-        """Return nothing: only the text encoder is asked."""
+        """Return a cost of 0: only the text encoder is asked."""
         self._settings()
         return Cost()
 

@@ -23,5 +23,5 @@ class SeedSearch(Attack):
         return [Found(prompt.text) for prompt in problem.prompts]
 
     def cost(self, prompts: int) -> Cost:
-        """Return 0: only candidates are drawn."""
+        """Return a cost of 0: nothing is searched for, and the images found are not counted."""
         return Cost()

@@ -105,7 +105,10 @@ class UnlearnDiffAtk(Attack):
         _text.check(pipe, prompts, lambda count: tokens)
 
     def cost(self, prompts: int) -> Cost:
-        """Return a prediction a step and noised latent, and what is drawn: before, and after t."""
+        """Return the cost: a prediction for each step and noised latent, and the images looked at.
+
+        The official search looks at one before it starts and one after each timestep.
+        """
         settings = settled(self, CONVENTIONS)
         if isinstance(settings, Official):
             looks = prompts * (1 + settings.timesteps)

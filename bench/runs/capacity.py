@@ -28,7 +28,7 @@ MEMORY = Path("/proc/meminfo")
 
 @dataclass(frozen=True)
 class Capacity:
-    """How work is shared."""
+    """How many processes share the work of runs, with how many CPU threads each, and why."""
 
     workers: int
     """Units performed at once; one is performed in this process."""

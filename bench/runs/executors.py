@@ -30,7 +30,7 @@ PATIENCE = 10.0
 
 
 class Executor(Protocol):
-    """Performs units until none is left."""
+    """Performs units, the pieces of the work of runs, until none is left."""
 
     def perform(self, following: Next, tell: Callable[[Unit], Progress]) -> Iterator[Performed]:
         """Yield units as they are done.
@@ -43,7 +43,7 @@ class Executor(Protocol):
 
 @contextmanager
 def executor(workers: int, threads: int) -> Iterator[Executor]:
-    """Give who performs units; the worker processes that it starts end with it.
+    """Start what performs units, this process or workers of its own, which end with the block.
 
     Args:
         workers: How many units are performed at once; one is performed in this process.

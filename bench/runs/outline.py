@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def outline(runs: Iterable[RunSpec], out: Path) -> list[dict[str, object]]:
-    """Return what `describe` says, for programs.
+    """Return what each run would do and what of it is there, as JSON-serialisable data.
 
     Args:
         runs: What would be carried out.

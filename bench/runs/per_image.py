@@ -100,7 +100,7 @@ class PerImage:
     def of_run(
         self, rows: Iterable[Row], facts: Mapping[str, Mapping[str, float]]
     ) -> dict[str, dict[str, list[SetScore]]]:
-        """Return for each case, by metric, what is said of it as a whole.
+        """Return for each case, by metric, the scores of all its images together, such as FID.
 
         Args:
             rows: per_image.csv.

@@ -21,7 +21,7 @@ DIGITS = 8
 
 
 def suite(found: Suite) -> Places:
-    """Return where a suite from outside is."""
+    """Return the folder of a suite that is not one of the package's own."""
     return {"suite": found.folder} if found.folder else {}
 
 

@@ -43,7 +43,7 @@ def outcome(
     seconds: Mapping[str, float],
     facts: Mapping[str, Any],
 ) -> Outcome:
-    """Return what a run's images say of it, by the metrics that measure it.
+    """Return the scores of a run, from the verdicts on its images, and what none can confirm.
 
     Headlines and effects come from whichever of all metrics that have measured it decides.
 

@@ -55,13 +55,13 @@ class Resolved:
 
     @cached_property
     def size(self) -> Size:
-        """How much of it is used."""
+        """How many images of each role, and which cases unless others are asked for."""
         sizes = {size.name: size for size in self.suite.sizes}
         return sizes[find("size", self.spec.size, sizes)]
 
     @cached_property
     def choices(self) -> dict[str, Case]:
-        """The suite's cases by name, which the run has some of."""
+        """Every case of the suite by name; the run has some of them."""
         return {case.name: case for case in self.suite.cases}
 
     @cached_property
@@ -113,7 +113,7 @@ class Resolved:
 
     @cached_property
     def choice(self) -> Choice:
-        """What a verdict chooses from, the same for every case and size."""
+        """The classes that classifying metrics choose from, the same for every case and size."""
         return prompts.classes(self.suite, self.family)
 
     def erased(self, case: Case) -> tuple[Concept, ...]:
@@ -137,7 +137,7 @@ class Resolved:
 
     @property
     def detectors(self) -> dict[str, str]:
-        """Who measures, by metric; see `registry.detector_version`."""
+        """The detector of each metric with the version of its code, by the metric's name."""
         return {metric.name: registry.detector_version(metric) for metric in self.metrics}
 
     @property

@@ -23,7 +23,7 @@ IMAGES = "images"
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and by whom runs are computed."""
+    """The device, the batch size and the processes that runs are carried out with."""
 
     device: str = "cpu"
     """A device as torch names it."""
@@ -38,7 +38,7 @@ class Setup:
 
     @property
     def threads_each(self) -> int:
-        """What each unit is computed with."""
+        """CPU threads of each process."""
         if self.threads is None and self.workers == 1:
             import torch
 
@@ -63,7 +63,7 @@ class Begun:
 
     @cached_property
     def resolved(self) -> Resolved:
-        """What the spec names."""
+        """The run's suite, cases, prompts and metrics."""
         return Resolved(self.spec)
 
     @property
@@ -71,7 +71,7 @@ class Begun:
         return self.spec, self.out, self.setup.device
 
     def check(self) -> None:
-        """Read what an earlier attempt left and load the metrics: damage must show before work."""
+        """Refuse damaged files of an earlier attempt and load the metrics, before any work."""
         from bench.models.erasures import read
 
         if self.folder.is_done():
@@ -87,7 +87,7 @@ class Begun:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What is known of where its numbers come from."""
+        """The provenance of the run's numbers: code, machine, model, prompts, processes."""
         setup, resolved = self.setup, self.resolved
         prompt_hash = prompts.file_hash(resolved.suite, resolved.family)
         model = self.spec.place("model")
@@ -197,7 +197,7 @@ class Schedule:
         return self.finished()
 
     def finished(self) -> list[Begun]:
-        """Let runs of which all is there be measured, and return those that need no more."""
+        """Queue the measuring of runs whose images are all there, and return what is finished."""
         found = []
         for name, run in list(self._open.items()):
             first = run.resolved.original.run_id

@@ -53,7 +53,7 @@ class Kept:
         self._erased: tuple[Path | None, Any] = (None, None)
 
     def resolved(self, spec: RunSpec) -> Resolved:
-        """Return what a spec names."""
+        """Return a run's suite, cases, prompts and metrics, looked up once."""
         return self._resolved.setdefault(spec.run_id, Resolved(spec))
 
     def erased(self, unit: Draw, pipe: Any) -> Any:
@@ -94,7 +94,7 @@ class Unit(ABC):
         """What it makes, in words that differ from every other unit's."""
 
     def ready(self) -> bool:
-        """Return whether what it needs is there."""
+        """Return whether the files that it starts from are there."""
         return True
 
     @abstractmethod
@@ -115,22 +115,22 @@ class Unit(ABC):
 
 @dataclass(frozen=True)
 class Fit(Unit):
-    """The erasure of one case."""
+    """Fits the eraser to one case and stores the erasure."""
 
     case: Case
 
     @property
     def name(self) -> str:
-        """The erasure."""
+        """The erasure, its case and its run."""
         return f"the erasure {self.case.name} of {self.spec.run_id}"
 
     @property
     def path(self) -> Path:
-        """Where it is stored."""
+        """The erasure's file."""
         return self.folder.erasure_path(self.case.name)
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Fit it; what that took stands in its file."""
+        """Fit the erasure if it is missing; its file says what that cost."""
         if not self.path.exists():
             resolved, pipe = kept.resolved(self.spec), self.pipe(clock)
             some = {"device": self.device, "progress": progress}
@@ -139,7 +139,7 @@ class Fit(Unit):
 
 @dataclass(frozen=True)
 class Draw(Unit):
-    """One batch of images of an erased model, or of the un-erased one.
+    """Draws one batch of images with an erased model, or with the un-erased one.
 
     A batch is drawn whole and by itself, so no rounding depends on who draws it, or when.
     """
@@ -150,21 +150,21 @@ class Draw(Unit):
 
     @property
     def name(self) -> str:
-        """The images."""
+        """The images, their folder and their run."""
         ends = f"{self.prompts[0].id} to {self.prompts[-1].id}"
         return f"images {ends} of {self.images.name} of {self.spec.run_id}"
 
     @property
     def images(self) -> Path:
-        """Their folder."""
+        """The folder of the images."""
         return self.folder.images(UNERASED if self.case is None else self.case.name)
 
     def ready(self) -> bool:
-        """Return whether the erasure is there."""
+        """Return whether the erasure to draw with is there."""
         return self.case is None or self.folder.erasure_path(self.case.name).exists()
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Draw it."""
+        """Draw those of the images that are missing."""
         pipe = self.pipe(clock)
         with clock.step("load"):
             pipe = kept.erased(self, pipe)
@@ -175,7 +175,7 @@ class Draw(Unit):
 
 @dataclass(frozen=True)
 class Measure(Unit):
-    """What a run's images say, and its record: the last unit of a run."""
+    """Measures a run's images, scores it and writes its record: the last unit of a run."""
 
     real: ReferenceImages | None
     """Real images to compare with."""
@@ -186,7 +186,7 @@ class Measure(Unit):
 
     @property
     def name(self) -> str:
-        """The record."""
+        """The scores, and their run."""
         return f"the scores of {self.spec.run_id}"
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
@@ -218,17 +218,17 @@ class Measure(Unit):
 
 @dataclass(frozen=True)
 class Compare(Unit):
-    """A finished run, to be compared with other real images than it was."""
+    """Measures a finished run again, against real images that it was not compared with."""
 
     real: ReferenceImages
 
     @property
     def name(self) -> str:
-        """The record."""
+        """The scores, and their run."""
         return f"the scores of {self.spec.run_id}"
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Measure it again by the metrics that compare."""
+        """Measure by the metrics that compare with real images."""
         from bench.runs import rescore
 
         resolved = kept.resolved(self.folder.read_record().spec)
@@ -238,7 +238,7 @@ class Compare(Unit):
 
 
 def fits(resolved: Resolved, out: Path, device: str) -> list[Fit]:
-    """Return the erasures of a run that are missing.
+    """Return a unit for each erasure of a run that is missing.
 
     Args:
         resolved: What the run's spec names.
@@ -250,7 +250,7 @@ def fits(resolved: Resolved, out: Path, device: str) -> list[Fit]:
 
 
 def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[Draw]:
-    """Return the batches of a run of which an image is missing.
+    """Return a unit for each batch of a run of which an image is missing.
 
     Args:
         resolved: What the run's spec names.

@@ -116,7 +116,7 @@ def targets(resolved: Resolved, case: Case, amount: Budget) -> list[Prompt]:
 
 
 def outline(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> list[dict[str, object]]:
-    """Return what `describe` says, for programs.
+    """Return each attack on each case with its options and prompts, as JSON-serialisable data.
 
     Args:
         specs: The runs.

@@ -1,4 +1,4 @@
-"""What an attack is let at in a trial: the models, the images, and an oracle for what is drawn."""
+"""What an attack is given in a trial: models, images, and an oracle that judges what is drawn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def pose(
     tested: Collection[Prompt],
     seed: int,
 ) -> Problem:
-    """Return the problem of some prompts of one concept; its examples are drawn if need be.
+    """Return what an attack is given for some prompts of one concept; draws the examples it needs.
 
     Args:
         baseline: The un-erased model's side.
-        attack: What is let at it; a transfer attack gets nothing of the erased model.
+        attack: The attack; one of kind transfer is given nothing of the erased model.
         erased: The erased pipeline.
         asked: The prompts.
         tested: All prompts, candidates included, that success is measured on in the case.
