@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,3 +65,17 @@ def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
 def trainable(unet: Any) -> Any:
     """Return a frozen fp32 copy of a U-Net to train in; fp16 loses small updates."""
     return copy.deepcopy(unet).float().requires_grad_(False).eval()
+
+
+def learning(module: Any, rule: str) -> dict[str, torch.nn.Parameter]:
+    """Let those parameters of a module learn whose names match a rule, and return them by name.
+
+    Args:
+        module: As `trainable` returns it.
+        rule: A regular expression that is looked for in the names.
+    """
+    return {
+        name: each.requires_grad_(True)
+        for name, each in module.named_parameters()
+        if re.search(rule, name)
+    }

@@ -5,7 +5,6 @@ Facts on paper and code: nupurkmr9/concept-ablation at c11fb1b.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
@@ -131,11 +130,7 @@ class Ca(Eraser):
         generator = torch.Generator().manual_seed(seed)
         student = _unet.trainable(pipe.unet)
         turns = [self._turn(pipe, student, each, generator, progress) for each in concepts]
-        weights = {
-            name: each.requires_grad_(True)
-            for name, each in student.named_parameters()
-            if re.search(RULES[plan.parameters], name)
-        }
+        weights = _unet.learning(student, RULES[plan.parameters])
         optimizer = torch.optim.AdamW(
             list(weights.values()), lr=plan.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2
         )

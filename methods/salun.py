@@ -6,7 +6,6 @@ Facts on paper and code: OPTML-Group/Unlearn-Saliency at a6e89fd, its Stable Dif
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
@@ -121,11 +120,7 @@ class Salun(Eraser):
         stays = prediction.condition(pipe, _prompts.prior("everyday", concepts))
         forget, retain = (self._pool(pipe, text, generator, progress) for text in (asked, stays))
         student = _unet.trainable(pipe.unet)
-        weights = {
-            name: each.requires_grad_(True)
-            for name, each in student.named_parameters()
-            if re.search(RULES[self.parameters], name)
-        }
+        weights = _unet.learning(student, RULES[self.parameters])
         if sum(each.numel() for each in weights.values()) > LARGE:
             log.warning("salun with parameters=full leaves an erasure as large as the U-Net")
         null = prediction.unconditional(pipe)
