@@ -14,9 +14,9 @@ from torch import Tensor
 
 from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
-from bench.models.prediction import Conditioning
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _noise, _tokens, _training, _unet
+from methods import _tokens, _training, _unet
+from methods._source import Source
 from methods.esd._conventions import (
     PUBLISHED,
     TRAINED,
@@ -79,11 +79,11 @@ class Esd(Eraser):
     erase_from: str | None = None
     """Erase the concept from this prompt only; none is the concept itself (2025 code)."""
     pool: int = 8
-    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one for each step, as both
-    codes do (ours: the frozen model makes them reusable)."""
+    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one for each latent, up to
+    a random step (both codes; more is ours: the frozen model makes them reusable)."""
     refresh: int = 200
-    """Training steps after which the pool is denoised anew; 0 never (ours: with a pool of 8, a
-    seventh of the codes' U-Net evaluations)."""
+    """Training steps after which a pool of more than 1 is denoised anew; 0 never (ours: with a pool
+    of 8, a seventh of the codes' U-Net evaluations)."""
     timesteps: Literal["bucket", "grid"] | None = None
     """Timestep of x_t: uniform among those that its step of the trajectory stands for, or the
     step's own; none is what was published, bucket for paper and grid for code2025."""
@@ -117,10 +117,21 @@ class Esd(Eraser):
             [weight.requires_grad_(True) for weight in weights.values()], lr=plan.learning_rate
         )
         model = pipelines.with_unet(pipe, student) if self.sampled_by == "student" else pipe
-        source = _Source(self, model, base, null, generator, progress)
+        source = Source(
+            model,
+            base,
+            null,
+            generator,
+            pool=self.pool,
+            refresh=self.refresh,
+            steps=self.trajectory_steps,
+            guidance=self.trajectory_guidance,
+            buckets=plan.timesteps == "bucket",
+            progress=progress,
+        )
 
         def loss_at(step: int) -> Tensor:
-            draw = source.draw(step)
+            draw = source.draw(step, self.batch)
             text = prediction.joined([null.expand(self.batch), asked[draw.prompts]])
             if self.erase_from is not None:
                 text = prediction.joined([text, base[draw.prompts]])
@@ -169,70 +180,6 @@ class Esd(Eraser):
 
     def _trained(self, concepts: Sequence[Concept]) -> TrainMethod:
         return self.train_method or TRAINED[concepts[0].kind]
-
-
-class _Source:
-    """Draws noisy latents of the concepts, from a pool or from a fresh trajectory."""
-
-    def __init__(
-        self,
-        options: Esd,
-        pipe: Any,
-        rows: Conditioning,
-        null: Conditioning,
-        generator: torch.Generator,
-        progress: Progress,
-    ) -> None:
-        self.options, self.pipe, self.rows, self.null = options, pipe, rows, null
-        self.generator, self.progress = generator, progress
-        self.pool: _noise.Pool | None = None
-        self.grid = _noise.ddim(pipe, options.trajectory_steps)
-
-    def draw(self, step: int) -> _noise.Draw:
-        """Draw the noisy latents of a training step."""
-        draw = self._drawn(step)
-        if self.options._published().timesteps == "grid":
-            return draw
-        return replace(draw, timesteps=_noise.in_bucket(self.grid, draw.timesteps, self.generator))
-
-    def _drawn(self, step: int) -> _noise.Draw:
-        options = self.options
-        if options.pool == 1:
-            return self._fresh()
-        due = options.refresh and step % options.refresh == 0
-        if self.pool is None or due:
-            # At least one trajectory for each concept.
-            count = max(options.pool, len(self.rows))
-            self.pool = self._denoise(self.rows, count, None, self.progress)
-        return self.pool.draw(options.batch, self.generator)
-
-    def _fresh(self) -> _noise.Draw:
-        """Denoise one trajectory per latent up to a random step, as the codes do."""
-        batch, steps = self.options.batch, self.options.trajectory_steps
-        stops = torch.randint(steps, (batch,), generator=self.generator).tolist()
-        which = torch.randint(len(self.rows), (batch,), generator=self.generator).tolist()
-        latents, timesteps = [], []
-        for stop, prompt in zip(stops, which, strict=True):
-            path = self._denoise(self.rows[prompt : prompt + 1], 1, stop, silent)
-            latents.append(path.final)
-            timesteps.append(path.scheduler.timesteps[stop])
-        device = self.pipe.unet.device
-        return _noise.Draw(torch.cat(latents), torch.stack(timesteps).to(device), which)
-
-    def _denoise(
-        self, rows: Conditioning, count: int, stop: int | None, progress: Progress
-    ) -> _noise.Pool:
-        return _noise.trajectories(
-            self.pipe,
-            rows,
-            self.null,
-            count=count,
-            steps=self.options.trajectory_steps,
-            guidance=self.options.trajectory_guidance,
-            generator=self.generator,
-            stop=stop,
-            progress=progress,
-        )
 
 
 def target(

@@ -16,7 +16,8 @@ from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning
 from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _maps, _noise, _tokens, _training, _unet
+from methods import _maps, _tokens, _training, _unet
+from methods._source import Source
 from methods.receler import _adapters
 
 __all__ = ["Receler", "beside", "located"]
@@ -68,11 +69,10 @@ class Receler(Eraser):
     """Attention to the concept, from least 0 to most 1, from which a pixel is its own
     (published)."""
     pool: int = 1
-    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one up to a random step
-    for each training step (published; more is ours)."""
+    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one for each latent, up to
+    a random step (published; more is ours)."""
     refresh: int = 25
-    """Training steps after which a pool of more than 1 is denoised anew by the model as it is then
-    (ours)."""
+    """Training steps after which a pool of more than 1 is denoised anew (ours)."""
     trajectory_steps: int = 50
     """DDIM steps of a trajectory (published)."""
     trajectory_guidance: float = 3.0
@@ -135,13 +135,22 @@ class _Training:
         concepts: Sequence[Concept],
         generator: torch.Generator,
     ) -> None:
-        self.options, self.pipe, self.student, self.generator = options, pipe, student, generator
+        self.options, self.pipe, self.student = options, pipe, student
         names = [each.name for each in concepts]
         self.asked = prediction.condition(pipe, names)
         self.null = prediction.unconditional(pipe)
         self.counts = [pipelines.token_count(pipe, name) for name in names]
-        self.grid = _noise.ddim(pipe, options.trajectory_steps)
-        self.drawn: _noise.Pool | None = None
+        self.source = Source(
+            pipelines.with_unet(pipe, student),
+            self.asked,
+            self.null,
+            generator,
+            pool=options.pool,
+            refresh=options.refresh,
+            steps=options.trajectory_steps,
+            guidance=options.trajectory_guidance,
+            buckets=True,
+        )
         shape = (len(names), options.rows, self.asked.states.shape[-1])
         start = torch.rand(shape, generator=generator).to(self.asked.states.device)
         self.adversary = start.requires_grad_(True)
@@ -151,9 +160,8 @@ class _Training:
 
     def loss(self, step: int) -> Tensor:
         """Let the adversary look for the concept, and return what the adapters do wrong then."""
-        draw = self._latents(step)
+        draw = self.source.draw(step)
         which, x, t = draw.prompts[0], draw.latents, draw.timesteps
-        t = _noise.in_bucket(self.grid, t, self.generator)
         text, unet = self.asked[which : which + 1], self.pipe.unet
         with torch.no_grad():
             empty = prediction.predict(unet, x, t, self.null)
@@ -181,31 +189,6 @@ class _Training:
         after = text.states[:, first + self.options.rows :]
         rows = self.adversary[which : which + 1]
         return text.around(torch.cat([text.states[:, :first], rows, after], 1))
-
-    def _latents(self, step: int) -> _noise.Draw:
-        """Draw one noisy latent of a concept, denoised by the model as it is, or lately was."""
-        options = self.options
-        if options.pool > 1:
-            if self.drawn is None or step % options.refresh == 0:
-                # At least one trajectory for each concept.
-                self.drawn = self._denoise(self.asked, max(options.pool, len(self.asked)), None)
-            return self.drawn.draw(1, self.generator)
-        which = int(torch.randint(len(self.asked), (1,), generator=self.generator))
-        stop = int(torch.randint(options.trajectory_steps, (1,), generator=self.generator))
-        path = self._denoise(self.asked[which : which + 1], 1, stop + 1)
-        return _noise.Draw(path.latents[-1], path.timesteps[-1:], [which])
-
-    def _denoise(self, rows: Conditioning, count: int, stop: int | None) -> _noise.Pool:
-        return _noise.trajectories(
-            pipelines.with_unet(self.pipe, self.student),
-            rows,
-            self.null,
-            count=count,
-            steps=self.options.trajectory_steps,
-            guidance=self.options.trajectory_guidance,
-            generator=self.generator,
-            stop=stop,
-        )
 
 
 def located(maps: Sequence[Tensor], positions: Sequence[int], threshold: float) -> Tensor:
