@@ -19,25 +19,13 @@ from bench.cli.commands import run as command
 from bench.results import calibrations, store
 from bench.types import InputError
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge"]
-summary = "A few."
+from ..conftest import WriteSuite
 
-[cases]
-airplane = ["airplane"]
-
-[sizes.tiny]
-images = { target = 2, far = 1 }
-cases = ["airplane"]
-"""
-ROWS = """id,concept,role,text,seed
-a-0,airplane,target,a photo of an airplane,1
-a-1,airplane,target,a red airplane,2
-s-0,ship,far,a photo of a ship,4
-"""
+ROWS = (
+    "a-0,airplane,target,a photo of an airplane,1",
+    "a-1,airplane,target,a red airplane,2",
+    "s-0,ship,far,a photo of a ship,4",
+)
 
 
 def document(text: str) -> Any:
@@ -50,11 +38,9 @@ def document(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("door")
-    (folder / "suite.toml").write_text(SUITE)
-    (folder / "prompts.csv").write_text(ROWS)
-    return folder
+def place(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, images = tmp_path_factory.mktemp("door"), {"target": 2, "far": 1}
+    return write_suite(folder, rows=ROWS, concepts=("airplane",), images=images)
 
 
 @pytest.fixture(scope="module")

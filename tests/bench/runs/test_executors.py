@@ -21,24 +21,12 @@ from bench.runs import plan, runner
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec, WorkerDiedError, silent
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge", "cost"]
-summary = "A few of everything."
+from ..conftest import WriteSuite
 
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-
-[sizes.tiny]
-images = { target = 4, near = 1 }
-cases = ["airplane", "bird"]
-"""
-ROWS = "id,concept,role,text,seed\n" + "".join(
-    f"{concept}-{number},{concept},target,a photo of a {concept},{number}\n"
-    for concept in ("airplane", "bird")
+BOTH = ("airplane", "bird")
+ROWS = tuple(
+    f"{concept}-{number},{concept},target,a photo of a {concept},{number}"
+    for concept in BOTH
     for number in range(4)
 )
 METHOD = '''
@@ -106,10 +94,15 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "suite.toml").write_text(SUITE)
-    (tmp_path / "s" / "prompts.csv").write_text(ROWS)
+def here(write_suite: WriteSuite, tmp_path: Path) -> Path:
+    write_suite(
+        tmp_path / "s",
+        rows=ROWS,
+        concepts=BOTH,
+        cases=BOTH,
+        images={"target": 4, "near": 1},
+        metrics=("judge", "cost"),
+    )
     (tmp_path / "mine.py").write_text(METHOD)
     return tmp_path
 

@@ -22,22 +22,9 @@ from bench.models.mini import judge, known
 from bench.results import protocol, store
 from bench.types import RunRecord
 
+from ...conftest import WriteSuite
+
 WIDTH = 4
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge", "fidelity"]
-summary = "A few."
-
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-
-[sizes.tiny]
-images = { target = 1, general = 9 }
-cases = ["airplane", "bird"]
-"""
 NAME = "fid_reference_judge"
 
 
@@ -65,13 +52,19 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("suite")
-    (folder / "suite.toml").write_text(SUITE)
+def suite(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"g-{n},,general,a photo of the {p},{n},{p}" for n, p in enumerate(["sea", "snow"] * 5)]
     rows += ["a,airplane,target,an airplane,90,", "b,bird,target,a bird,91,"]
-    (folder / "prompts.csv").write_text("\n".join(["id,concept,role,text,seed,tag", *rows, ""]))
-    return folder
+    both = ("airplane", "bird")
+    return write_suite(
+        tmp_path_factory.mktemp("suite"),
+        rows=rows,
+        columns="id,concept,role,text,seed,tag",
+        concepts=both,
+        cases=both,
+        images={"target": 1, "general": 9},
+        metrics=("judge", "fidelity"),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -15,36 +15,13 @@ from bench.results.stats import calibration
 from bench.runs import external, plan, rescore, runner
 from bench.types import InputError, RunRecord
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge"]
-summary = "A few."
-
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-ship = ["ship"]
-
-[sizes.tiny]
-images = { target = 2, near = 1, far = 1 }
-cases = ["airplane"]
-"""
-ROWS = """id,concept,role,text,seed
-a-0,airplane,target,a photo of an airplane,1
-a-1,airplane,target,a red airplane,2
-b-0,bird,target,a photo of a bird,3
-s-0,ship,target,a photo of a ship,4
-"""
+from ...conftest import WriteSuite
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draw a run of four images, judged by the judge alone."""
-    suite = tmp_path_factory.mktemp("suite")
-    (suite / "suite.toml").write_text(SUITE)
-    (suite / "prompts.csv").write_text(ROWS)
+    suite = write_suite(tmp_path_factory.mktemp("suite"))
     for spec in plan.specs(["uce"], model="mini", suite=str(suite), size="tiny"):
         runner.run(spec, suite / "runs")
     return suite / "runs"
@@ -333,11 +310,12 @@ def test_bad_input(
     words: list[str],
     message: str,
     run: store.RunFolder,
+    write_suite: WriteSuite,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "prompts.csv").write_text(ROWS)
+    write_suite(tmp_path)
     places = {"RUN": run.path, "PROMPTS": tmp_path / "prompts.csv", "EMPTY": tmp_path / "empty"}
     assert cli.main(["score", *(str(places.get(word, word)) for word in words)]) == 2
     assert message in capsys.readouterr().err
