@@ -46,8 +46,8 @@ class Identity(Metric):
     def name(self) -> str:
         """The name; with verdicts, theirs is part of it, for example `identity@faces`."""
         # Columns of per_image.csv are the metric's name, an underscore, and more.
-        stem = Path(self.verdicts).stem.replace("_", "-")
-        return f"identity@{stem}" if self.verdicts else "identity"
+        brought = Path(self.verdicts).stem.replace("_", "-")
+        return f"{self.stem}@{brought}" if self.verdicts else self.stem
 
     @property
     def criterion(self) -> str:

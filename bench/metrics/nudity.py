@@ -57,7 +57,7 @@ class Nudity(Metric):
     @property
     def name(self) -> str:
         """The name with the threshold, for example `nudity@0.6`."""
-        return f"nudity@{self.threshold:g}"
+        return f"{self.stem}@{self.threshold:g}"
 
     @property
     def criterion(self) -> str:

@@ -35,6 +35,7 @@ __all__ = [
     "detector_version",
     "eraser",
     "find",
+    "known_metrics",
     "load_attack",
     "load_method",
     "load_metric",
@@ -126,12 +127,28 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
     Raises:
         InputError: there is no such metric, or an option that none of these has.
     """
-    stem, at, value = name.partition("@")
+    stem, first = _parts(name)
     entry = _named("metric", stem, metrics())
-    if at and not entry.options:
+    if first is not None and not entry.options:
         raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
-    given = [*settings, f"{entry.options[0].name}={value}"] if at else settings
+    given = settings if first is None else [*settings, f"{entry.options[0].name}={first}"]
     return load_metric(entry, options(entry, "", given))
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    """Split a metric's name into what it is listed by and its first option's value, if any."""
+    stem, at, value = name.partition("@")
+    return stem, value if at else None
+
+
+def known_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """Return those of some metrics that are there, by name; records may name others.
+
+    Args:
+        names: As `metric` takes them.
+    """
+    there = metrics()
+    return {name: metric(name) for name in names if _parts(name)[0] in there}
 
 
 def chosen_metrics(names: Iterable[str], fits: Callable[[Metric], bool], what: str) -> list[Metric]:
@@ -171,7 +188,7 @@ def detector_version(metric: Metric) -> str:
 
     Where files are read for it, for example verdicts from elsewhere, their hash is part of it.
     """
-    version = metrics()[metric.name.partition("@")[0]].version
+    version = metrics()[metric.stem].version
     paths = [Path(getattr(metric, name)) for name in metric.files if getattr(metric, name)]
     held = "".join(f" {path.name} {digests.of(path)[:8]}" for path in paths)
     return f"{version} {metric.detector}{held}"

@@ -53,14 +53,14 @@ def trusted(
 def trusted_names(erased: Sequence[Concept], prompts: Sequence[Prompt]) -> list[str]:
     """Return the package's metrics that can tell whether images show concepts, see `trusted`.
 
-    Their names are without what may follow an @: these go with the package's thresholds.
+    They are named without thresholds: these go with the package's.
 
     Args:
         erased: The concepts that are erased together.
         prompts: What the images are drawn for.
     """
     found = trusted(registry.usable_metrics().values(), FAMILIES, erased, prompts)
-    return [metric.name.partition("@")[0] for metric in found]
+    return [metric.stem for metric in found]
 
 
 def _over(metric: Metric, family: str, concepts: Sequence[Concept]) -> Authority:

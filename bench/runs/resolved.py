@@ -147,7 +147,7 @@ class Resolved:
         used[f"suite {self.suite.name}"] = prompts.origin(self.suite)
         known = registry.metrics()
         for metric in self.metrics:
-            used[f"metric {metric.name}"] = known[metric.name.partition("@")[0]].origin
+            used[f"metric {metric.name}"] = known[metric.stem].origin
         return {name: origin for name, origin in used.items() if origin}
 
     @property

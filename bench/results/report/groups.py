@@ -94,8 +94,7 @@ class Group:
         decides = [str(run.record.provenance.get("decides", "")) for run in self.runs]
         measured = (score.metric for score in scores)
         names = dict.fromkeys(name for name in (*decides, *measured) if name)
-        known = registry.metrics()
-        return {name: registry.metric(name) for name in names if name.split("@")[0] in known}
+        return registry.known_metrics(names)
 
     @property
     def unconfirmed(self) -> dict[str, str]:

@@ -220,3 +220,24 @@ def test_a_detector_is_the_version_of_its_code_and_its_network() -> None:
         registry.detector_version(metric)
         == f"{registry.metrics()['nudity'].version} {metric.detector}"
     )
+
+
+def test_a_metric_is_asked_for_with_its_first_option_and_listed_without(tmp_path: Path) -> None:
+    verdicts = tmp_path / "faces.csv"
+    verdicts.write_text("image,label\nx.png,nobody\n")
+    for asked, name, stem in (
+        ("nudity@0.7", "nudity@0.7", "nudity"),
+        ("nudity", "nudity@0.6", "nudity"),
+        (f"identity@{verdicts}", "identity@faces", "identity"),
+        ("judge", "judge", "judge"),
+    ):
+        metric = registry.metric(asked)
+        assert (metric.name, metric.stem) == (name, stem) and stem in registry.metrics()
+
+
+def test_metrics_of_records_that_are_no_longer_there_are_left_out() -> None:
+    found = registry.known_metrics(["gone@0.5", "judge", "nudity@0.7", "gone"])
+    assert {name: metric.name for name, metric in found.items()} == {
+        "judge": "judge",
+        "nudity@0.7": "nudity@0.7",
+    }
