@@ -90,6 +90,7 @@ def test_the_loss_is_the_papers(
         (Concept("airplane", "object", "the sky"), None, False),
         (Concept("airplane", "object", "the sky"), True, True),
         (Concept("mosaic art", "style", "art"), None, False),
+        (Concept("Ann Lee", "person", "Ann"), None, False),
         (Concept("nudity", "explicit", "a person"), None, True),
     ],
 )
@@ -167,7 +168,7 @@ def test_the_kind_and_options_decide_what_runs(
     def watched(optimizer: Any, loss_at: Any, steps: int, **more: Any) -> list[float]:
         group = optimizer.param_groups[0]
         seen.update(steps=steps, lr=group["lr"], decay=group["weight_decay"], clip=more["clip"])
-        seen.update(trained=len(group["params"]), betas=group["betas"])
+        seen.update(trained=len(group["params"]), betas=group["betas"], kind=type(optimizer))
         return []
 
     monkeypatch.setattr(_training, "fit", watched)
@@ -175,9 +176,12 @@ def test_the_kind_and_options_decide_what_runs(
     Ca(**small).fit(tiny_pipe, [airplane], seed=0)
     few = seen["trained"]
     assert (seen["steps"], seen["lr"], seen["decay"], seen["clip"]) == (100, 1.6e-5, 1e-2, 1.0)
-    assert seen["betas"] == (0.9, 0.999)
+    assert seen["betas"] == (0.9, 0.999) and seen["kind"] is torch.optim.AdamW
     Ca(**small).fit(tiny_pipe, [replace(airplane, kind="explicit")], seed=0)
     assert (seen["steps"], seen["lr"]) == (400, 3.2e-5) and seen["trained"] > 2 * few
+    # Of several concepts the first decides.
+    Ca(**small).fit(tiny_pipe, [airplane, replace(airplane, kind="explicit")], seed=0)
+    assert (seen["steps"], seen["lr"], seen["trained"]) == (100, 1.6e-5, few)
     Ca(**small, steps=7, learning_rate=1e-2).fit(tiny_pipe, [airplane], seed=0)
     assert (seen["steps"], seen["lr"]) == (7, 1e-2)
 
@@ -231,3 +235,9 @@ def test_unusable_options_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         Ca(**options).check(tiny_pipe, [GRUMPY])
+
+
+def test_names_that_cannot_be_read_are_refused(tiny_pipe: Any, airplane: Concept) -> None:
+    for name in ("", "airplane " * 100):
+        with pytest.raises(InputError, match="concept"):
+            Ca().check(tiny_pipe, [replace(airplane, name=name)])
