@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
-from bench.attacks import guard
+from bench.attacks import _latents, guard
 from bench.files import read_rows
 from bench.models import pipelines
 from bench.models.generate import draw
+from bench.models.prediction import condition
+from bench.models.steering import Predict, Rows, steered
 from bench.models.tiny import build_tiny_pipe
 from bench.results.report import attacks
 from bench.runs import plan
@@ -65,16 +70,57 @@ def test_one_that_a_search_sees_is_not(
     assert not any("guard" in cell for cell in attacks.table(rows).columns[2].cells)
 
 
-@pytest.mark.parametrize("layout", ["sd1", "sdxl"])
+@pytest.fixture(params=["sd1", "sdxl"])
+def pipe(request: pytest.FixtureRequest) -> Any:
+    """A pipeline of either layout."""
+    return build_tiny_pipe(request.param)
+
+
+@pytest.fixture
+def images(pipe: Any, tmp_path: Path) -> list[Path]:
+    """What it draws of each text."""
+    paths = [tmp_path / f"{number}.png" for number in range(len(TEXTS))]
+    for text, path in zip(TEXTS, paths, strict=True):
+        pipe([text], num_inference_steps=1).images[0].save(path)
+    return paths
+
+
+def test_a_guard_that_knows_an_image_or_a_text_is_seen_by_these_alone(
+    pipe: Any, tmp_path: Path
+) -> None:
+    """Each prompt is looked at with its own image, with little noise too."""
+    images = [tmp_path / f"{name}.png" for name in ("black", "white")]
+    for path in images:
+        Image.new("RGB", (64, 64), path.stem).save(path)
+    # So that noise does not hide which image it is.
+    pipe.vae.register_to_config(scaling_factor=5.0)
+    clean = _latents.clean(pipe, images)
+    texts = condition(pipe, TEXTS).states
+
+    def watching(image: int, text: int) -> Any:
+        """Return the pipeline with a guard that acts on one image with one text only."""
+
+        def guide(predict: Predict, rows: Rows) -> torch.Tensor:
+            alphas = pipe.scheduler.alphas_cumprod[rows.timesteps][:, None, None, None]
+            noise = rows.latents - alphas.sqrt() * clean[image]
+            spread = noise.flatten(1).std(dim=1) / (1 - alphas.flatten()).sqrt()
+            there = (spread < 1.1) & (alphas.flatten() > 0.5)
+            told = (rows.text.states - texts[text]).flatten(1).norm(dim=1) < 1e-3
+            return predict(rows) + (there & told)[:, None, None, None]
+
+        return steered(pipe, guide)
+
+    for number in range(len(TEXTS)):
+        assert not guard.unseen(pipe, watching(number, number), TEXTS, images)
+        assert guard.unseen(pipe, watching(number, 1 - number), TEXTS, images)
+        other = [images[1 - number]] * 2
+        assert guard.unseen(pipe, watching(number, number), TEXTS, other)
+
+
 def test_what_is_unseen_changes_what_is_drawn_nevertheless(
-    layout: Any, airplane: Concept, tmp_path: Any
+    pipe: Any, images: list[Path], airplane: Concept
 ) -> None:
     """The control: it does erase when drawing, and a model compared with itself is unseen too."""
-    pipe = build_tiny_pipe(layout)
-    images = []
-    for number in range(len(TEXTS)):
-        images.append(tmp_path / f"{number}.png")
-        pipe([TEXTS[number]], num_inference_steps=1).images[0].save(images[-1])
 
     def drawn(of: Any) -> torch.Tensor:
         made: torch.Tensor = draw(of, TEXTS, [0, 1], Sampler(2, 4.0), "latent")
@@ -87,6 +133,6 @@ def test_what_is_unseen_changes_what_is_drawn_nevertheless(
     # Steering in its last tenth alone is seen too, and so is one changed number.
     for seen in (Sld(), Sld(warmup=0.8)):
         assert not guard.unseen(pipe, seen.erase(pipe, [airplane], seed=0), TEXTS, images)
-    unet = build_tiny_pipe(layout).unet
+    unet = copy.deepcopy(pipe.unet)
     next(iter(pipelines.cross_attention(unet).values())).data[0] += 0.5
     assert not guard.unseen(pipe, pipelines.with_unet(pipe, unet), TEXTS, images)
