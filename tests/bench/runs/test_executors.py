@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from bench import data
 from bench.files import read_rows
+from bench.models import loading
+from bench.models.generate import generate
+from bench.models.weights import loaded
+from bench.results import store
 from bench.runs import plan, runner
+from bench.runs.executors import executor
+from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec, WorkerDiedError, silent
 
@@ -33,22 +41,27 @@ METHOD = '''
 import os, signal
 from dataclasses import dataclass
 from pathlib import Path
+import torch
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.types import silent
 
 @dataclass(frozen=True)
 class Mine(Eraser):
-    """Halves what text gives, once nothing is in its way."""
+    """Weakens what text gives, each concept's by chance, once nothing is in its way."""
     paper = "none"
     touches = ("unet.*.attn2.to_v.weight",)
 
     def fit(self, pipe, concepts, *, seed, progress=silent):
         if concepts[0].name == "bird" and Path(__file__).with_name("trouble").exists():
             os.kill(os.getpid(), signal.SIGKILL)
-        progress("halve", 1, 1)
-        values = pipelines.cross_attention(pipe.unet).items()
-        return {name: 0.5 * weight.data for name, weight in values if ".to_v." in name}
+        progress("weaken", 1, 1)
+        generator = torch.Generator().manual_seed(seed + len(concepts[0].name))
+        return {
+            name: torch.rand(weight.shape, generator=generator) * weight.data
+            for name, weight in pipelines.cross_attention(pipe.unet).items()
+            if ".to_v." in name
+        }
 '''
 TOYS = """
 import os, signal, time
@@ -81,9 +94,9 @@ class Toy(Unit):
         progress(self.what, os.getpid(), torch.get_num_threads())
         clock.seconds["load"] = 2.0
 
-def performed(names, tell, workers=2):
+def performed(names, tell, workers=2, threads=1):
     toys = [Toy(None, HERE, "cpu", name) for name in names]
-    with executor(workers, 1) as crew:
+    with executor(workers, threads) as crew:
         for toy, seconds in crew.perform(lambda: toys.pop(0) if toys else None, tell):
             yield toy.what, seconds
 
@@ -118,7 +131,7 @@ def go(here: Path, out: str, workers: int) -> list[Any]:
 
 
 def files(out: Path) -> dict[str, Any]:
-    """Return what must not depend on who did what: images, and every score but seconds."""
+    """Return what must not depend on who did what: erasures, images, every score but costs."""
     found: dict[str, Any] = {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in out.rglob("*")
@@ -127,9 +140,25 @@ def files(out: Path) -> dict[str, Any]:
     for path in out.rglob("scores.csv"):
         rows = read_rows(path)
         name = path.relative_to(out).as_posix()
-        found[name] = [
-            row for row in rows if row["metric"] != "cost" or row["measure"] == "parameters"
-        ]
+        same = ("parameters", "evaluations", "step_evaluations")
+        found[name] = [row for row in rows if row["metric"] != "cost" or row["measure"] in same]
+    for path in out.rglob("erasures/*.safetensors"):
+        tensors = load_file(path)
+        found[path.relative_to(out).as_posix()] = {n: t.tolist() for n, t in tensors.items()}
+    return found
+
+
+def redrawn(here: Path, run_id: str) -> dict[str, bytes]:
+    """Draw a run's images anew, each case's by a model with its own erasure, and return them."""
+    folder, pipe = store.RunFolder(here / "alone", run_id), loading.shared("mini", "cpu")
+    resolved, found = Resolved(folder.read_record().spec), {}
+    with executor(1, 1):
+        for case, prompts in resolved.prompts.items():
+            erased = loaded(pipe, load_file(folder.erasure_path(case)))
+            sampler = resolved.spec.sampler
+            for path in generate(erased, prompts, here / case, sampler, batch_size=3):
+                name = folder.images(case) / path.name
+                found[name.relative_to(folder.path.parent).as_posix()] = path.read_bytes()
     return found
 
 
@@ -167,6 +196,8 @@ def test_whoever_does_the_work_leaves_the_same_files(here: Path) -> None:
     whole = files(here / "alone")
     assert len([name for name in whole if name.endswith(".png")]) == 8 + 5 + 5
     assert files(here / "shared") == whole
+    # Nor is one erasure taken for another by a process that draws with both.
+    assert redrawn(here, mine) == {n: whole[n] for n in whole if n.startswith(f"{mine}/images/")}
     for record, workers in ((alone[-1], 1), (shared[-1], 2)):
         assert record.provenance["workers"] == workers and record.provenance["threads"] == 1
         assert min(record.seconds.values()) > 0
@@ -193,6 +224,18 @@ def test_units_are_done_elsewhere_and_told_of_here(toys: Any) -> None:
     assert os.getpid() not in {pid for _, _, pid, _ in told}
     assert {threads for *_, threads in told} == {1}
     assert not active_children()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_computes_with_as_many_threads_as_are_asked_for(toys: Any, workers: int) -> None:
+    before, told = torch.get_num_threads(), []
+
+    def tell(unit: Any) -> Any:
+        return lambda what, pid, threads: told.append(threads)
+
+    for threads in (1, 3):
+        list(toys.performed(["a", "b"], tell, workers, threads))
+    assert told == [1, 1, 3, 3] and torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize(
