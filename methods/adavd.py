@@ -17,7 +17,7 @@ from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning, condition
 from bench.models.steering import empties, twin, without
 from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _tokens
+from methods import _options, _tokens
 
 SMALL = 1e-12
 """Least size that is divided by."""
@@ -78,9 +78,7 @@ class Adavd(Eraser):
         Raises:
             InputError: naming the option or concept, and what is allowed.
         """
-        for name in ("height", "slope"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
+        _options.at_least(0, height=self.height, slope=self.slope)
         if not -1 <= self.threshold <= 1:
             raise InputError(f"threshold is {self.threshold}, allowed is a cosine, -1 to 1")
         _tokens.check(pipe, concepts)

@@ -6,7 +6,7 @@ Facts on paper and code: nupurkmr9/concept-ablation at c11fb1b.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models import prediction
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Kind, Option, Progress, silent
-from methods import _noise, _prompts, _tokens, _training, _unet
+from methods import _noise, _options, _prompts, _tokens, _training, _unet
 
 Parameters = Literal["cross-attn", "attn", "full"]
 
@@ -99,18 +99,10 @@ class Ca(Eraser):
             InputError: naming the option or concept, and what is allowed.
         """
         _tokens.check(pipe, concepts)
-        _training.at_least_one(
-            steps=self.steps or int(self.steps is None),
-            batch=self.batch,
-            images=self.images,
-            image_steps=self.image_steps,
-        )
-        for name in ("learning_rate", "clip"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise InputError(f"{name} is {value}, allowed is more than 0")
-        if self.prior_scale < 0:
-            raise InputError(f"prior_scale is {self.prior_scale}, allowed is 0 or more")
+        _options.at_least(1, steps=self.steps, batch=self.batch)
+        _options.at_least(1, images=self.images, image_steps=self.image_steps)
+        _options.above(0, learning_rate=self.learning_rate, clip=self.clip)
+        _options.at_least(0, prior_scale=self.prior_scale)
         for concept in concepts:
             _prompts.texts(concept, self.prompts)
             if self._keeps(concept) and self.batch < 2:
@@ -197,6 +189,4 @@ class Ca(Eraser):
 
     def _published(self, concepts: Sequence[Concept]) -> Published:
         """Fill in what the options leave open, by the first concept's kind."""
-        own = {field.name: getattr(self, field.name) for field in fields(Published)}
-        given = {name: value for name, value in own.items() if value is not None}
-        return replace(PUBLISHED[concepts[0].kind], **given)
+        return _options.completed(PUBLISHED[concepts[0].kind], self)

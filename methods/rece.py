@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.models.eraser import Eraser
-from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _tokens, _unet
+from bench.types import Concept, Option, Progress, silent
+from methods import _closed_form, _options, _tokens, _unet
 
 FIRST = {"erase_scale": 1.0, "preserve_scale": 1.0, "lamb": 0.5}
 """UCE's defaults of 2023, by which the concept itself is erased."""
@@ -66,12 +66,8 @@ class Rece(Eraser):
         """
         _tokens.check(pipe, concepts)
         _tokens.guides(concepts, self.guide)
-        for name in ("epochs", "preserve_scale"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
-        for name in ("regular_scale", "lamb"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is more than 0")
+        _options.at_least(0, epochs=self.epochs, preserve_scale=self.preserve_scale)
+        _options.above(0, regular_scale=self.regular_scale, lamb=self.lamb)
 
     def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent

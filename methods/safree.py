@@ -18,7 +18,7 @@ from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning, condition
 from bench.models.steering import Predict, Rows, empties, steered, twin
 from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _tokens
+from methods import _options, _tokens
 
 STEPS = 50
 """Steps of an image that the filter's counts are of (published)."""
@@ -94,10 +94,7 @@ class Safree(Eraser):
         """
         if len(pipelines.encoders(pipe)) > 1:
             raise InputError("safree projects one text encoder; SDXL has two, allowed is SD 1 or 2")
-        if not self.alpha >= 0:
-            raise InputError(f"alpha is {self.alpha}, allowed is 0 or more")
-        if self.steepness is not None and self.steepness < 0:
-            raise InputError(f"steepness is {self.steepness}, allowed is 0 or more")
+        _options.at_least(0, alpha=self.alpha, steepness=self.steepness)
         _tokens.check(pipe, concepts)
         phrases = self._phrases(concepts)
         if concepts and not phrases:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,7 +17,7 @@ from bench.models import prediction
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning
 from bench.types import Concept, InputError, Kind, Option, Progress, silent
-from methods import _noise, _prompts, _tokens, _training, _unet
+from methods import _noise, _options, _prompts, _tokens, _training, _unet
 
 log = logging.getLogger(__name__)
 
@@ -90,16 +90,12 @@ class Salun(Eraser):
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse counts, shares and names that cannot be used."""
         _tokens.check(pipe, concepts)
-        epochs = 1 if self.epochs is None else self.epochs
-        _training.at_least_one(
-            epochs=epochs, batch=self.batch, images=self.images, image_steps=self.image_steps
-        )
+        _options.at_least(1, epochs=self.epochs, batch=self.batch)
+        _options.at_least(1, images=self.images, image_steps=self.image_steps)
         if not 0 < self.share <= 1:
             raise InputError(f"share is {self.share}, allowed is more than 0, up to 1")
-        if self.learning_rate <= 0:
-            raise InputError(f"learning_rate is {self.learning_rate}, allowed is more than 0")
-        if self.alpha is not None and self.alpha < 0:
-            raise InputError(f"alpha is {self.alpha}, allowed is 0 or more")
+        _options.above(0, learning_rate=self.learning_rate)
+        _options.at_least(0, alpha=self.alpha)
         for concept in concepts:
             _prompts.texts(concept, self.prompts)
 
@@ -185,9 +181,7 @@ class Salun(Eraser):
 
     def _published(self, concepts: Sequence[Concept]) -> Published:
         """Fill in what the options leave open, by the first concept's kind."""
-        own = {field.name: getattr(self, field.name) for field in fields(Published)}
-        given = {name: value for name, value in own.items() if value is not None}
-        return replace(PUBLISHED[concepts[0].kind], **given)
+        return _options.completed(PUBLISHED[concepts[0].kind], self)
 
 
 def salient(gradients: Sequence[Tensor], share: float) -> list[Tensor]:

@@ -15,8 +15,8 @@ from torch import Tensor
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning, condition
 from bench.models.steering import Predict, Rows, empties, steered
-from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _tokens
+from bench.types import Concept, Form, Option, Progress, silent
+from methods import _options, _tokens
 
 PUBLISHED = (
     "hate, harassment, violence, suffering, humiliation, harm, suicide, sexual, nudity, bodily "
@@ -116,12 +116,8 @@ class Sld(Eraser):
         Raises:
             InputError: naming the option or concept, and what is allowed.
         """
-        for name in ("warmup", "momentum_beta"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 to 1")
-        for name in ("strength", "momentum_scale"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
+        _options.within(0, 1, warmup=self.warmup, momentum_beta=self.momentum_beta)
+        _options.at_least(0, strength=self.strength, momentum_scale=self.momentum_scale)
         _tokens.check(pipe, concepts)
         _tokens.check_window(pipe, self._safety(concepts))
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _tokens, _unet
+from methods import _closed_form, _options, _tokens, _unet
 
 EXPANSIONS = {
     "style": (
@@ -102,8 +102,7 @@ class Uce(Eraser):
             raise InputError(
                 "technique tensor is of variant 2023 only; allowed for 2025 is replace"
             )
-        if self.lamb <= 0:
-            raise InputError(f"lamb is {self.lamb}, allowed is more than 0")
+        _options.above(0, lamb=self.lamb)
 
     def _preserved(self) -> list[str]:
         preserved = [part.strip() for part in self.preserve.split(";") if part.strip()]

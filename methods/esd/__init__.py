@@ -6,7 +6,7 @@ Facts on paper and code: rohitgandikota/erasing at 25613d2 (2025), and the CompV
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _tokens, _training, _unet
+from methods import _options, _tokens, _training, _unet
 from methods._source import Source
 from methods.esd._conventions import (
     PUBLISHED,
@@ -162,21 +162,14 @@ class Esd(Eraser):
         Raises:
             InputError: naming the option or concept, and what is allowed.
         """
-        _training.at_least_one(
-            steps=self._published().steps,
-            pool=self.pool,
-            batch=self.batch,
-            trajectory_steps=self.trajectory_steps,
-        )
-        if self.refresh < 0:
-            raise InputError(f"refresh is {self.refresh}, allowed is 0 or more")
+        _options.at_least(1, steps=self._published().steps, pool=self.pool, batch=self.batch)
+        _options.at_least(1, trajectory_steps=self.trajectory_steps)
+        _options.at_least(0, refresh=self.refresh)
         _tokens.check(pipe, concepts)
 
     def _published(self) -> Published:
         """Fill in what the options leave open."""
-        own = {field.name: getattr(self, field.name) for field in fields(Published)}
-        given = {name: value for name, value in own.items() if value is not None}
-        return replace(PUBLISHED[self.convention], **given)
+        return _options.completed(PUBLISHED[self.convention], self)
 
     def _trained(self, concepts: Sequence[Concept]) -> TrainMethod:
         return self.train_method or TRAINED[concepts[0].kind]

@@ -16,8 +16,8 @@ from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.models.prediction import condition, unconditional
 from bench.models.weights import loaded
-from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
+from bench.types import Concept, Option, Progress, silent
+from methods import _closed_form, _lora, _noise, _options, _prompts, _tokens, _training, _unet
 from methods.mace import _attention, _masks
 from methods.mace._closed_forms import fuse, refine
 from methods.mace._published import COCO, Published, configured
@@ -129,10 +129,9 @@ class Mace(Eraser):
         """
         concepts, plan = configured(self, concepts)
         _tokens.check(pipe, concepts, self._domain())
-        _training.at_least_one(rank=self.rank, steps=plan.steps, prompts=self.prompts)
-        _training.at_least_one(images=self.images, image_steps=self.image_steps)
-        if plan.lamb < 0:
-            raise InputError(f"lamb is {plan.lamb}, allowed is 0 or more")
+        _options.at_least(1, rank=self.rank, steps=plan.steps, prompts=self.prompts)
+        _options.at_least(1, images=self.images, image_steps=self.image_steps)
+        _options.at_least(0, lamb=plan.lamb)
 
     def _domain(self) -> list[str]:
         return [part.strip() for part in self.domain.split(";") if part.strip()]

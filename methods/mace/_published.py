@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.types import Concept, InputError, Kind
+from methods import _options
 
 COCO = 616_767
 """Captions behind the published prior; ours are fewer and weigh as much together."""
@@ -65,8 +66,7 @@ def configured(options: Any, concepts: Sequence[Concept]) -> tuple[list[Concept]
     if options.words == "published":
         words = {word: each for each in given for word in _words(each)}
         given = [replace(each, name=word) for word, each in words.items()]
-    own = {field.name: getattr(options, field.name) for field in fields(Published)}
-    return given, replace(base, **{n: value for n, value in own.items() if value is not None})
+    return given, _options.completed(base, options)
 
 
 def _words(concept: Concept) -> tuple[str, ...]:

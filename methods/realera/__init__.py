@@ -20,7 +20,7 @@ from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning, condition, unconditional
 from bench.models.weights import loaded
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _closed_form, _lora, _noise, _prompts, _tokens, _training, _unet
+from methods import _closed_form, _lora, _noise, _options, _prompts, _tokens, _training, _unet
 from methods.realera import _alignment, _crce, _neighbors
 from methods.realera._first_stage import closed_form
 from methods.realera._neighbors import sample_beyond, sample_neighbors
@@ -164,7 +164,7 @@ class RealEra(Eraser):
         """
         _tokens.check(pipe, concepts)
         counts = "prompts batch rank steps crce_steps trajectories trajectory_steps"
-        _training.at_least_one(**{name: getattr(self, name) for name in counts.split()})
+        _options.at_least(1, **{name: getattr(self, name) for name in counts.split()})
         if self.neighbors < 0 or self.beyond < 0:
             raise InputError("neighbors and beyond count points, allowed is 0 or more")
         _neighbors.check_band(self.min_cos, self.max_cos)

@@ -16,7 +16,7 @@ from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning
 from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _maps, _tokens, _training, _unet
+from methods import _maps, _options, _tokens, _training, _unet
 from methods._source import Source
 from methods.receler import _adapters
 
@@ -101,18 +101,12 @@ class Receler(Eraser):
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse numbers out of range, and concepts that leave no room for the adversary."""
-        _training.at_least_one(
-            rank=self.rank,
-            steps=self.steps,
-            pool=self.pool,
-            refresh=self.refresh,
-            trajectory_steps=self.trajectory_steps,
-        )
-        for name in ("rows", "attack_steps", "attack_decay", "localise", "strength"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"threshold is {self.threshold}, allowed is 0 to 1")
+        _options.at_least(1, rank=self.rank, steps=self.steps, pool=self.pool)
+        _options.at_least(1, refresh=self.refresh, trajectory_steps=self.trajectory_steps)
+        _options.at_least(0, rows=self.rows, attack_steps=self.attack_steps)
+        _options.at_least(0, attack_decay=self.attack_decay, localise=self.localise)
+        _options.at_least(0, strength=self.strength)
+        _options.within(0, 1, threshold=self.threshold)
         _tokens.check(pipe, concepts)
         room = pipe.tokenizer.model_max_length - 1
         for concept in concepts:

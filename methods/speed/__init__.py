@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.models import meter, pipelines
 from bench.models.eraser import Eraser
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _tokens, _training, _unet
+from methods import _options, _tokens, _unet
 from methods.speed import _edit, _retained
 
 log = logging.getLogger(__name__)
@@ -95,16 +95,9 @@ class Speed(Eraser):
         """
         _tokens.check(pipe, concepts)
         _tokens.guides(concepts, self.guide)
-        _training.at_least_one(clusters=self.clusters)
-        room = int(pipe.tokenizer.model_max_length) - 1
-        if self.clusters > room:
-            raise InputError(f"clusters is {self.clusters}, allowed is 1 to {room}")
-        for name in ("threshold", "retain_scale"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is more than 0")
-        for name in ("augmentations", "lamb"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
+        _options.within(1, int(pipe.tokenizer.model_max_length) - 1, clusters=self.clusters)
+        _options.above(0, threshold=self.threshold, retain_scale=self.retain_scale)
+        _options.at_least(0, augmentations=self.augmentations, lamb=self.lamb)
         self._listed(concepts)
 
     def fit(

@@ -242,7 +242,7 @@ def test_centres_are_those_of_clusters() -> None:
         ({"retain_scale": -1.0}, "retain_scale is -1.0, allowed is more than 0"),
         ({"lamb": -0.5}, "lamb is -0.5, allowed is 0 or more"),
         ({"augmentations": -1}, "augmentations is -1, allowed is 0 or more"),
-        ({"clusters": 0}, "clusters is 0, allowed is 1 or more"),
+        ({"clusters": 0}, "clusters is 0, allowed is 1 to"),
         ({"clusters": 999}, "clusters is 999, allowed is 1 to"),
         ({"guide": "art;sky"}, "guide has 2 parts for 1 concepts"),
         ({"retain_file": "nowhere.txt"}, "nowhere.txt cannot be read"),
