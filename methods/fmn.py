@@ -5,7 +5,6 @@ Facts on paper and code: arXiv 2303.17591, SHI-Labs/Forget-Me-Not at a4a81e8.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -15,8 +14,8 @@ from torch import Tensor
 
 from bench.models import prediction
 from bench.models.eraser import Eraser
-from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _maps, _noise, _prompts, _tokens, _training, _unet
+from bench.types import Concept, Option, Progress, silent
+from methods import _maps, _noise, _options, _prompts, _tokens, _training, _unet
 
 Parameters = Literal["full", "xattn"]
 RULES: dict[Parameters, str] = {"full": r"", "xattn": r"attn2\."}
@@ -58,13 +57,9 @@ class Fmn(Eraser):
             InputError: naming the option or concept, and what is allowed.
         """
         _tokens.check(pipe, concepts)
-        _training.at_least_one(images=self.images, image_steps=self.image_steps)
-        for name in ("steps", "learning_rate"):
-            value = getattr(self, name)
-            if value < 0:
-                raise InputError(f"{name} is {value}, allowed is 0 or more")
-        if self.clip <= 0:
-            raise InputError(f"clip is {self.clip}, allowed is more than 0")
+        _options.at_least(1, images=self.images, image_steps=self.image_steps)
+        _options.at_least(0, steps=self.steps, learning_rate=self.learning_rate)
+        _options.above(0, clip=self.clip)
 
     def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
@@ -76,11 +71,7 @@ class Fmn(Eraser):
         generator = torch.Generator().manual_seed(seed)
         student = _unet.trainable(pipe.unet)
         turns = [self._turn(pipe, student, each, generator, progress) for each in concepts]
-        weights = {
-            name: each.requires_grad_(True)
-            for name, each in student.named_parameters()
-            if re.search(RULES[self.parameters], name)
-        }
+        weights = _unet.learning(student, RULES[self.parameters])
         optimizer = torch.optim.AdamW(
             list(weights.values()), lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=1e-2
         )
