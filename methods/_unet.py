@@ -67,7 +67,7 @@ def trainable(unet: Any) -> Any:
     return copy.deepcopy(unet).float().requires_grad_(False).eval()
 
 
-def learning(module: Any, rule: str) -> dict[str, torch.nn.Parameter]:
+def learning(module: Any, rule: str) -> dict[str, Tensor]:
     """Let those parameters of a module learn whose names match a rule, and return them by name.
 
     Args:
