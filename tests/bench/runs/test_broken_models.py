@@ -20,37 +20,19 @@ from bench.runs import plan, runner
 from bench.runs.resolved import Resolved
 from bench.types import RunSpec
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge"]
-summary = "A few of everything."
-
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-ship = ["ship"]
-truck = ["truck"]
-horse = ["horse"]
-
-[sizes.tiny]
-images = { target = 2, near = 2, far = 9 }
-cases = ["airplane"]
-"""
+from ..conftest import WriteSuite
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("suite")
-    (folder / "suite.toml").write_text(SUITE)
-    rows = prompts.read(prompts.FOLDER / "objects.csv")
-    lines = ["id,concept,role,text,seed"]
-    for concept in ("airplane", "bird", "ship", "truck", "horse"):
+def out(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    concepts = ("airplane", "bird", "ship", "truck", "horse")
+    rows, lines = prompts.read(prompts.FOLDER / "objects.csv"), []
+    for concept in concepts:
         own = [row for row in rows if row.concept == concept and row.role == "target"][:3]
         lines += [f"{row.id},{concept},target,{row.text},{row.seed}" for row in own]
-    (folder / "prompts.csv").write_text("\n".join(lines) + "\n")
-    return folder
+    images = {"target": 2, "near": 2, "far": 9}
+    folder = tmp_path_factory.mktemp("suite")
+    return write_suite(folder, rows=lines, concepts=concepts, images=images)
 
 
 def specs(suite: Path, **options: float) -> list[RunSpec]:

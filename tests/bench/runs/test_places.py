@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,28 +18,8 @@ from bench.runs import folders, plan, rescore, runner
 from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge", "clip"]
-summary = "A few."
+from ..conftest import WriteSuite
 
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-ship = ["ship"]
-
-[sizes.tiny]
-images = { target = 2, near = 1, far = 1 }
-cases = ["airplane"]
-"""
-ROWS = """id,concept,role,text,seed
-a-0,airplane,target,a photo of an airplane,1
-a-1,airplane,target,a red airplane,2
-b-0,bird,target,a photo of a bird,3
-s-0,ship,target,a photo of a ship,4
-"""
 METHOD = '''
 from dataclasses import dataclass
 from bench.models.eraser import Eraser
@@ -55,19 +36,27 @@ class Mine(Eraser):
 '''
 
 
+@pytest.fixture(scope="module")
+def write(write_suite: WriteSuite) -> WriteSuite:
+    """Write a suite that the judge and CLIP see."""
+    return functools.partial(write_suite, metrics=("judge", "clip"))
+
+
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(write: WriteSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that paths are relative to, with the suite `s` in it."""
     write(tmp_path / "here" / "s")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
 
 
-def write(folder: Path, rows: str = ROWS) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "suite.toml").write_text(SUITE)
-    (folder / "prompts.csv").write_text(rows)
-    return folder
+def rewrite(file: Path, *changes: tuple[str, str]) -> None:
+    """Replace what is in a file."""
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
 
 
 def specs(
@@ -94,16 +83,18 @@ def test_a_suite_is_one_however_its_path_is_typed(here: Path) -> None:
     assert not any(str(here) in str(run.to_json()) for run in found[0])
 
 
-def test_a_suite_is_one_wherever_it_lies_and_another_with_other_content(here: Path) -> None:
+def test_a_suite_is_one_wherever_it_lies_and_another_with_other_content(
+    write: WriteSuite, here: Path
+) -> None:
     own = run_id()
     write(here / "copied" / "s")
     assert run_id(suite="copied/s") == own
     # Comments and the order of keys are no content.
     table = here / "copied" / "s" / "suite.toml"
-    table.write_text("# mine\n" + SUITE.replace('version = "1"\n', "") + "")
+    rewrite(table, ('version = "1"\n', "# mine\n"))
     table.write_text('version = "1" # first\n' + table.read_text())
     assert run_id(suite="copied/s") == own
-    write(here / "other" / "s", ROWS.replace("a red airplane", "a blue airplane"))
+    rewrite(write(here / "other" / "s") / "prompts.csv", ("a red airplane", "a blue airplane"))
     assert run_id(suite="other/s") != own
     assert specs(suite="other/s")[0].suite == "s"
 
@@ -123,14 +114,16 @@ def test_an_anchor_is_content_of_every_suite_that_erases_its_concept(
     assert [name for name in before if before[name] != after[name]] == ["objects", "s"]
 
 
-def test_a_suite_from_outside_never_passes_for_the_packages_own(here: Path) -> None:
+def test_a_suite_from_outside_never_passes_for_the_packages_own(
+    write: WriteSuite, here: Path
+) -> None:
     write(here / "objects")
     ours, theirs = prompts.suite("objects"), prompts.suite("./objects")
     assert ours.name == theirs.name and ours.version != theirs.version
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(write: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a suite `s` and the runs of it."""
     folder = tmp_path_factory.mktemp("made")
     write(folder / "s")
@@ -231,11 +224,13 @@ def test_a_copy_that_was_changed_or_is_gone_is_named(moved: Path) -> None:
         rescore.score_again(folder, ["judge"])
 
 
-def test_prompt_files_of_one_name_or_outside_the_folder_are_kept_apart(here: Path) -> None:
-    table = here / "s" / "suite.toml"
-    table.write_text(SUITE.replace('["prompts.csv"]', '["prompts.csv", "../more/prompts.csv"]'))
-    (here / "more").mkdir()
-    (here / "more" / "prompts.csv").write_text(ROWS.replace("-", "-more-").replace("photo", "scan"))
+def test_prompt_files_of_one_name_or_outside_the_folder_are_kept_apart(
+    write: WriteSuite, here: Path
+) -> None:
+    rewrite(
+        here / "s" / "suite.toml", ('["prompts.csv"]', '["prompts.csv", "../more/prompts.csv"]')
+    )
+    rewrite(write(here / "more") / "prompts.csv", ("-", "-more-"), ("photo", "scan"))
     spec = specs("original")[0]
     folder, _ = folders.opened(spec, here / "runs")
     shutil.rmtree(here / "more")

@@ -14,34 +14,15 @@ from safetensors.torch import load_file
 from bench import cli
 from bench.results import store
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge"]
-summary = "A few."
-
-[cases]
-airplane = ["airplane"]
-bird = ["bird"]
-
-[sizes.tiny]
-images = { target = 2, near = 1 }
-cases = ["airplane"]
-"""
-ROWS = """id,concept,role,text,seed
-a-0,airplane,target,a photo of an airplane,1
-a-1,airplane,target,a red airplane,2
-b-0,bird,target,a photo of a bird,3
-"""
+from ..conftest import WriteSuite
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sequence[store.Finished]]:
+def runs(
+    write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Sequence[store.Finished]]:
     """The un-erased model's run and one of UCE's, by precision."""
-    folder = tmp_path_factory.mktemp("precision")
-    (folder / "suite.toml").write_text(SUITE)
-    (folder / "prompts.csv").write_text(ROWS)
+    folder = write_suite(tmp_path_factory.mktemp("precision"))
     words = ["run", "--method", "uce", "--suite", str(folder), "--size", "tiny", "--device", "cpu"]
     made: dict[str, Sequence[store.Finished]] = {}
     for name in ("fp32", "bf16"):

@@ -14,31 +14,15 @@ from bench.runs.schedule import Begun, Schedule, Setup
 from bench.runs.units import Clock, Draw, Fit, Kept, Measure, Unit
 from bench.types import InputError, RunSpec, silent
 
-SUITE = """
-version = "1"
-kind = "object"
-prompt_files = ["prompts.csv"]
-metrics = ["judge"]
-summary = "A few of everything."
+from ..conftest import WriteSuite
 
-[cases]
-airplane = ["airplane"]
-
-[sizes.tiny]
-images = { target = 5 }
-cases = ["airplane"]
-"""
-ROWS = "id,concept,role,text,seed\n" + "".join(
-    f"a-{number},airplane,target,a photo of an airplane,{number}\n" for number in range(5)
-)
+ROWS = tuple(f"a-{each},airplane,target,a photo of an airplane,{each}" for each in range(5))
 
 
 @pytest.fixture
-def specs(tmp_path: Path) -> list[RunSpec]:
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "suite.toml").write_text(SUITE)
-    (tmp_path / "s" / "prompts.csv").write_text(ROWS)
-    settings = {"model": "mini", "suite": str(tmp_path / "s"), "size": "tiny", "steps": 1}
+def specs(write_suite: WriteSuite, tmp_path: Path) -> list[RunSpec]:
+    suite = write_suite(tmp_path / "s", rows=ROWS, concepts=("airplane",), images={"target": 5})
+    settings = {"model": "mini", "suite": str(suite), "size": "tiny", "steps": 1}
     return plan.specs(["uce", "mace"], **settings)  # type: ignore[arg-type]
 
 
