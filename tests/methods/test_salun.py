@@ -158,6 +158,22 @@ def test_the_other_label_is_predicted_by_the_network_in_training(
     assert asked == [(False, False), (False, True), (False, True)] * 4
 
 
+def test_what_stays_is_every_everyday_caption(
+    monkeypatch: pytest.MonkeyPatch, tiny_pipe: Any, airplane: Concept
+) -> None:
+    told: list[list[str]] = []
+    condition = prediction.condition
+
+    def heard(pipe: Any, texts: Any) -> prediction.Conditioning:
+        told.append(list(texts))
+        return condition(pipe, texts)
+
+    monkeypatch.setattr(prediction, "condition", heard)
+    Salun(**SMALL).fit(tiny_pipe, [airplane], seed=0)
+    wanted = _prompts.prior("everyday", [airplane])
+    assert wanted in told and _prompts.prior("scenes", [airplane]) != wanted
+
+
 def test_the_first_concepts_kind_and_the_options_decide_what_runs(
     seen: Seen, tiny_pipe: Any, airplane: Concept, bird: Concept
 ) -> None:
