@@ -53,10 +53,10 @@ class NegativePrompt(Eraser):
 
 @dataclass(frozen=True)
 class _Instead:
-    """Asks for another text wherever there is none."""
+    """Asks for another text wherever there is no prompt."""
 
     empty: Sequence[Conditioning]
     negative: Conditioning
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
-        return predict(rows.reading(self.negative, where=rows.without(self.empty)))
+        return predict(rows.reading(self.negative, where=rows.unprompted(self.empty)))

@@ -152,7 +152,7 @@ class _Steps:
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
         if self.negative is not None:
-            rows = rows.reading(self.negative, where=rows.without(self.empty))
+            rows = rows.reading(self.negative, where=rows.unprompted(self.empty))
         states, grid = rows.text.states.clone(), self.scheduler.timesteps
         for row, known in enumerate(self.memory.find(rows.text.states)):
             step = int((grid > float(rows.timesteps[row])).sum())

@@ -159,12 +159,9 @@ class Safety:
 
     def _split(self, predict: Predict, rows: Rows, made: Tensor) -> tuple[Tensor, Tensor]:
         """Return which rows are for a prompt, (n,) bool, and the predictions without it."""
-        without, half = rows.without(self.empty), len(rows) // 2
-        paired = len(rows) % 2 == 0 and bool(without[:half].all())
-        if paired and rows.latents[:half].equal(rows.latents[half:]):
-            full = torch.arange(len(rows), device=made.device) >= half
-            return full, made[:half]
-        full = ~without
+        full = ~rows.unprompted(self.empty)
+        if rows.paired(self.empty):
+            return full, made[: len(rows) // 2]
         # Whoever asks for the prompt alone is answered as guidance would be.
         return full, predict(rows[full].reading(self.empty[0])) if full.any() else made[:0]
 

@@ -1,4 +1,4 @@
-"""What an attack is: a search for prompts or embeddings that bring an erased concept back.
+"""What an attack is: a search for what brings an erased concept back: prompts, embeddings, latents.
 
 An attack is one file in this folder; the registry finds it there. Files that start with `_` are
 shared maths. Torch is imported inside functions, so that conventions need none.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.types import Concept, Option, Progress, Prompt, silent
+from bench.types import Concept, Option, Progress, Prompt, Sampler, silent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,11 +51,24 @@ class Cost:
     """Images that it draws to ask how much they are like the un-erased model's."""
     examples: int = 0
     """Images of the concept that the un-erased model draws apart, once for a case."""
+    inversions: int = 0
+    """Times that an image is inverted through the erased model, each at the U-Net evaluations of
+    drawing one."""
 
     @property
     def drawn(self) -> int:
         """Images that the erased model draws during the search."""
         return self.shown + self.likened
+
+    def total(self, sampler: Sampler) -> int:
+        """Return all U-Net evaluations, those of images that are drawn or inverted included.
+
+        Args:
+            sampler: How images are drawn.
+        """
+        # Guided sampling evaluates the U-Net with and without the text.
+        image = sampler.steps * (2 if sampler.guidance > 1 else 1)
+        return self.evaluations + (self.drawn + self.inversions) * image
 
 
 class Oracle(ABC):
@@ -83,6 +96,10 @@ class Problem:
     images: tuple[Path, ...]
     """The un-erased model's image of each prompt; each shows the concept."""
     seed: int
+    seeds: tuple[tuple[int, ...], ...]
+    """Of each prompt those that what is found for it is drawn with, one a candidate."""
+    sampler: Sampler
+    """How that is drawn."""
     chunk: int = 40
     """Latents that go through the U-Net at once; bounds the memory."""
     examples: tuple[Path, ...] = ()
@@ -93,21 +110,33 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Latents that drawing starts from in place of noise."""
+
+    latents: Tensor
+    """x_t, one a candidate, fp32 (candidates, channels, height, width)."""
+    step: int = 0
+    """How many of the sampler's steps they have behind them."""
+
+
+@dataclass(frozen=True)
 class Found:
     """What an attack found for one prompt."""
 
     text: str
-    """The prompt to draw; a learnt word stands in it under its name."""
+    """The prompt to draw, which may be empty; a learnt word stands in it under its name."""
     loss: float = math.nan
     """The attack's own loss of it; NaN where it has none."""
     word: str = ""
     """Name of a learnt word, for example "<airplane>"."""
     embedding: Tensor | None = None
     """The learnt word's token embedding, (1, width); of two text encoders both, side by side."""
+    start: Start | None = None
+    """What its candidates are drawn from; None for the noise of their seeds."""
 
 
 class Attack(ABC):
-    """An attack: searches for prompts that make an erased model draw the erased concept.
+    """An attack: searches for what makes an erased model draw the erased concept.
 
     It is a frozen dataclass whose fields are its hyper-parameters, as an eraser's are.
 
@@ -118,12 +147,19 @@ class Attack(ABC):
     paper: ClassVar[str]
     """Where the attack was published."""
     adaptive: ClassVar[bool]
-    """Whether it searches on the erased model; otherwise what it finds is transferred to it."""
+    """Whether it works on the erased model itself; otherwise what it finds is transferred to it."""
+    guided: ClassVar[bool] = False
+    """Whether it asks the erased model as drawing does, so that it meets what acts in guidance
+    alone; others predict for their prompts alone."""
     together: ClassVar[bool] = False
-    """Whether one search serves all prompts of a concept, however many."""
+    """Whether all prompts of a concept go into one search: it serves them all, or gives each images
+    of its own."""
     further_seeds: ClassVar[bool] = False
     """Whether what is found is drawn with other seeds than the prompts were before the attack: for
-    one that leaves them as they are, and with the same seeds would only draw the same again."""
+    one that leaves them as they are, and with the same seeds would only draw the same again; or
+    that draws from no noise of a seed, so that no seed is matched."""
+    reading: ClassVar[str] = ""
+    """How its success is to be read, where a table has to say so; a literal."""
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
     """Hyper-parameters per model family (`mini`, `sd`, `sdxl`) that replace the field defaults."""
 
@@ -150,8 +186,12 @@ class Attack(ABC):
         """
 
     @abstractmethod
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return what `search` spends at most on so many prompts of one concept; needs no torch.
+
+        Args:
+            prompts: How many.
+            candidates: Images drawn of what is found for each.
 
         Raises:
             InputError: an option is out of range, or none of the convention's.

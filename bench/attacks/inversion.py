@@ -93,7 +93,7 @@ class Inversion(Attack):
         settled(self, CONVENTIONS)
         _text.check(pipe, prompts, lambda count: 1)
 
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return the cost: a prediction for each step and image, whatever the number of prompts."""
         settings = settled(self, CONVENTIONS)
         return Cost(settings.steps * settings.batch, examples=settings.examples)

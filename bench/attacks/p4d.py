@@ -122,7 +122,7 @@ class P4d(Attack):
             lambda count: added(count, settings.placement, settings.tokens, settings.every),
         )
 
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return the cost: predictions of both models at each step, and the images looked at.
 
         The quick search predicts with the un-erased model once for each noised latent.

@@ -93,7 +93,7 @@ class RingABell(Attack):
         _text.check(pipe, [], lambda count: 0)
         _text.check_length(pipe, self._settings().tokens)
 
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return a cost of 0: only the text encoder is asked."""
         self._settings()
         return Cost()

@@ -22,6 +22,6 @@ class SeedSearch(Attack):
         progress("seed_search", len(problem.prompts), len(problem.prompts))
         return [Found(prompt.text) for prompt in problem.prompts]
 
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return a cost of 0: nothing is searched for, and the images found are not counted."""
         return Cost()

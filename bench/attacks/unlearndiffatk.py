@@ -104,7 +104,7 @@ class UnlearnDiffAtk(Attack):
         tokens = settings.length(True) if isinstance(settings, Official) else settings.tokens
         _text.check(pipe, prompts, lambda count: tokens)
 
-    def cost(self, prompts: int) -> Cost:
+    def cost(self, prompts: int, candidates: int) -> Cost:
         """Return the cost: a prediction for each step and noised latent, and the images looked at.
 
         The official search looks at one before it starts and one after each timestep.

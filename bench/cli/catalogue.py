@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
+from bench.cli import kinds
 from bench.families import FAMILIES
 from bench.models.recognition import MODELS
 from bench.names import find
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
 Data = dict[str, Any]
 
 
-def catalogue(what: str) -> list[Data]:
-    """Return the methods, models, suites, metrics or attacks that there are."""
-    return LISTS[find("thing to list", what, LISTS)]()
+def catalogue(what: str, kind: str | None = None) -> list[Data]:
+    """Return the methods, models, suites, metrics or attacks that there are.
+
+    Args:
+        what: Which of them.
+        kind: Only those of this kind, where they have kinds.
+
+    Raises:
+        InputError: there is no such list, or it has no such kind.
+    """
+    kinds.check(find("thing to list", what, LISTS), kind)
+    return LISTS[what](kind)
 
 
 def suite(name: str) -> Data:
@@ -52,14 +62,14 @@ def suite(name: str) -> Data:
     }
 
 
-def _methods() -> list[Data]:
+def _methods(kind: str | None) -> list[Data]:
     return [
         _entry(entry) | {"form": entry.form, "needs": entry.needs}
-        for entry in registry.methods().values()
+        for entry in kinds.entries("methods", kind).values()
     ]
 
 
-def _metrics() -> list[Data]:
+def _metrics(kind: str | None) -> list[Data]:
     found = []
     for entry in registry.metrics().values():
         data = _entry(entry)
@@ -82,10 +92,11 @@ def _measure(measure: Measure) -> Data:
     return {name: getattr(measure, name) for name in names}
 
 
-def _attacks() -> list[Data]:
+def _attacks(kind: str | None) -> list[Data]:
     return [
-        _entry(entry) | {"kind": KINDS[entry.adaptive], "budgets": BUDGETS}
-        for entry in registry.attacks().values()
+        _entry(entry)
+        | {"kind": KINDS[entry.adaptive], "reading": entry.reading, "budgets": BUDGETS}
+        for entry in kinds.entries("attacks", kind).values()
     ]
 
 
@@ -94,14 +105,14 @@ def _entry(entry: registry.Entry) -> Data:
     return {name: getattr(entry, name) for name in names} | {"version": entry.version}
 
 
-def _models() -> list[Data]:
+def _models(kind: str | None) -> list[Data]:
     return [
         {"name": name, "family": family, "source": source, "sampler": FAMILIES[family].sampler}
         for name, (family, source) in MODELS.items()
     ]
 
 
-def _suites() -> list[Data]:
+def _suites(kind: str | None) -> list[Data]:
     known = prompts.suites() | prompts.plugged().known
     return [_suite(each) | {"cases": [case.name for case in each.cases]} for each in known.values()]
 
@@ -111,7 +122,7 @@ def _suite(found: Suite) -> Data:
     return {name: getattr(found, name) for name in names}
 
 
-LISTS: Mapping[str, Callable[[], list[Data]]] = {
+LISTS: Mapping[str, Callable[[str | None], list[Data]]] = {
     "methods": _methods,
     "models": _models,
     "suites": _suites,

@@ -104,6 +104,18 @@ def _lists() -> Iterable[str]:
     return LISTS
 
 
+def _forms() -> Iterable[str]:
+    from bench.cli.kinds import KINDS
+
+    return KINDS["methods"].choices
+
+
+def _kinds() -> Iterable[str]:
+    from bench.cli.kinds import KINDS
+
+    return [choice for each in KINDS.values() for choice in each.choices]
+
+
 def _formats() -> Iterable[str]:
     from bench.cli.commands.compare import FORMATS
 
@@ -128,7 +140,9 @@ NAMES: Mapping[str, Callable[[], Iterable[str]]] = {
     "budget": lambda: ("quick", "full"),
     "check-method name": _methods,
     "compare format": _formats,
+    "list kind": _kinds,
     "list what": _lists,
+    "new-method kind": _forms,
     "show what": lambda: ("suite",),
     "show name": _suites,
 }

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
-from bench.cli import brought
+from bench.cli import brought, kinds
+from bench.cli.suites import sizes
 from bench.families import FAMILIES
 from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
 from bench.models.recognition import MODELS
 from bench.names import find, typed
-from bench.prompts.window import too_long, windows
-from bench.types import Form, Prompt, Size, Suite
-
-MOST_TAGS = 12
-"""Tags of a role that are shown, the most frequent first."""
+from bench.types import Form
 
 LEAVES: Mapping[Form, str] = {
     "weights": "weights, which load into any diffusers pipeline",
@@ -35,75 +28,25 @@ if TYPE_CHECKING:
     from bench.metrics import Measure
 
 
-def listing(what: str, verbose: bool) -> Iterator[str]:
+def listing(what: str, verbose: bool, kind: str | None = None) -> Iterator[str]:
     """Return the lines that list methods, models, suites, metrics or attacks.
 
     Args:
         what: Which of them.
         verbose: Whether options and sources are listed too.
+        kind: Only those of this kind, where they have kinds.
 
     Raises:
-        InputError: there is no such list.
+        InputError: there is no such list, or it has no such kind.
     """
-    return chain(LISTS[find("thing to list", what, LISTS)](verbose), brought.lines(what))
+    kinds.check(find("thing to list", what, LISTS), kind)
+    if kind is None:
+        return chain(LISTS[what](verbose, None), brought.lines(what))
+    return LISTS[what](verbose, kind)
 
 
-def show_suite(name: str) -> Iterator[str]:
-    """Yield a suite's cases, prompts per role and tag, sizes and the hash of each prompt file."""
-    suite = prompts.suite(name)
-    yield f"{suite.name} version {suite.version}: {suite.summary}"
-    yield f"metrics   {', '.join(suite.metrics)}"
-    yield f"models    {', '.join(suite.families) or 'of every family'}"
-    families = ["", *suite.family_files]
-    seen: dict[Path, str] = {}
-    for family in families:
-        for path in prompts.paths(suite, family):
-            users = [each for each in families if path in prompts.paths(suite, each)]
-            seen.setdefault(path, "every model" if "" in users else f"{', '.join(users)} alone")
-    for path, readers in seen.items():
-        yield f"prompts   {path.name}, {len(prompts.read(path))} rows, for {readers}"
-        yield f"sha256    {hashlib.sha256(path.read_bytes()).hexdigest()}"
-    rows = tuple(dict.fromkeys(row for family in families for row in prompts.rows(suite, family)))
-    yield from _roles(suite, rows)
-    yield from _cut(suite)
-    yield "cases"
-    for case in suite.cases:
-        own = Counter[str](row.role for row in rows if row.concept in case.concepts)
-        yield f"  {case.name:<11} erases {', '.join(case.concepts)}; rows: {_counts(own) or 'none'}"
-    yield "sizes (images a case)"
-    yield from (f"  {line}" for line in _sizes(suite))
-
-
-def _roles(suite: Suite, rows: Sequence[Prompt]) -> Iterator[str]:
-    """Yield rows and texts of each role, and below it of each of its tags."""
-    for role in dict.fromkeys(row.role for row in rows):
-        own = [row for row in rows if row.role == role]
-        yield f"  {role:<11} {len(own)} rows, {len({row.text for row in own})} texts"
-        tags = Counter(row.tag for row in own if row.tag)
-        if tags:
-            shown = dict(tags.most_common(MOST_TAGS))
-            more = f" and {len(tags) - MOST_TAGS} more" if len(tags) > MOST_TAGS else ""
-            yield f"    by tag    {_counts(shown)}{more}"
-    if suite.adversarial:
-        yield f"  {'adversarial':<11} derived from target rows: {', '.join(suite.adversarial)}"
-
-
-def _cut(suite: Suite) -> Iterator[str]:
-    """Yield how many texts are longer than a family's text window, and the first of them."""
-    for family, window in windows().items():
-        if suite.families and family not in suite.families:
-            continue
-        cut = too_long((row.text for row in prompts.rows(suite, family)), family)
-        if cut:
-            first = shorten(cut[0], 60, placeholder=" ...")
-            yield (
-                f"cut       {len(cut)} texts have more than the {window} tokens that {family} "
-                f"reads; first: {first}"
-            )
-
-
-def _methods(verbose: bool) -> Iterator[str]:
-    known = registry.methods()
+def _methods(verbose: bool, kind: str | None) -> Iterator[str]:
+    known = kinds.entries("methods", kind)
     if verbose:
         for entry in known.values():
             yield from _entry(entry, f"  leaves  {LEAVES[entry.form]}")
@@ -113,7 +56,7 @@ def _methods(verbose: bool) -> Iterator[str]:
         )
 
 
-def _metrics(verbose: bool) -> Iterator[str]:
+def _metrics(verbose: bool, kind: str | None) -> Iterator[str]:
     entries = registry.metrics()
     if not verbose:
         yield from _entries(entries, verbose)
@@ -169,12 +112,12 @@ def _only(families: frozenset[str] | None) -> str:
     return f"; {', '.join(sorted(families))} only" if families else ""
 
 
-def _attacks(verbose: bool) -> Iterator[str]:
-    known = registry.attacks()
+def _attacks(verbose: bool, kind: str | None) -> Iterator[str]:
+    known = kinds.entries("attacks", kind)
     for entry in known.values() if verbose else ():
         yield from brought.guarded(entry, _attack(entry))
     if not verbose:
-        width = max(map(len, known))
+        width = max(map(len, known), default=0)
         for name, entry in known.items():
             yield f"{name:<{width}}  {KINDS[entry.adaptive]:<8}  {entry.summary}"
     yield "budgets"
@@ -190,11 +133,14 @@ def _attack(entry: registry.Entry) -> Iterator[str]:
     for choice in _conventions(entry):
         values = registry.options(entry, "", [f"convention={choice}"] if choice else [])
         attack = registry.load_attack(entry, values)
-        one = attack.cost(1)
-        shared = " for all prompts" if attack.together else " a prompt"
+        one, two = (attack.cost(count, BUDGETS["quick"].candidates) for count in (1, 2))
+        shared = " for all prompts" if attack.together and one == two else " a prompt"
         drawn = f", {one.drawn} images drawn to look at" if one.drawn else ""
+        drawn += f", {one.inversions} images inverted" if one.inversions else ""
         name = f" {choice}" if choice else ""
         yield f"  cost{name}   at most {one.evaluations:,} U-Net evaluations{drawn}{shared}"
+    if entry.reading:
+        yield f"  reading {entry.reading}"
 
 
 def _conventions(entry: registry.Entry) -> tuple[str, ...]:
@@ -242,7 +188,7 @@ def _defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
     return registry.written(option.default) + "".join(own)
 
 
-def _models(verbose: bool) -> Iterator[str]:
+def _models(verbose: bool, kind: str | None) -> Iterator[str]:
     rows = []
     for name, (family, source) in MODELS.items():
         sampler = FAMILIES[family].sampler
@@ -252,7 +198,7 @@ def _models(verbose: bool) -> Iterator[str]:
     yield "or any Stable Diffusion 1, 2 or XL: a Hugging Face Hub id or a diffusers folder"
 
 
-def _suites(verbose: bool) -> Iterator[str]:
+def _suites(verbose: bool, kind: str | None) -> Iterator[str]:
     known = prompts.suites() | prompts.plugged().known
     if not verbose:
         yield from _columns((name, suite.summary) for name, suite in known.items())
@@ -264,30 +210,17 @@ def _suites(verbose: bool) -> Iterator[str]:
         yield f"  metrics  {', '.join(suite.metrics)}"
         if suite.families:
             yield f"  models   of the families {', '.join(suite.families)}"
-        yield from (f"  {line}" for line in _sizes(suite))
+        yield from (f"  {line}" for line in sizes(suite))
     yield f"or {prompts.A_FOLDER}, as `{typed('import-prompts')}` makes one"
 
 
-LISTS: dict[str, Callable[[bool], Iterator[str]]] = {
+LISTS: dict[str, Callable[[bool, str | None], Iterator[str]]] = {
     "methods": _methods,
     "models": _models,
     "suites": _suites,
     "metrics": _metrics,
     "attacks": _attacks,
 }
-
-
-def _sizes(suite: Suite) -> Iterator[str]:
-    for size in suite.sizes:
-        yield f"{size.name:<6} {_counts(size.images)}; {_default(suite, size)} by default"
-
-
-def _default(suite: Suite, size: Size) -> str:
-    return "all cases" if len(size.cases) == len(suite.cases) else f"case {', '.join(size.cases)}"
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{role} {count}" for role, count in counts.items())
 
 
 def _columns(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

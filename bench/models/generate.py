@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,7 @@ def generate(
     sampler: Sampler,
     *,
     batch_size: int = 25,
+    starts: Mapping[str, Tensor] | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
     """Draw one PNG a prompt and return their paths, in order.
@@ -55,14 +56,16 @@ def generate(
         folder: Where `<id>.png` are written; those already there are kept.
         sampler: DDIM steps and guidance.
         batch_size: Images drawn at once; bounds the memory.
+        starts: What each image is drawn from, (channels, height, width) by its prompt's id; the
+            noise of its seed by default.
         progress: Told the number of images that are there.
     """
     paths = [image_path(folder, prompt) for prompt in prompts]
     due = due_batches(prompts, folder, batch_size)
     progress("images", len(paths) - sum(map(len, due)), len(paths))
     for number, batch in enumerate(due):
-        texts, seeds = [each.text for each in batch], [each.seed for each in batch]
-        images = draw(pipe, texts, seeds, sampler, "pil")
+        texts = [each.text for each in batch]
+        images = denoise(pipe, texts, _start(pipe, batch, starts), sampler, "pil")
         for prompt, image in zip(batch, images, strict=True):
             path = image_path(folder, prompt)
             if not path.exists():
@@ -87,6 +90,26 @@ def draw(
         sampler: DDIM steps and guidance.
         output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
     """
+    return denoise(pipe, texts, noise(pipe.unet, seeds), sampler, output)
+
+
+def denoise(
+    pipe: Any,
+    texts: Sequence[str],
+    latents: Tensor,
+    sampler: Sampler,
+    output: Literal["pil", "latent"],
+) -> Any:
+    """Draw one batch of texts, each from its own latents.
+
+    Args:
+        pipe: A diffusers text-to-image pipeline.
+        texts: One image each.
+        latents: Noise, or what is half drawn where the pipeline begins later, see `bench.models.
+            midway`; (texts, channels, height, width).
+        sampler: DDIM steps and guidance.
+        output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
+    """
     import torch
 
     with torch.inference_mode():
@@ -94,9 +117,17 @@ def draw(
             list(texts),
             num_inference_steps=sampler.steps,
             guidance_scale=sampler.guidance,
-            latents=noise(pipe.unet, seeds),
+            latents=latents,
             output_type=output,
         ).images
+
+
+def _start(pipe: Any, batch: Sequence[Prompt], starts: Mapping[str, Tensor] | None) -> Tensor:
+    import torch
+
+    if starts is None:
+        return noise(pipe.unet, [each.seed for each in batch])
+    return torch.stack([starts[each.id] for each in batch]).to(pipe.unet.dtype)
 
 
 def due_batches(

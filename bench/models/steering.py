@@ -64,6 +64,29 @@ class Rows:
         """
         return without(self.text.states, empty)
 
+    def paired(self, empty: Sequence[Conditioning]) -> bool:
+        """Say whether this is a batch of guidance: rows without text, then the same for prompts.
+
+        Args:
+            empty: What stands for no text, as `empties` returns it.
+        """
+        half = len(self) // 2
+        bare = len(self) % 2 == 0 and bool(self.without(empty)[:half].all())
+        return bare and self.latents[:half].equal(self.latents[half:])
+
+    def unprompted(self, empty: Sequence[Conditioning]) -> Tensor:
+        """Say of each row whether it stands for no prompt, (n,) bool.
+
+        In a batch of guidance that is the first half, even if a prompt is empty; else what has no
+        text.
+
+        Args:
+            empty: What stands for no text, as `empties` returns it.
+        """
+        if not self.paired(empty):
+            return self.without(empty)
+        return torch.arange(len(self), device=self.timesteps.device) < len(self) // 2
+
 
 Predict = Callable[[Rows], Tensor]
 """The U-Net as it is: rows to predictions, (n, channels, height, width)."""

@@ -16,7 +16,10 @@ from bench.names import find
 from bench.registry import imports
 from bench.types import Form, InputError, Option
 
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form")
+CONSTANTS = (
+    *("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form"),
+    "reading",
+)
 """Class variables that are read; they must be literals."""
 
 
@@ -54,7 +57,9 @@ class Entry:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
-    """Of an attack: whether it searches on the erased model."""
+    """Of an attack: whether it works on the erased model itself."""
+    reading: str = ""
+    """Of an attack: how its success is to be read, where a table has to say so."""
     files: tuple[str, ...] = ()
     """Options that are paths."""
     form: Form = "weights"
@@ -170,6 +175,7 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         path=path,
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
+        reading=constants.get("reading", ""),
         files=constants.get("files", ()),
         form=constants.get("form", "weights"),
     )

@@ -95,7 +95,7 @@ class Shout(Attack):
     def search(self, problem, progress=None):
         return [Found(prompt.text.upper()) for prompt in problem.prompts]
 
-    def cost(self, prompts):
+    def cost(self, prompts, candidates):
         return Cost()
 ''',
     "fading/suites/planes/suite.toml": """

@@ -43,6 +43,24 @@ def test_it_is_the_negative_prompt_of_the_pipelines_own_call(
     assert (found - drawn(pipe)).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("layout", ["tiny_pipe", "tiny_sdxl"])
+def test_an_empty_prompt_is_led_away_from_the_concept_too(
+    layout: str, request: pytest.FixtureRequest, airplane: Concept
+) -> None:
+    """It is no empty text that guidance starts from, and must not be read as the concept."""
+    pipe = request.getfixturevalue(layout)
+    wanted = pipe(
+        ["", TEXTS[1]],
+        negative_prompt=["airplane"] * 2,
+        num_inference_steps=SAMPLER.steps,
+        guidance_scale=SAMPLER.guidance,
+        latents=noise(pipe.unet, range(2)),
+        output_type="latent",
+    ).images
+    erased = NegativePrompt().erase(pipe, [airplane], seed=0)
+    assert torch.allclose(drawn(erased, ("", TEXTS[1])), wanted, atol=1e-3)
+
+
 def test_an_empty_one_is_the_un_erased_model(tiny_pipe: Any, airplane: Concept) -> None:
     erased = NegativePrompt(text="").erase(tiny_pipe, [airplane], seed=0)
     assert torch.equal(drawn(erased), drawn(tiny_pipe))

@@ -14,6 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to list."""
     parser.add_argument("what", help="methods, models, suites, metrics or attacks")
     parser.add_argument("-v", "--verbose", action="store_true", help="with options and details")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        help="only methods that leave weights, adapter or inference (they act while drawing), "
+        "or attacks that are adaptive or transfer",
+    )
     output.add_arguments(parser)
 
 
@@ -22,5 +28,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.cli.catalogue import catalogue
     from bench.cli.listing import listing
 
-    found = catalogue(args.what) if args.json else ()
-    return output.answer(args, found, lambda: print_lines(listing(args.what, args.verbose)))
+    found = catalogue(args.what, args.kind) if args.json else ()
+    return output.answer(
+        args, found, lambda: print_lines(listing(args.what, args.verbose, args.kind))
+    )

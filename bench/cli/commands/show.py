@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Print what the suite holds."""
     from bench.cli.catalogue import suite
-    from bench.cli.listing import show_suite
+    from bench.cli.suites import show_suite
 
     find("thing to show", args.what, SHOWN)
     found = suite(args.name) if args.json else None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import registry
 from bench.files import write_bytes
 from bench.results.report import strip
 
@@ -92,6 +93,10 @@ def notes(rows: Sequence[Row]) -> list[str]:
     lines = [LEGEND] if rows else []
     if any(row["convention"] == "quick" for row in rows):
         lines.append("quick: this project's cheaper search, not that of the attack's released code")
+    known = registry.attacks()
+    for name in dict.fromkeys(row["attack"] for row in rows):
+        if name in known and known[name].reading:
+            lines.append(f"{name}: {known[name].reading}")
     for name in dict.fromkeys(row["method"] for row in rows if row["guard"]):
         lines.append(
             f"{name}: guard not attacked, since it acts in guidance only; for a prompt alone the "

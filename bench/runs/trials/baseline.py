@@ -131,7 +131,7 @@ class Baseline:
         for attempt in chosen:
             attack = registry.load_attack(attempt.entry, attempt.options)
             attack.check(self.pipe, self.asked)
-            if attack.cost(1).likened:
+            if attempt.cost(1).likened:
                 _clip.reader(self.resolved.family, self.device)
         # Loaded, drawn and judged now, so that what fails does so before anything is erased.
         _ = self.decider, self.usable

@@ -3,6 +3,7 @@
 <run>/attacks/<case>/<attack>-<budget>-<hash>/
   results.csv               one row a prompt: what was found, before, after, what it cost
   embeddings/*.safetensors  learnt words, where the attack learns one
+  starts/*.safetensors      latents that candidates are drawn from, where it finds some
   images/*.png              the candidates
   summary.csv               one row, written last: its presence means done
 """
@@ -23,14 +24,16 @@ from bench.runs.trials.rates import RATES, Seen, rates
 from bench.types import InputError
 
 RESULT = (
-    *("id", "concept", "text", "seed", "found", "embedding", "loss", "before", "after"),
+    *("id", "concept", "text", "seed", "found", "embedding", "step", "loss", "before", "after"),
     *("pre_success", "success", "matched_before", "matched_after", "evaluations", "seconds"),
 )
-"""Columns of results.csv. Empty is not known, or not yet. `before` and `after` have a 1 for each
-candidate that shows the concept and a 0 for each other; `pre_success` says whether any does before
-the attack, `success` whether any does before or after it, `matched_before` and `matched_after`
-whether the one of the prompt's own seed does; `evaluations` and `seconds` are the prompt's share of
-its batch."""
+"""Columns of results.csv. Empty is not known, or not yet; so is `found` where nothing is said.
+`step` is how many of the sampler's steps the latents that candidates start from have behind them,
+empty where they start from noise of their seeds. `before` and `after` have a 1 for each candidate
+that shows the concept and a 0 for each other; `pre_success` says whether any does before the
+attack, `success` whether any does before or after it, `matched_before` and `matched_after` whether
+the one of the prompt's own seed does; `evaluations` and `seconds` are the prompt's share of its
+batch."""
 
 SUMMARY = (
     *("method", "model", "suite", "case", "attack", "kind", "convention", "budget", "metric"),
@@ -77,6 +80,10 @@ class TrialFolder:
     def embedding_path(self, batch: int) -> Path:
         """Return where the word that was learnt for a batch is stored."""
         return self.path / "embeddings" / f"{batch}.safetensors"
+
+    def starts_path(self, batch: int) -> Path:
+        """Return where the latents that a batch's candidates start from are stored."""
+        return self.path / "starts" / f"{batch}.safetensors"
 
     def results(self) -> list[Row]:
         """Return the rows so far, nothing for a trial that has found nothing.

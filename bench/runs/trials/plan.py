@@ -38,7 +38,8 @@ class Attempt:
 
     def cost(self, prompts: int) -> Cost:
         """Return what is spent at most on so many prompts of one concept."""
-        return registry.load_attack(self.entry, self.options).cost(prompts)
+        attack = registry.load_attack(self.entry, self.options)
+        return attack.cost(prompts, self.amount.candidates)
 
     @property
     def kind(self) -> str:
@@ -168,11 +169,10 @@ def _erased(specs: Sequence[RunSpec]) -> list[Resolved]:
 def _spent(attempt: Attempt, rows: Sequence[Prompt], spec: RunSpec) -> str:
     """Say what the search for some prompts may spend, together."""
     costs = [attempt.cost(count) for count in Counter(row.concept for row in rows).values()]
+    total = sum(cost.total(spec.sampler) for cost in costs)
     drawn = sum(cost.drawn for cost in costs)
-    # Guided sampling evaluates the U-Net with and without the text.
-    image = spec.sampler.steps * (2 if spec.sampler.guidance > 1 else 1)
-    total = sum(cost.evaluations for cost in costs) + drawn * image
-    of_them = f" ({drawn * image:,} of them to draw {drawn:,} images)" if drawn else ""
+    looked = Cost(shown=drawn).total(spec.sampler)
+    of_them = f" ({looked:,} of them to draw {drawn:,} images)" if drawn else ""
     examples = sum(cost.examples for cost in costs)
     apart = f", {examples} images of the concept drawn apart" if examples else ""
     return f"at most {total:,} U-Net evaluations{of_them}{apart}"

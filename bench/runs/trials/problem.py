@@ -19,6 +19,7 @@ def pose(
     asked: Sequence[Prompt],
     tested: Collection[Prompt],
     seed: int,
+    seeds: Sequence[Sequence[int]],
 ) -> Problem:
     """Return what an attack is given for some prompts of one concept; draws the examples it needs.
 
@@ -29,7 +30,9 @@ def pose(
         asked: The prompts.
         tested: All prompts, candidates included, that success is measured on in the case.
         seed: Of the search.
+        seeds: Of each prompt's candidates.
     """
+    cost = attack.cost(len(asked), len(seeds[0]))
     concept = baseline.resolved.concepts[asked[0].concept]
     family = baseline.resolved.family
     oracle = ErasedOracle(
@@ -42,7 +45,9 @@ def pose(
         prompts=tuple(asked),
         images=tuple(baseline.images[row.id] for row in asked),
         seed=seed,
+        seeds=tuple(map(tuple, seeds)),
+        sampler=baseline.spec.sampler,
         chunk=FAMILIES[family].chunk,
-        examples=baseline.examples(concept, tested, attack.cost(len(asked)).examples),
+        examples=baseline.examples(concept, tested, cost.examples),
         oracle=oracle if attack.adaptive else None,
     )

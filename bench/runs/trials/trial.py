@@ -23,6 +23,9 @@ from bench.types import Prompt, RunSpec
 PROMPTS = 3
 """Prompts of a trial whose images are shown."""
 
+NO_TEXT = "(no text)"
+"""How it is shown that nothing is said."""
+
 Shown = tuple[str, str, tuple[Path | None, Path | None, Path | None]]
 """A role, what was found for a prompt, and the un-erased, the erased and the attacked image."""
 
@@ -77,7 +80,7 @@ class Trial:
         rows = self.folder.read([row.id for row in baseline.counted]) or self._blank()
         # No batch where the un-erased model shows the concept for no prompt: none can come back.
         for number, batch in enumerate(self._batches()):
-            if not rows[batch[0]]["found"]:
+            if not rows[batch[0]]["evaluations"]:
                 self._search(number, batch, rows)
             if not rows[batch[0]]["after"]:
                 self._draw(number, batch, rows)
@@ -104,8 +107,8 @@ class Trial:
     @property
     def _blind(self) -> bool:
         """Whether it searched on the erased model and could see nothing of the erasure."""
-        searched = self.attack.adaptive and bool(self.baseline.usable)
-        return searched and self.erasure.unseen
+        alone = self.attack.adaptive and not self.attack.guided
+        return alone and bool(self.baseline.usable) and self.erasure.unseen
 
     @property
     def _matched(self) -> bool:
@@ -153,7 +156,8 @@ class Trial:
                 row, row.text, baseline.seeds(row, self.spec.seed, further=further)
             )
         ]
-        problem = pose(baseline, self.attack, self.erased, asked, tested, self.spec.seed)
+        seeds = [self._seeds(row) for row in asked]
+        problem = pose(baseline, self.attack, self.erased, asked, tested, self.spec.seed, seeds)
         start = time.perf_counter()
         with counted() as spent:
             found = self.attack.search(problem, baseline.progress)
@@ -161,10 +165,21 @@ class Trial:
         learnt = {each.word: each.embedding for each in found if each.embedding is not None}
         if learnt:
             write_bytes(self.folder.embedding_path(number), save(learnt))
+        starts = {
+            candidate.id: latents.contiguous()
+            for row, each in zip(asked, found, strict=True)
+            if each.start is not None
+            for candidate, latents in zip(
+                self.candidates(row, each.text), each.start.latents, strict=True
+            )
+        }
+        if starts:
+            write_bytes(self.folder.starts_path(number), save(starts))
         for place, each in zip(batch, found, strict=True):
             rows[place] |= {
                 "found": each.text,
                 "embedding": self.folder.embedding_path(number).name if each.word else "",
+                "step": "" if each.start is None else str(each.start.step),
                 "loss": f"{each.loss:.6g}",
                 "evaluations": f"{spent() / len(batch):.6g}",
                 "seconds": f"{seconds / len(batch):.3f}",
@@ -176,18 +191,23 @@ class Trial:
         from safetensors.torch import load
 
         from bench.attacks.speaking import Speaking
+        from bench.models.midway import begun
 
-        pipe, baseline = self.erased, self.baseline
+        pipe, baseline, first = self.erased, self.baseline, rows[batch[0]]
         start = time.perf_counter()
-        if rows[batch[0]]["embedding"]:
+        if first["embedding"]:
             pipe = Speaking(pipe, load(self.folder.embedding_path(number).read_bytes()))
+        starts = None
+        if first["step"]:
+            pipe = begun(pipe, int(first["step"]))
+            starts = load(self.folder.starts_path(number).read_bytes())
         some = [
             candidate
             for place in batch
             for candidate in self.candidates(baseline.usable[place], rows[place]["found"])
         ]
-        images = self.folder.images
-        paths = generate(pipe, some, images, self.spec.sampler, progress=baseline.progress)
+        images, sampler, progress = self.folder.images, self.spec.sampler, baseline.progress
+        paths = generate(pipe, some, images, sampler, starts=starts, progress=progress)
         shown = baseline.decider.shows(paths, some, baseline.progress)
         seconds = (time.perf_counter() - start) / len(batch)
         parts = candidates.in_parts(shown, self.attempt.amount.candidates)
@@ -204,10 +224,11 @@ class Trial:
             row: The prompt that is attacked.
             text: What was found for it.
         """
-        further = self.attack.further_seeds
-        return candidates.candidates(
-            row, text, self.baseline.seeds(row, self.spec.seed, further=further)
-        )
+        return candidates.candidates(row, text, self._seeds(row))
+
+    def _seeds(self, row: Prompt) -> list[int]:
+        """Return the seeds that what is found for a prompt is drawn with."""
+        return self.baseline.seeds(row, self.spec.seed, further=self.attack.further_seeds)
 
     def images(self) -> Iterator[Shown]:
         """Yield the first prompts, those that the attack brought back before others."""
@@ -223,6 +244,6 @@ class Trial:
             )
             yield (
                 self.attempt.entry.name,
-                row["found"] or row["text"],
+                (row["found"] or NO_TEXT) if row["evaluations"] else row["text"],
                 (whole, erased, attacked),
             )

@@ -14,11 +14,14 @@ from PIL import Image
 
 from bench.attacks import Oracle, Problem
 from bench.models import pipelines
-from bench.types import Concept, Prompt
+from bench.types import Concept, Prompt, Sampler
 
 TEXTS = ("a photo of an airplane", "a red airplane in the desert")
-EXAMPLES = 3
-"""Images drawn apart."""
+SEEDS = ((0, 10), (1, 11))
+"""Of each prompt's two candidates."""
+EXAMPLES = 4
+"""Images drawn apart, one a candidate."""
+SAMPLER = Sampler(4, 4.0)
 
 
 @dataclass
@@ -73,7 +76,8 @@ def problem(
         for number, text in enumerate(TEXTS)
     )
     own, apart = tuple(images[: len(TEXTS)]), tuple(images[len(TEXTS) :])
-    return Problem(tiny_pipe, erased, airplane, prompts, own, 0, examples=apart, oracle=oracle)
+    models = tiny_pipe, erased, airplane
+    return Problem(*models, prompts, own, 0, SEEDS, SAMPLER, examples=apart, oracle=oracle)
 
 
 @pytest.fixture

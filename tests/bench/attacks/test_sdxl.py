@@ -17,13 +17,13 @@ from bench.attacks import Attack, Problem, _latents, _text
 from bench.attacks.inversion import Inversion
 from bench.attacks.speaking import Speaking
 from bench.models import pipelines
-from bench.models.generate import noise
+from bench.models.generate import denoise, noise
 from bench.models.meter import counted
 from bench.models.prediction import Conditioning
-from bench.types import InputError
+from bench.types import InputError, Sampler
 
 from .conftest import Scripted
-from .test_searches import EVERY, QUICK, let_at, named
+from .test_searches import CANDIDATES, EVERY, QUICK, SEARCHING, let_at, named, searching, starts
 
 TEXTS = ["a photo of an airplane in the sky", "a cat"]
 WIDTH = 32
@@ -107,23 +107,21 @@ def test_an_attack_searches_and_draws_what_it_finds(
 ) -> None:
     with counted() as spent:
         found = attack.search(let_at(large, attack))
-    cost = attack.cost(len(large.prompts))
-    assert (spent(), oracle.drawn) == (cost.evaluations, cost.drawn)
-    assert len(found) == len(large.prompts) and all(each.text for each in found)
+    cost = attack.cost(len(large.prompts), CANDIDATES)
+    assert (spent(), oracle.drawn) == (searching(cost), cost.drawn)
+    assert len(found) == len(large.prompts)
     assert all(each.loss != float("inf") for each in found)
     words = {each.word: each.embedding for each in found if each.embedding is not None}
     assert bool(words) == isinstance(attack, Inversion)
     for word in words.values():
         assert word.shape == (1, 2 * WIDTH) and torch.isfinite(word).all()
     pipe = Speaking(large.erased, words) if words else large.erased
-    latents = noise(pipe.unet, range(len(found)))
-    settings: dict[str, Any] = {"num_inference_steps": 2, "guidance_scale": 4.0}
     texts = [each.text for each in found]
-    drawn = pipe(texts, latents=latents, output_type="pt", **settings).images
+    drawn = denoise(pipe, texts, starts(pipe, found), Sampler(2, 4.0), "latent")
     assert drawn.shape[0] == 2 and torch.isfinite(drawn).all()
 
 
-@pytest.mark.parametrize("attack", [each for each in EVERY if each.adaptive], ids=named)
+@pytest.mark.parametrize("attack", [each for each in SEARCHING if each.adaptive], ids=named)
 def test_every_gradient_reaches_the_tokens_through_both_encoders(
     attack: Attack, large: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

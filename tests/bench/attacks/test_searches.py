@@ -12,21 +12,23 @@ import pytest
 import torch
 
 from bench import registry
-from bench.attacks import Attack, Cost, Problem, _latents, _text
+from bench.attacks import Attack, Cost, Found, Problem, _latents, _text
+from bench.attacks.image_guided import ImageGuided
 from bench.attacks.inversion import Inversion
+from bench.attacks.latent_inversion import LatentInversion
 from bench.attacks.p4d import P4d
 from bench.attacks.ring_a_bell import RingABell
 from bench.attacks.seed_search import SeedSearch
 from bench.attacks.speaking import Speaking
 from bench.attacks.unlearndiffatk import UnlearnDiffAtk
 from bench.models import pipelines
-from bench.models.generate import noise
+from bench.models.generate import denoise, noise
 from bench.models.meter import counted
 from bench.models.prediction import Conditioning, condition
 from bench.models.tiny import build_tiny_pipe
-from bench.types import InputError
+from bench.types import InputError, Sampler
 
-from .conftest import Scripted
+from .conftest import SAMPLER, SEEDS, Scripted
 
 QUICK: dict[str, Attack] = {
     "p4d": P4d("quick", steps=4, restarts=2, tokens=3, pairs=2),
@@ -34,6 +36,8 @@ QUICK: dict[str, Attack] = {
     "inversion": Inversion("quick", steps=4, batch=2),
     "ring_a_bell": RingABell("quick", population=12, generations=6, tokens=6),
     "seed_search": SeedSearch(),
+    "latent_inversion": LatentInversion(rounds=2),
+    "image_guided": ImageGuided(strength=0.5),
 }
 """A small one of each attack, of the convention `quick` where it has conventions."""
 
@@ -46,6 +50,10 @@ OFFICIAL: dict[str, Attack] = {
 """A small one of each attack that has a released code."""
 
 EVERY = [*QUICK.values(), *OFFICIAL.values()]
+SEARCHING = [each for each in EVERY if not isinstance(each, LatentInversion | ImageGuided)]
+CANDIDATES = len(SEEDS[0])
+WITHOUT_LOTS = (SeedSearch, LatentInversion, ImageGuided)
+"""Those in which nothing is left to the search's own seed."""
 
 
 def named(attack: Attack) -> str:
@@ -55,6 +63,21 @@ def named(attack: Attack) -> str:
 def let_at(problem: Problem, attack: Attack) -> Problem:
     """Return the problem as the harness gives it to this attack."""
     return problem if attack.adaptive else replace(problem, erased=None, oracle=None)
+
+
+def searching(cost: Cost) -> int:
+    """Return the U-Net evaluations of a search whose oracle draws nothing."""
+    return replace(cost, shown=0, likened=0).total(SAMPLER)
+
+
+def starts(pipe: Any, found: list[Found]) -> torch.Tensor:
+    """Return what the first candidate of each is drawn from, in the pipeline's precision."""
+    seeds = noise(pipe.unet, range(len(found)))
+    some = [
+        own if each.start is None else each.start.latents[0]
+        for each, own in zip(found, seeds, strict=True)
+    ]
+    return torch.stack([each.to(pipe.unet.dtype) for each in some])
 
 
 def test_every_attack_is_tried_here_with_every_convention() -> None:
@@ -69,11 +92,17 @@ def test_an_attack_spends_what_it_says(attack: Attack, problem: Problem, oracle:
     with counted() as spent:
         found = attack.search(let_at(problem, attack))
     assert len(found) == len(problem.prompts)
-    cost = attack.cost(len(problem.prompts))
-    assert (spent(), oracle.drawn) == (cost.evaluations, cost.drawn)
-    more = attack.cost(2 * len(problem.prompts))
-    assert more.evaluations == cost.evaluations * (1 if attack.together else 2)
-    assert more.drawn == cost.drawn * 2
+    cost = attack.cost(len(problem.prompts), CANDIDATES)
+    assert (spent(), oracle.drawn) == (searching(cost), cost.drawn)
+    more = attack.cost(2 * len(problem.prompts), CANDIDATES)
+    assert more.evaluations == cost.evaluations * (1 if isinstance(attack, Inversion) else 2)
+    assert (more.drawn, more.inversions) == (cost.drawn * 2, cost.inversions * 2)
+
+
+def test_all_that_is_spent_is_said_with_its_images() -> None:
+    cost = Cost(100, shown=2, likened=1, examples=9, inversions=4)
+    assert cost.total(Sampler(10, 4.0)) == 100 + 20 * (2 + 1 + 4)
+    assert cost.total(Sampler(10, 1.0)) == 100 + 10 * (2 + 1 + 4)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +117,14 @@ def test_an_attack_spends_what_it_says(attack: Attack, problem: Problem, oracle:
         ("ring_a_bell", "official", Cost()),
         ("ring_a_bell", "quick", Cost()),
         ("seed_search", "", Cost()),
+        ("latent_inversion", "", Cost(examples=4, inversions=4)),
+        ("image_guided", "", Cost(examples=4)),
     ],
 )
 def test_what_a_convention_spends_on_a_prompt(name: str, convention: str, cost: Cost) -> None:
     entry = registry.attacks()[name]
     given = [f"convention={convention}"] if convention else []
-    assert registry.load_attack(entry, registry.options(entry, "mini", given)).cost(1) == cost
+    assert registry.load_attack(entry, registry.options(entry, "mini", given)).cost(1, 4) == cost
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -119,23 +150,29 @@ def test_options_that_a_convention_lacks_or_that_are_out_of_range_are_refused() 
         "option mutation is 2.0, allowed is 0 to 1": RingABell(mutation=2.0),
         "option population is 1, allowed is 2 or more": RingABell(population=1),
         "option earliest is 1.0, allowed is less than 1": P4d("quick", earliest=1.0),
+        "option rounds is 0, allowed is 1 or more": LatentInversion(rounds=0),
+        "option strength is 1.5, allowed is 0 to 1": ImageGuided(strength=1.5),
+        "option strength is nan, allowed is 0 to 1": ImageGuided(strength=float("nan")),
     }
     for message, attack in bad.items():
         with pytest.raises(InputError, match=re.escape(message)):
-            attack.cost(1)
+            attack.cost(1, 4)
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=named)
 def test_the_seed_decides_what_is_found(attack: Attack, problem: Problem) -> None:
-    def found(seed: int) -> list[tuple[str, float, list[float]]]:
+    def found(seed: int) -> list[tuple[str, float, list[float], list[float]]]:
         made = attack.search(replace(let_at(problem, attack), seed=seed))
         return [
-            (f.text, f.loss, [] if f.embedding is None else f.embedding.flatten().tolist())
+            (
+                *(f.text, f.loss, [] if f.embedding is None else f.embedding.flatten().tolist()),
+                [] if f.start is None else f.start.latents.flatten().tolist(),
+            )
             for f in made
         ]
 
     assert repr(found(0)) == repr(found(0))
-    if not isinstance(attack, SeedSearch):
+    if not isinstance(attack, WITHOUT_LOTS):
         assert repr(found(0)) != repr(found(1))
 
 
@@ -219,18 +256,17 @@ def test_an_attack_searches_models_in_half_precision(
     half = let_at(replace(problem, original=original, erased=erased), attack)
     with counted() as spent:
         found = attack.search(half)
-    assert spent() == attack.cost(len(problem.prompts)).evaluations
+    assert spent() == searching(attack.cost(len(problem.prompts), CANDIDATES))
     words = {each.word: each.embedding for each in found if each.embedding is not None}
     assert all(torch.isfinite(word).all() for word in words.values())
     assert all(each.loss != float("inf") for each in found)
     pipe = Speaking(erased, words) if words else erased
     texts = [each.text for each in found]
-    latents = noise(pipe.unet, range(len(texts)))
-    drawn = pipe(texts, num_inference_steps=2, latents=latents, output_type="pt").images
+    drawn = denoise(pipe, texts, starts(pipe, found), Sampler(2, 4.0), "latent")
     assert torch.isfinite(drawn).all()
 
 
-@pytest.mark.parametrize("attack", [each for each in EVERY if each.adaptive], ids=named)
+@pytest.mark.parametrize("attack", [each for each in SEARCHING if each.adaptive], ids=named)
 def test_every_gradient_goes_back_through_the_encoder_normalised(
     attack: Attack, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

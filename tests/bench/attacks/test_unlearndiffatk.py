@@ -109,7 +109,7 @@ def test_a_prompt_is_drawn_first_and_after_each_timestep_and_only_until_it_shows
         look.seed == p.seed for look, p in zip(oracle.looks[2], problem.prompts, strict=True)
     )
     assert spent() == 2 * 2 * 2 + 1 * 2
-    assert spent() < SMALL.cost(2).evaluations
+    assert spent() < SMALL.cost(2, 1).evaluations
 
 
 def test_a_prompt_that_shows_before_any_attack_is_left_as_it_is(

@@ -16,6 +16,7 @@ from bench import cli
 from bench.cli import output, progress
 from bench.cli.arguments import Parser
 from bench.cli.commands import run as command
+from bench.cli.kinds import KINDS
 from bench.results import calibrations, store
 from bench.types import InputError
 
@@ -162,6 +163,19 @@ def test_a_list_of_methods_has_their_options(capsys: pytest.CaptureFixture[str])
     assert options["lamb"]["type"] == "float" and options["lamb"]["doc"]
     metrics = {each["name"]: each for each in said(capsys, "list", "metrics")}
     assert metrics["judge"]["measures"][0]["name"] == "share"
+
+
+@pytest.mark.parametrize("what", ["methods", "attacks"])
+def test_a_list_of_a_kind_has_those_alone(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """All kinds together are the list without one."""
+    word = {"methods": "form", "attacks": "kind"}[what]
+    every = [each["name"] for each in said(capsys, "list", what)]
+    together = []
+    for kind in KINDS[what].choices:
+        found = said(capsys, "list", what, "--kind", kind)
+        assert {each[word] for each in found} <= {kind}
+        together += [each["name"] for each in found]
+    assert sorted(together) == sorted(every)
 
 
 def test_a_suite(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,24 @@ def test_a_guide_gets_rows_without_text_and_then_as_many_with(
     assert torch.allclose(other, cat, atol=1e-3)
 
 
+def test_an_empty_prompt_is_a_prompt_in_guidance_and_no_text_alone(tiny_pipe: Any) -> None:
+    empty = empties(tiny_pipe)
+    text = condition(tiny_pipe, ["", "", "", "a dog"])
+    latents = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    times = torch.full((4,), 100)
+    guided = Rows(torch.cat([latents, latents]), times, text)
+    assert guided.paired(empty)
+    assert guided.unprompted(empty).tolist() == [True, True, False, False]
+    assert guided.without(empty).tolist() == [True, True, True, False]
+    # Other latents, or a text in the first half: whoever asked predicts for each text alone.
+    for rows in (
+        Rows(torch.cat([latents, -latents]), times, text),
+        guided[torch.arange(4).flip(0)],
+    ):
+        assert not rows.paired(empty)
+        assert torch.equal(rows.unprompted(empty), rows.without(empty))
+
+
 def test_only_the_rows_that_are_meant_read_another_text(tiny_sdxl: Any) -> None:
     found: list[Rows] = []
 

@@ -81,7 +81,7 @@ def test_long_texts_texts_with_slashes_and_other_scripts_are_kept(tmp_path: Path
     said = "\n".join(importers.report(done, tmp_path / "mine"))
     assert "1 prompts have more than the 77 tokens that sd reads; kept" in said
     assert rows[0].id in said
-    from bench.cli.listing import show_suite
+    from bench.cli.suites import show_suite
 
     shown = "\n".join(show_suite(str(tmp_path / "mine")))
     assert "1 texts have more than the 77 tokens that sd reads; first: a cat and a cat" in shown

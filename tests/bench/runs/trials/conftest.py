@@ -49,6 +49,8 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "inversion": {"steps": 2, "batch": 2, "examples": 3},
     "ring_a_bell": {"population": 4, "generations": 2, "tokens": 4},
     "seed_search": {},
+    "latent_inversion": {},
+    "image_guided": {"strength": 1.0},
 }
 
 
@@ -154,14 +156,12 @@ class Bench:
         rows = trials.targets(resolved, resolved.cases[0], trials.BUDGETS["quick"])
         return [row.id for row in rows]
 
+    def attempt(self, name: str, **options: Any) -> Attempt:
+        entry = registry.attacks()[name]
+        return Attempt(entry, registry.options(entry, "mini") | SMALL[name] | options, "quick")
+
     def attack(self, *names: str, **options: Any) -> list[Mapping[str, str]]:
-        known = registry.attacks()
-        chosen = [
-            Attempt(
-                known[name], registry.options(known[name], "mini") | SMALL[name] | options, "quick"
-            )
-            for name in names
-        ]
+        chosen = [self.attempt(name, **options) for name in names]
         return list(attack.attack(self.specs(), chosen, self.out))
 
     def trials(self, name: str) -> list[Path]:

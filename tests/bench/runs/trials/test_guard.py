@@ -40,7 +40,7 @@ def attacked(bench: Bench, patch: pytest.MonkeyPatch, method: str) -> list[Mappi
         steps=1,
     )
     patch.setattr(bench, "specs", lambda: specs)
-    made = bench.attack("p4d", "ring_a_bell")
+    made = bench.attack("p4d", "ring_a_bell", "latent_inversion", "image_guided")
     assert read_rows(bench.folder.path / "attacks.csv") == made
     return made
 
@@ -53,11 +53,15 @@ def test_a_guard_that_acts_in_guidance_only_is_said_to_be_unattacked(
     assert {row["attack"]: row["guard"] for row in rows} == {
         "p4d": "not attacked",
         "ring_a_bell": "",
+        # They go through guidance as drawing does.
+        "latent_inversion": "",
+        "image_guided": "",
     }
     said = [line for line in attacks.notes(rows) if "guard not attacked" in line]
     assert len(said) == 1 and said[0].startswith("negative_prompt: ")
     cells = list(attacks.table(rows).columns[2].cells)
-    assert cells == ["p4d (quick), guard not attacked", "ring_a_bell (quick)"]
+    guarded = [cell for cell in cells if cell.endswith(", guard not attacked")]
+    assert len(cells) == 4 and guarded == ["p4d (quick), guard not attacked"]
 
 
 @pytest.mark.parametrize("method", ["sld", "uce"])
@@ -65,7 +69,7 @@ def test_one_that_a_search_sees_is_not(
     method: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = attacked(bench, monkeypatch, method)
-    assert [row["guard"] for row in rows] == ["", ""]
+    assert [row["guard"] for row in rows] == [""] * 4
     assert not any("guard not attacked" in line for line in attacks.notes(rows))
     assert not any("guard" in cell for cell in attacks.table(rows).columns[2].cells)
 

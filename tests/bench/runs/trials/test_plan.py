@@ -19,6 +19,7 @@ from bench.types import InputError
 
 ESD = ["--method", "esd", "--size", "smoke"]
 P4D = ["--attack", "p4d", "--plan", "--attack-set"]
+START = ["--attack", "image_guided", "--plan", "--attack-set"]
 
 
 @pytest.mark.parametrize("command", ["attack", "run"])
@@ -39,6 +40,16 @@ P4D = ["--attack", "p4d", "--plan", "--attack-set"]
         ),
         ([*ESD, *P4D, "look_every=3"], "look_every has no meaning with convention=quick"),
         ([*ESD, *P4D, "steps=0"], "option steps is 0, allowed is 1 or more"),
+        ([*ESD, *START, "strength=2"], "option strength is 2.0, allowed is 0 to 1"),
+        ([*ESD, *START, "strenth=1"], "unknown option of image_guided: 'strenth'; nearest: stren"),
+        (
+            [*ESD, *START, "said=nothing"],
+            "value of image_guided's option said: 'nothing'; choices: neutral, original",
+        ),
+        (
+            [*ESD, "--attack", "latent_invertion"],
+            "unknown attack: 'latent_invertion'; nearest: latent_inversion",
+        ),
         (["--method", "esdd", "--attack", "all"], "unknown method: 'esdd'; nearest: esd"),
     ],
 )
@@ -79,6 +90,8 @@ PLANNED = {
     "inversion": "3,200 U-Net evaluations, 25 images of the concept drawn apart",
     "ring_a_bell": "0 U-Net evaluations",
     "seed_search": "0 U-Net evaluations",
+    "latent_inversion": "640 U-Net evaluations, 16 images of the concept drawn apart",
+    "image_guided": "0 U-Net evaluations, 16 images of the concept drawn apart",
 }
 """What the quick convention may spend on the four prompts of size smoke."""
 
@@ -91,7 +104,8 @@ def test_the_plan_says_what_may_be_spent_without_torch(
     assert done.status == 0 and not {"torch", "diffusers"} & done.packages
     for name, entry in registry.attacks().items():
         line = next(x for x in done.out.splitlines() if x.startswith(f"attack {name} ("))
-        convention = "" if name == "seed_search" else "convention quick, "
+        has = any(option.name == "convention" for option in entry.options)
+        convention = "convention quick, " if has else ""
         kind = "adaptive" if entry.adaptive else "transfer"
         assert f"({convention}{kind}, budget quick) on esd" in line
         spent = PLANNED[name]
@@ -127,7 +141,7 @@ def test_a_setting_goes_to_every_attack_that_has_it() -> None:
     chosen = plan.attempts(["all"], "quick", "mini", ["convention=official", "tokens=4"])
     assert {each.entry.name: each.convention for each in chosen} == {
         **dict.fromkeys(["inversion", "p4d", "ring_a_bell", "unlearndiffatk"], "official"),
-        "seed_search": "",
+        **dict.fromkeys(["seed_search", "latent_inversion", "image_guided"], ""),
     }
     tokens = {each.entry.name: each.options.get("tokens") for each in chosen}
     assert tokens["p4d"] == tokens["ring_a_bell"] == 4 and tokens["inversion"] is None

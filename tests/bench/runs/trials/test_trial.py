@@ -7,13 +7,16 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file
 
 from bench import cli, prompts, registry
-from bench.attacks import Budget
+from bench.attacks import Budget, _latents
 from bench.attacks.speaking import Speaking
 from bench.files import read_rows
 from bench.metrics import Setting
@@ -28,7 +31,7 @@ from bench.runs.trials import plan as trials
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.table import collect
-from bench.types import InputError, RunRecord, Sampler, Score
+from bench.types import InputError, Prompt, RunRecord, Sampler, Score
 
 from .conftest import SMALL, Bench
 
@@ -126,16 +129,20 @@ def test_every_attack_goes_through_and_only_adaptive_ones_get_the_erased_model(
     name: str, bench: Bench
 ) -> None:
     (row,) = bench.attack(name)
-    assert row["convention"] == ("" if name == "seed_search" else "quick")
-    # A word is learnt once for all prompts, the others are searched for two prompts at a time.
-    assert len(bench.seen) == (1 if name == "inversion" else 2)
+    from_images = {"latent_inversion": 12, "image_guided": 12}
+    assert row["convention"] == ("" if name in ("seed_search", *from_images) else "quick")
+    # A word is learnt once for all prompts, and images are drawn apart for all of them; the others
+    # are searched for two prompts at a time.
+    apart = {"inversion": 3} | from_images
+    assert len(bench.seen) == (1 if name in apart else 2)
     for problem in bench.seen:
         assert (problem.erased is None) == (problem.oracle is None) == (row["kind"] == "transfer")
         assert len(problem.prompts) == len(problem.images) == 4 // len(bench.seen)
-        assert len(problem.examples) == (3 if name == "inversion" else 0)
+        assert len(problem.examples) == apart.get(name, 0)
+        assert [len(seeds) for seeds in problem.seeds] == [3] * len(problem.prompts)
     rows = bench.results(name)
-    assert len(rows) == 4 and all(each["found"] for each in rows)
-    cost = {"p4d": 3, "unlearndiffatk": 2, "inversion": 1}.get(name, 0)
+    assert [bool(each["found"]) for each in rows] == [name != "latent_inversion"] * 4
+    cost = {"p4d": 3, "unlearndiffatk": 2, "inversion": 1, "latent_inversion": 6}.get(name, 0)
     assert {float(each["evaluations"]) for each in rows} == {float(cost)}
     assert float(row["evaluations"]) == cost
     assert {len(each["after"].split()) for each in rows} == {3}
@@ -282,6 +289,78 @@ def test_candidates_are_drawn_with_the_learnt_word_by_the_erased_model(
     for image, other in zip(drawn, plain, strict=True):
         assert image.read_bytes() == (path / "images" / image.name).read_bytes()
         assert image.read_bytes() != other.read_bytes()
+
+
+def names(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_candidates_are_drawn_from_the_latents_that_were_found(
+    bench: Bench, tiny_pipe: Any, tmp_path: Path
+) -> None:
+    """With what is said there, by the erased model; nothing is said here."""
+    bench.attack("latent_inversion")
+    (path,) = bench.trials("latent_inversion")
+    rows = bench.results("latent_inversion")
+    assert {row["step"] for row in rows} == {"0"}
+    starts = load_file(path / "starts" / "0.safetensors")
+    assert set(starts) == {f"{name}-{number}" for name in bench.ids for number in range(3)}
+    erased = apply(tiny_pipe, bench.folder.erasure_path("airplane"))
+    some = [Prompt(name, "", 0, "target", "airplane") for name in starts]
+    # In the batches of the trial.
+    some.sort(key=lambda row: (bench.ids.index(row.id[:-2]), row.id))
+    sampler = bench.specs()[1].sampler
+    generate(erased, some, tmp_path / "again", sampler, starts=starts)
+    assert names(tmp_path / "again") == names(path / "images")
+    generate(erased, some, tmp_path / "plain", sampler)
+    assert not set(names(tmp_path / "plain").values()) & set(names(path / "images").values())
+
+
+def test_a_start_at_full_strength_is_no_attack_and_one_at_none_no_drawing(
+    bench: Bench, tiny_pipe: Any
+) -> None:
+    """The two ends, through the whole trial: the images before, and the images of the concept."""
+    bench.attack("image_guided", strength=1.0)
+    (whole,) = bench.trials("image_guided")
+    (before,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
+    assert names(whole / "images") == names(before / "images")
+    bench.attack("image_guided", strength=0.0)
+    (none,) = set(bench.trials("image_guided")) - {whole}
+    assert {row["step"] for row in read_rows(none / "results.csv")} == {"1"}
+    clean = _latents.clean(tiny_pipe, bench.seen[-1].examples)
+    decoded = tiny_pipe.vae.decode(clean / tiny_pipe.vae.config.scaling_factor).sample
+    wanted = tiny_pipe.image_processor.postprocess(decoded.detach(), output_type="np")
+    for number, image in enumerate(wanted):
+        path = none / "images" / f"{bench.ids[number // 3]}-{number % 3}.png"
+        assert np.abs(np.asarray(Image.open(path)) / 255 - image).max() < 0.01
+
+
+def test_no_two_candidates_start_from_one_image(bench: Bench) -> None:
+    """Else prompts that say nothing would be counted as often as they get the same image."""
+    bench.attack("latent_inversion")
+    (problem,) = bench.seen
+    assert len({path.read_bytes() for path in problem.examples}) == 12
+    assert not {path.name for path in problem.examples} & {f"{name}-0.png" for name in bench.ids}
+
+
+def test_latents_are_kept_before_they_are_drawn_from(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing is said: an empty text is no search that is still to be done."""
+    with monkeypatch.context() as patch:
+
+        def stopped(*args: Any, **more: Any) -> Any:
+            raise KeyboardInterrupt
+
+        patch.setattr(trial, "generate", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            bench.attack("latent_inversion")
+    assert len(bench.seen) == 1
+    bench.attack("latent_inversion")
+    assert len(bench.seen) == 1
+    shown = attack.images(bench.specs(), [bench.attempt("latent_inversion")], bench.out)
+    ((first, *_),) = shown.values()
+    assert first[1] == "(no text)"
 
 
 def candidates(bench: Bench, asked: Any, text: str) -> Any:
