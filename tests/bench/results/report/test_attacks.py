@@ -93,6 +93,14 @@ def test_cases_say_what_was_left_out() -> None:
     assert attacks.notes([]) == []
 
 
+def test_attacks_that_start_from_images_say_how_to_read_them() -> None:
+    rows = [row(name, "adaptive") for name in ("latent_inversion", "p4d", "latent_inversion")]
+    said = [line for line in attacks.notes(rows) if line.startswith("latent_inversion: ")]
+    assert len(said) == 1 and "a model that never knew it gives them back" in said[0]
+    # One that this installation does not have says nothing.
+    assert not any("gone" in line for line in attacks.notes([row("gone", "adaptive")]))
+
+
 def test_a_trial_that_searched_nothing_says_so() -> None:
     note = {"note": "un-erased draws none: nothing searched"}
     assert attacks.notes([row("p4d", "adaptive") | note])[2:] == [
