@@ -57,7 +57,7 @@ class _Guide:
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
         made = predict(rows).clone()
-        prompts = ~rows.without(self.empty)
+        prompts = ~rows.unprompted(self.empty)
         if prompts.any():
             asked = rows[prompts]
             away = predict(asked.reading(self.concept)) - predict(asked.reading(self.anchor))
