@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import torch
@@ -44,7 +45,8 @@ def inverted(
     """
     pipe.scheduler.set_timesteps(sampler.steps, device=clean.device)
     steps = list(reversed(pipe.scheduler.timesteps.tolist()))
-    made, total = [], len(steps) * len(range(0, len(clean), chunk))
+    made: list[Tensor] = []
+    total = len(steps) * len(range(0, len(clean), chunk))
     for part in torch.split(clean.float(), chunk):
         latents = part
         for t in steps:
@@ -72,7 +74,7 @@ def _noise(
     if pipe.scheduler.config.prediction_type == "v_prediction":
         # v = alpha noise - sigma x_0, and x_t = alpha x_0 + sigma noise.
         signal = float(pipe.scheduler.alphas_cumprod[t])
-        return signal**0.5 * made + (1 - signal) ** 0.5 * latents
+        return sqrt(signal) * made + sqrt(1 - signal) * latents
     return made
 
 
@@ -82,5 +84,5 @@ def _before(scheduler: Any, after: Tensor, noise: Tensor, t: int) -> Tensor:
     signals = scheduler.alphas_cumprod
     high = float(signals[t])
     low = float(signals[earlier] if earlier >= 0 else scheduler.final_alpha_cumprod)
-    image = (after - (1 - low) ** 0.5 * noise) / low**0.5
-    return high**0.5 * image + (1 - high) ** 0.5 * noise
+    image = (after - sqrt(1 - low) * noise) / sqrt(low)
+    return sqrt(high) * image + sqrt(1 - high) * noise
