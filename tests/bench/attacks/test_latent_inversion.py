@@ -34,12 +34,12 @@ def forwards(pipe: Any, latents: Tensor, sampler: Sampler = SAMPLER) -> Tensor:
     return made
 
 
-def calm(pipe: Any) -> Any:
-    """Return the pipeline with a tenth of what it predicts, since random weights are no smooth
+def calm(pipe: Any, factor: float = 0.1) -> Any:
+    """Return the pipeline with a part of what it predicts, since random weights are no smooth
     model: with all of it the rounds of a step would not converge."""
     unet = copy.deepcopy(pipe.unet)
     for weight in unet.conv_out.parameters():
-        weight.data.mul_(0.1)
+        weight.data.mul_(factor)
     return pipelines.with_unet(pipe, unet)
 
 
@@ -149,7 +149,9 @@ def test_a_model_that_knows_nothing_gives_every_image_back(tiny_pipe: Any, clean
 
 def test_it_inverts_its_own_images_through_the_erased_model(problem: Problem) -> None:
     """One for each candidate; drawing from what is found with the erased model leads back there."""
-    problem = replace(problem, original=calm(problem.original), erased=calm(problem.erased))
+    # The latents of random images are small, and the U-Net's norms make much of them.
+    models = {"original": calm(problem.original, 0.01), "erased": calm(problem.erased, 0.01)}
+    problem = replace(problem, **models)
     attack = LatentInversion(rounds=12)
     found = attack.search(problem)
     assert [each.text for each in found] == ["", ""]
@@ -169,7 +171,7 @@ def test_what_acts_in_guidance_alone_is_inverted_through(
     problem: Problem, airplane: Concept
 ) -> None:
     """As it acts when drawing: through the guard the images come back, without it they do not."""
-    pipe = calm(problem.original)
+    pipe = calm(problem.original, 0.01)
     guarded = NegativePrompt().erase(pipe, [airplane], seed=0)
     found, plain = (
         LatentInversion(rounds=30).search(replace(problem, original=pipe, erased=erased))[0]
