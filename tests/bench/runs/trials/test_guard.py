@@ -40,7 +40,7 @@ def attacked(bench: Bench, patch: pytest.MonkeyPatch, method: str) -> list[Mappi
         steps=1,
     )
     patch.setattr(bench, "specs", lambda: specs)
-    made = bench.attack("p4d", "ring_a_bell", "latent_inversion", "image_guided")
+    made = bench.attack("image_guided", "latent_inversion", "p4d", "ring_a_bell")
     assert read_rows(bench.folder.path / "attacks.csv") == made
     return made
 
