@@ -123,7 +123,7 @@ class Salun(Eraser):
         batches = -(-self.images // self.batch)
         gradients = self._gradients(student, weights, forget, asked, null, batches, generator)
         for weight, mask in zip(weights.values(), salient(gradients, self.share), strict=True):
-            weight.register_hook(mask.mul)
+            weight.register_hook(mask.mul)  # type: ignore[no-untyped-call]
 
         def loss_at(step: int) -> Tensor:
             draw, own = (pool.renoise(self.batch, generator) for pool in (forget, retain))

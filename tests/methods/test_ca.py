@@ -91,6 +91,7 @@ def test_the_loss_is_the_papers(
         (Concept("airplane", "object", "the sky"), True, True),
         (Concept("mosaic art", "style", "art"), None, False),
         (Concept("Ann Lee", "person", "Ann"), None, False),
+        (Concept("mosaic", "object", ""), None, False),
         (Concept("nudity", "explicit", "a person"), None, True),
     ],
 )
