@@ -5,7 +5,6 @@ Facts on paper and code: arXiv 2410.12761 (ICLR 2025), jaehong31/SAFREE at b8b2c
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from bench.models.prediction import Conditioning, condition
 from bench.models.steering import Predict, Rows, empties, steered, twin
 from bench.types import Concept, Form, InputError, Option, Progress, silent
 from methods import _options, _tokens
+from methods._memory import Memory
 
 STEPS = 50
 """Steps of an image that the filter's counts are of (published)."""
@@ -77,7 +77,7 @@ class Safree(Eraser):
         """
         if not concepts:
             return pipe
-        phrases, memory = self._phrases(concepts), _Memory()
+        phrases, memory = self._phrases(concepts), _Memory(KEPT)
         negative = condition(pipe, [", ".join(phrases)]) if self.negative else None
         made = steered(pipe, _Steps(memory, empties(pipe), negative, pipe.scheduler))
         made.text_encoder = twin(pipe.text_encoder)
@@ -116,28 +116,8 @@ class Safree(Eraser):
         )
 
 
-class _Memory:
-    """Projected prompts that were encoded and are to be drawn, with what they were before."""
-
-    def __init__(self) -> None:
-        self.known: OrderedDict[bytes, tuple[Tensor, float]] = OrderedDict()
-
-    def keep(self, projected: Tensor, plain: Tensor, shares: Sequence[float]) -> None:
-        """Keep embeddings (n, positions, width), and the share of the steps they are for."""
-        for one, other, share in zip(projected.detach(), plain.detach(), shares, strict=True):
-            self.known[_key(one)] = other, share
-            self.known.move_to_end(_key(one))
-        while len(self.known) > max(KEPT, len(projected)):
-            self.known.popitem(last=False)
-
-    def find(self, states: Tensor) -> list[tuple[Tensor, float] | None]:
-        """Return the same of each embedding that is known."""
-        return [self.known.get(_key(one)) for one in states.detach()]
-
-
-def _key(states: Tensor) -> bytes:
-    """Return the bytes of an embedding in the least precision that it may be drawn in."""
-    return states.to(torch.bfloat16).cpu().view(torch.uint8).numpy().tobytes()
+_Memory = Memory[tuple[Tensor, float]]
+"""Of each projected prompt what it was before, and the share of the steps that it is for."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +166,8 @@ class _Projection:
         plain = output.last_hidden_state
         made = [self._prompt(one, states) for one, states in zip(ids, plain, strict=True)]
         output.last_hidden_state = torch.stack([each for each, _ in made])
-        self.memory.keep(output.last_hidden_state, plain, [share for _, share in made])
+        before = zip(plain.detach(), (share for _, share in made), strict=True)
+        self.memory.keep(output.last_hidden_state, list(before))
         return output
 
     def _prompt(self, ids: Tensor, states: Tensor) -> tuple[Tensor, float]:
