@@ -22,7 +22,7 @@ NAMES = {
         name: {}
         for name in (
             *("ca", "esd", "fmn", "mace", "realera"),
-            *("rece", "receler", "salun", "speed", "uce"),
+            *("rece", "receler", "salun", "speed", "spm", "uce"),
         )
     },
     "realera crce": {"reading": "crce"},

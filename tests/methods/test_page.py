@@ -23,7 +23,7 @@ from bench.types import Concept, InputError
 PAGE = (Path(__file__).resolve().parents[2] / "methods" / "README.md").read_text(encoding="utf-8")
 MODULES = (
     "pipelines|prediction|steering|_closed_form|_tokens|_prompts|_unet|_noise|_source|_maps"
-    "|_training|_options|_lora"
+    "|_training|_options|_lora|_memory"
 )
 
 ROWS = [("ship", "target")] * 3 + [("cat", "far"), ("dog", "far")]

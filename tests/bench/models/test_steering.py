@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.models import meter, pipelines
 from bench.models.generate import draw
-from bench.models.prediction import condition, joined
+from bench.models.prediction import condition
 from bench.models.steering import Predict, Rows, empties, steered, twin
 from bench.types import Sampler
 
@@ -149,19 +149,3 @@ def test_a_twin_has_the_parameters_and_layers_of_its_own(tiny_pipe: Any) -> None
     made.conv_out.register_forward_hook(lambda module, args, output: output * 0)
     assert torch.equal(drawn(tiny_pipe), before)
     assert not torch.equal(drawn(pipelines.with_unet(tiny_pipe, made)), before)
-
-
-def test_a_batch_of_guidance_is_told_from_others(tiny_pipe: Any) -> None:
-    empty = empties(tiny_pipe)
-    x, t = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(0)), torch.zeros(4)
-    none, text = empty[0].expand(2), condition(tiny_pipe, TEXTS)
-    guided = Rows(torch.cat([x, x]), t, joined([none, text]))
-    assert guided.paired(empty) and guided[torch.tensor([0, 2])].paired(empty)
-    for other in (
-        guided[torch.tensor([2, 3, 0, 1])],  # with text first
-        guided[2:],
-        guided[:3],
-        Rows(torch.cat([x, x + 1]), t, guided.text),
-        Rows(guided.latents, t, joined([text, text])),
-    ):
-        assert not other.paired(empty)

@@ -1,0 +1,149 @@
+"""SPM: a rank-one adapter beside every layer, which lets pass what does not resemble the concept.
+
+Facts on paper and code: arXiv 2312.16145 (CVPR 2024), Con6924/SPM at 3dd762e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench.models.eraser import Eraser
+from bench.models.weights import loaded
+from bench.types import Concept, Form, InputError, Option, Progress, silent
+from methods import _options, _tokens, _training
+from methods.spm import _anchoring, _membrane, _transport
+
+__all__ = ["Spm"]
+
+
+@dataclass(frozen=True)
+class Spm(Eraser):
+    """SPM: trains rank-one adapters that act as strongly as a prompt resembles the concept."""
+
+    form: ClassVar[Form] = "adapter"
+    paper: ClassVar[str] = "SPM, arXiv 2312.16145 (CVPR 2024)"
+    touches: ClassVar[tuple[str, ...]] = ("unet.*.membrane.*", "unet.*.attentions.*.weight")
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {
+            "steps": 120,
+            "learning_rate": 3e-3,
+            "warmup_steps": 12,
+            "cycles": 1,
+            "anchors": 1,
+            "anchoring": 1.0,
+            "pool": 8,
+            "refresh": 60,
+            "trajectory_steps": 20,
+        }
+    }
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "chosen by the training loss on the ship, not by images, methods/spm.md",
+    }
+
+    rank: int = 1
+    """Columns of an adapter's factors (published)."""
+    steps: int = 3000
+    """Training steps of each concept (published)."""
+    learning_rate: float = 1e-4
+    """Greatest AdamW learning rate, per step (published)."""
+    warmup_steps: int = 500
+    """Training steps in which the learning rate rises from 0 (published)."""
+    cycles: int = 3
+    """How often it then falls to 0 along a cosine, starting anew (published)."""
+    guide: str | None = ""
+    """What the concept is led away from itself to: one text for all or one each, `;`-separated;
+    empty is no text, none each concept's anchor (published: no text, or a chosen one)."""
+    negative_guidance: float = 1.0
+    """How far beyond that text the concept is led, eta, a factor (published)."""
+    anchors: int = 4
+    """Random points a step whose predictions are held still; 0 for none (published)."""
+    anchoring: float = 1000.0
+    """Weight of what moves at these points, lambda, a factor (published)."""
+    held: Literal["points", "halved"] = "points"
+    """What is held still: all of the points (paper), or half of them and, as often, the empty text
+    (code, whose batch for guidance is cut in the middle)."""
+    pool: int = 1
+    """Trajectories that noisy latents are drawn from; 1 denoises a fresh one up to a random step
+    for each training step (published; more is ours)."""
+    refresh: int = 25
+    """Training steps after which a pool of more than 1 is denoised anew by the model as it is then
+    (ours)."""
+    trajectory_steps: int = 30
+    """DDIM steps of a trajectory (published)."""
+    trajectory_guidance: float = 3.0
+    """Classifier-free guidance of a trajectory, a factor (published)."""
+    gating: Literal["transport", "none"] = "transport"
+    """How strongly the adapters act on a prompt: as much as it resembles the concept (paper), or
+    always fully, so that they fold into the weights (the authors' notebook, and web interfaces)."""
+    sum: Literal["products", "factors"] = "products"
+    """What is added up over concepts: what each adapter does, times its strength (paper); or the
+    factors, each times its strength, so that a strength counts squared and concepts cross
+    (code)."""
+    strength: float = 1.0
+    """Factor on what the adapters add when the model draws; 0 is the un-erased model (ours)."""
+
+    def fit(
+        self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
+    ) -> Mapping[str, Tensor]:
+        """Train adapters of each concept by itself, all from the same seed, and put them together.
+
+        So those of a concept are the same whatever else is erased.
+        """
+        self.check(pipe, concepts)
+        if not concepts:
+            return {}
+        made = [
+            _anchoring.trained(self, pipe, concept.name, guide, seed=seed, progress=progress)
+            for concept, guide in zip(concepts, self._guides(concepts), strict=True)
+        ]
+        return {name: torch.cat([each[name] for each in made]) for name in made[0]}
+
+    def apply(self, pipe: Any, concepts: Sequence[Concept], tensors: Mapping[str, Tensor]) -> Any:
+        """Return the pipeline with the adapters beside its layers, or folded into its weights."""
+        if not concepts:
+            return pipe
+        if self.gating == "transport":
+            return _transport.gated(pipe, concepts, tensors, self._mixing)
+        full = self._mixing(torch.ones(1, len(concepts)))
+        return loaded(pipe, _membrane.folded(pipe.unet, tensors, full))
+
+    def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
+        """Refuse numbers out of range, and texts that cannot be read whole.
+
+        Raises:
+            InputError: naming the option or text, and what is allowed.
+        """
+        _training.at_least_one(
+            rank=self.rank,
+            steps=self.steps,
+            cycles=self.cycles,
+            pool=self.pool,
+            refresh=self.refresh,
+        )
+        if self.trajectory_steps < 2:
+            raise InputError(f"trajectory_steps is {self.trajectory_steps}, allowed is 2 or more")
+        if not 0 <= self.warmup_steps <= self.steps:
+            raise InputError(
+                f"warmup_steps is {self.warmup_steps}, allowed is 0 to {self.steps}, all steps"
+            )
+        _options.at_least(
+            0,
+            learning_rate=self.learning_rate,
+            anchors=self.anchors,
+            anchoring=self.anchoring,
+            strength=self.strength,
+        )
+        _tokens.check(pipe, concepts)
+        for guide in self._guides(concepts):
+            _tokens.check_window(pipe, guide)
+
+    def _guides(self, concepts: Sequence[Concept]) -> list[str]:
+        return _tokens.guides(concepts, self.guide)
+
+    def _mixing(self, gamma: Tensor) -> Tensor:
+        return self.strength * _membrane.mixing(gamma, self.sum)

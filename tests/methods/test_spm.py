@@ -1,0 +1,208 @@
+"""SPM's training: where a concept is led, what is held still, against formulas by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.models import meter, prediction
+from bench.models.generate import draw, noise
+from bench.types import Concept, InputError, Sampler
+from methods import _training
+from methods.spm import Spm, _anchoring
+
+QUICK: dict[str, Any] = {
+    "steps": 4,
+    "warmup_steps": 0,
+    "cycles": 1,
+    "anchors": 2,
+    "pool": 2,
+    "trajectory_steps": 4,
+    "learning_rate": 0.01,
+}
+
+
+def predicted(pipe: Any, text: str) -> Tensor:
+    """Return what a pipeline predicts for some noise."""
+    x = noise(pipe.unet, range(4))
+    told = prediction.condition(pipe, [text]).expand(4)
+    with torch.no_grad():
+        return prediction.predict(pipe.unet, x, torch.tensor(501), told)
+
+
+@pytest.mark.parametrize("layout", ["tiny_pipe", "tiny_sdxl"])
+def test_anchors_are_as_long_as_the_concept(layout: str, request: pytest.FixtureRequest) -> None:
+    pipe = request.getfixturevalue(layout)
+    text = prediction.condition(pipe, ["airplane"])
+    made = _anchoring.anchors(text, 50, torch.Generator().manual_seed(0))
+    for own, each in ((text.states, made.states), (text.pooled, made.pooled)):
+        if own is None or each is None:
+            assert layout == "tiny_pipe" and own is None and each is None
+            continue
+        assert each.shape == (50, *own.shape[1:])
+        ratio = each.flatten(1).norm(dim=1) / own.norm()
+        assert 0.8 <= ratio.min() < 0.85 and 1.15 < ratio.max() <= 1.2
+        assert len({float(ratio) for ratio in ratio}) == 50
+    if made.sizes is not None and text.sizes is not None:
+        assert torch.equal(made.sizes, text.sizes.expand(50, -1))
+
+
+def test_anchors_are_the_rarer_the_closer_they_are() -> None:
+    """In a plane the density is 1 - cos, at most 1: a mean of -pi / 4 / (pi - 1), not of 0."""
+    own = torch.tensor([[[3.0, 0.0]]])
+    made = _anchoring.anchors(
+        prediction.Conditioning(own), 4000, torch.Generator().manual_seed(0)
+    ).states
+    cosine = made[:, 0, 0] / made.flatten(1).norm(dim=1)
+    assert abs(float(cosine.mean()) + np.pi / 4 / (np.pi - 1)) < 0.04
+
+
+def test_latents_are_taken_to_be_of_the_noisiest_timestep_of_their_step() -> None:
+    assert [_anchoring.timestep(done, 30, 1000) for done in (1, 2, 3, 29)] == [966, 933, 899, 33]
+    assert [_anchoring.timestep(done, 4, 1000) for done in (0, 1, 3)] == [999, 749, 249]
+
+
+def test_adapters_start_as_nothing(tiny_pipe: Any, airplane: Concept) -> None:
+    never = Spm(**{**QUICK, "learning_rate": 0.0}).fit(tiny_pipe, [airplane], seed=0)
+    erased = Spm().apply(tiny_pipe, [airplane], never)
+    images = [
+        draw(each, ["an airplane"], [0], Sampler(3, 4.0), "latent") for each in (erased, tiny_pipe)
+    ]
+    assert torch.equal(*images)
+    for name, each in never.items():
+        if name.endswith(".up"):
+            assert not each.any()
+        else:
+            bound = each[0, 0].numel() ** -0.5
+            assert 0.5 * bound < each.abs().max() <= bound
+
+
+def test_the_learning_rate_rises_and_falls_along_cosines(
+    tiny_pipe: Any, airplane: Concept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    def hear(optimizer: torch.optim.Optimizer, _: Any, steps: int, **__: Any) -> None:
+        for _ in range(steps):
+            heard.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+
+    monkeypatch.setattr(_training, "fit", hear)
+    options = {**QUICK, "steps": 40, "warmup_steps": 10, "cycles": 3, "learning_rate": 0.5}
+    Spm(**options).fit(tiny_pipe, [airplane], seed=0)
+    along = np.arange(30) / 30
+    falling = (1 + np.cos(np.pi * (3 * along % 1))) / 2
+    assert np.allclose(heard, 0.5 * np.concatenate([np.arange(10) / 10, falling]))
+
+
+@pytest.mark.parametrize("guide", ["", None])
+def test_the_concept_is_led_to_where_the_loss_wants_it(
+    tiny_pipe: Any, airplane: Concept, guide: str | None
+) -> None:
+    """e(s) - eta (e(c) - e(s)), on noise that it was not trained on; more steps, nearer."""
+    start = predicted(tiny_pipe, airplane.anchor if guide is None else guide)
+    full = predicted(tiny_pipe, airplane.name)
+    wanted = start - (full - start)
+    errors = []
+    for steps in (1, 6, 24):
+        eraser = Spm(**{**QUICK, "steps": steps, "anchors": 0, "guide": guide})
+        erased = eraser.erase(tiny_pipe, [airplane], seed=0)
+        errors.append(float((predicted(erased, airplane.name) - wanted).square().mean()))
+    before = float((full - wanted).square().mean())
+    assert before > errors[0] > errors[1] > errors[2] and errors[2] < 0.7 * before
+
+
+def test_more_anchoring_moves_random_points_less(tiny_pipe: Any, airplane: Concept) -> None:
+    text = prediction.condition(tiny_pipe, [airplane.name])
+    points = _anchoring.anchors(text, 4, torch.Generator().manual_seed(9))
+    x, t = noise(tiny_pipe.unet, range(4)), torch.tensor(501)
+
+    def at(pipe: Any) -> Tensor:
+        with torch.no_grad():
+            return prediction.predict(pipe.unet, x, t, points)
+
+    moved = []
+    for anchoring in (0.0, 10.0, 1000.0):
+        options = {**QUICK, "steps": 16, "anchoring": anchoring, "gating": "none"}
+        erased = Spm(**options).erase(tiny_pipe, [airplane], seed=0)
+        moved.append(float((at(erased) - at(tiny_pipe)).square().mean()))
+    assert moved == sorted(moved, reverse=True) and moved[2] < 0.2 * moved[0]
+
+
+@pytest.mark.parametrize(("held", "empty"), [("points", 0), ("halved", 2)])
+def test_half_of_what_is_held_still_is_the_empty_text_in_the_code(
+    tiny_pipe: Any,
+    airplane: Concept,
+    held: Any,
+    empty: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told, predict = [], prediction.predict
+
+    def hear(unet: Any, x: Tensor, t: Tensor, text: Any) -> Tensor:
+        told.append(text.states)
+        return predict(unet, x, t, text)
+
+    monkeypatch.setattr(prediction, "predict", hear)
+    options = {**QUICK, "steps": 1, "anchors": 5, "held": held, "pool": 1}
+    Spm(**options).fit(tiny_pipe, [airplane], seed=0)
+    none, own = prediction.condition(tiny_pipe, ["", airplane.name]).states
+    frozen, learning = told[-2:]
+    assert len(frozen) == 7 and torch.equal(frozen[1:], learning) and torch.equal(frozen[0], none)
+    assert torch.equal(learning[0], own)
+    assert sum(torch.equal(each, none) for each in learning[1:]) == empty
+
+
+def test_adapters_of_a_concept_are_the_same_whatever_else_is_erased(
+    tiny_pipe: Any, airplane: Concept, bird: Concept
+) -> None:
+    both, alone = (Spm(**QUICK).fit(tiny_pipe, some, seed=4) for some in ([airplane, bird], [bird]))
+    for name, each in both.items():
+        assert len(each) == 2 and torch.equal(each[1:], alone[name])
+    assert any(not torch.equal(each[0], each[1]) for each in both.values())
+
+
+def test_evaluations_are_those_of_the_published_loop(tiny_pipe: Any, airplane: Concept) -> None:
+    """Frozen: guide, concept, anchors; learning: concept and anchors; and two a denoising step."""
+    options = {**QUICK, "steps": 5, "refresh": 3, "anchors": 3}
+    with meter.counted() as spent:
+        Spm(**options).fit(tiny_pipe, [airplane], seed=0)
+    assert spent() == 2 * 2 * 4 * 2 + 5 * (5 + 4)
+    with meter.counted() as spent:
+        Spm(**options | {"pool": 1, "anchors": 0}).fit(tiny_pipe, [airplane], seed=0)
+    assert 5 * (3 + 2) <= spent() <= 5 * (3 + 2 * 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rank": 0}, "rank is 0, allowed is 1 or more"),
+        ({"cycles": 0}, "cycles is 0, allowed is 1 or more"),
+        ({"trajectory_steps": 1}, "trajectory_steps is 1, allowed is 2 or more"),
+        ({"warmup_steps": 3001}, "warmup_steps is 3001, allowed is 0 to 3000, all steps"),
+        ({"warmup_steps": -1}, "warmup_steps is -1, allowed is 0 to 3000"),
+        ({"anchors": -1}, "anchors is -1, allowed is 0 or more"),
+        ({"anchoring": -0.5}, "anchoring is -0.5, allowed is 0 or more"),
+        ({"strength": float("nan")}, "strength is nan, allowed is 0 or more"),
+        ({"guide": "a;b"}, "guide has 2 parts for 1 concepts"),
+        ({"guide": "word " * 60}, "tokens; the encoder reads 30"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    tiny_pipe: Any, airplane: Concept, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Spm(**options).check(tiny_pipe, [airplane])
+
+
+def test_defaults_are_the_published_ones() -> None:
+    eraser = Spm()
+    assert (eraser.rank, eraser.steps, eraser.learning_rate, eraser.pool) == (1, 3000, 1e-4, 1)
+    assert (eraser.warmup_steps, eraser.cycles, eraser.guide) == (500, 3, "")
+    assert (eraser.anchors, eraser.anchoring, eraser.negative_guidance) == (4, 1000.0, 1.0)
+    assert (eraser.trajectory_steps, eraser.trajectory_guidance) == (30, 3.0)
+    assert (eraser.gating, eraser.sum, eraser.strength) == ("transport", "products", 1.0)
