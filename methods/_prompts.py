@@ -267,8 +267,18 @@ def prior(name: str, concepts: Sequence[Concept]) -> list[str]:
         name: Which prior, a key of `PRIORS`.
         concepts: What is erased.
     """
+    return without(PRIORS[name], concepts)
+
+
+def without(texts: Sequence[str], concepts: Sequence[Concept]) -> list[str]:
+    """Return those of some texts that share no word with the erased concepts.
+
+    Args:
+        texts: Captions.
+        concepts: What is erased.
+    """
     erased = {word for concept in concepts for word in words(concept.name)}
-    return [text for text in PRIORS[name] if not erased & set(words(text))]
+    return [text for text in texts if not erased & set(words(text))]
 
 
 def words(text: str) -> list[str]:

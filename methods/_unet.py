@@ -1,4 +1,4 @@
-"""New weights of a U-Net: checked, logged, and copies to train them in."""
+"""New weights of a U-Net or text encoder: checked, logged, and copies to train them in."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
+from bench.models.weights import PREFIXES
 from bench.types import InputError
 from methods import _closed_form
 
 log = logging.getLogger(__name__)
 
 
-def learned(pipe: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def learned(pipe: Any, weights: Mapping[str, Tensor], part: str = "unet") -> dict[str, Tensor]:
     """Return new weights in the precision of the old ones, and log how far they moved.
 
     Args:
         pipe: The diffusers pipeline that they are for.
-        weights: New values under diffusers parameter names.
+        weights: New values under the part's own parameter names.
+        part: Of the pipeline; its prefix goes in front of the names that are returned.
 
     Raises:
         InputError: if a value is not finite.
     """
-    parameters = {name: each.detach() for name, each in pipe.unet.named_parameters()}
+    parameters = {name: each.detach() for name, each in getattr(pipe, part).named_parameters()}
     found: dict[str, Tensor] = {}
     moved, size = 0.0, 0.0
     for name, weight in weights.items():
@@ -43,7 +45,7 @@ def learned(pipe: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         log.debug("%s: relative change %.3g", name, change)
         norm = float(torch.linalg.norm(before.double()))
         moved, size = moved + (change * norm) ** 2, size + norm**2
-        found[name] = value.to(before)
+        found[PREFIXES[part] + name] = value.to(before)
     if size:
         log.info("relative change ||W' - W|| / ||W||: %.3g", (moved / size) ** 0.5)
     return found
@@ -62,9 +64,9 @@ def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
     )
 
 
-def trainable(unet: Any) -> Any:
-    """Return a frozen fp32 copy of a U-Net to train in; fp16 loses small updates."""
-    return copy.deepcopy(unet).float().requires_grad_(False).eval()
+def trainable(module: Any) -> Any:
+    """Return a frozen fp32 copy of a module to train in; fp16 loses small updates."""
+    return copy.deepcopy(module).float().requires_grad_(False).eval()
 
 
 def learning(module: Any, rule: str) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -134,17 +133,10 @@ def spoken(pipe: Any, ids: Tensor, where: Tensor, soft: Tensor) -> Conditioning:
     parts = torch.split(soft, widths(pipe), dim=-1)
     with ExitStack() as hooks:
         for encoder, own, part in zip(pipelines.encoders(pipe), ids.unbind(1), parts, strict=True):
-            table = encoder.get_input_embeddings()
-            made = table.weight.detach()[own].clone()
+            made = encoder.get_input_embeddings().weight.detach()[own].clone()
             made[where[:, 0], where[:, 1]] = part.to(made)
-            # The encoder takes no embeddings as an input, in any version of the library.
-            handle = table.register_forward_hook(partial(_instead, made))
-            hooks.callback(handle.remove)
+            hooks.enter_context(pipelines.embedded(encoder, made))
         return encoded(pipe, ids)
-
-
-def _instead(made: Tensor, module: Any, args: Any, output: Tensor) -> Tensor:
-    return made
 
 
 def pulled(text: Conditioning, where: Tensor, soft: Tensor, along: Conditioning) -> Tensor:

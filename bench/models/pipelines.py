@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.families import layout_of
@@ -41,7 +42,22 @@ def embeddings(pipe: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
     import torch
 
     with torch.no_grad():
-        return read(pipe, [_tokens(each, texts) for each in tokenizers(pipe)])
+        return read(pipe, padded(pipe, texts).unbind(1))
+
+
+def padded(pipe: Any, texts: Sequence[str]) -> Tensor:
+    """Return token ids as the text encoders take them: start, text, end, each encoder's padding.
+
+    Args:
+        pipe: A diffusers pipeline.
+        texts: Longer ones are cut.
+
+    Returns:
+        (texts, encoders, positions), int64.
+    """
+    import torch
+
+    return torch.stack([_tokens(each, texts) for each in tokenizers(pipe)], dim=1)
 
 
 def read(pipe: Any, ids: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -64,6 +80,21 @@ def read(pipe: Any, ids: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
     ]
     pooled = said[-1].text_embeds.float() if layout.pooled else None
     return torch.cat(states, dim=-1).float(), pooled
+
+
+@contextmanager
+def embedded(encoder: Any, rows: Tensor) -> Iterator[None]:
+    """Let a text encoder take token embeddings as given, whatever the ids that it is handed.
+
+    Args:
+        encoder: A text encoder; it takes no embeddings as an input, in any version of the library.
+        rows: (texts, positions, width); gradients pass through.
+    """
+    handle = encoder.get_input_embeddings().register_forward_hook(lambda *_: rows)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def encoders(pipe: Any) -> list[Any]:
@@ -131,6 +162,18 @@ def with_unet(pipe: Any, unet: Module) -> Any:
     # diffusers' own from_pipe casts the shared parts; a shallow copy leaves them alone.
     edited = copy.copy(pipe)
     edited.unet = unet
+    return edited
+
+
+def with_text_encoder(pipe: Any, encoder: Module) -> Any:
+    """Return a pipeline with another first text encoder that shares everything else with `pipe`.
+
+    Args:
+        pipe: The diffusers pipeline, which stays as it is.
+        encoder: The other text encoder.
+    """
+    edited = copy.copy(pipe)
+    edited.text_encoder = encoder
     return edited
 
 

@@ -249,3 +249,21 @@ def test_cross_attention_is_keys_and_values_from_text(tiny_pipe: Any) -> None:
     width = tiny_pipe.unet.config.cross_attention_dim
     parameters = dict(tiny_pipe.unet.named_parameters())
     assert all(w.shape[1] == width and parameters[n] is w for n, w in found.items())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_token_embeddings_can_be_given_and_then_are_the_models_own_again(layout: Layout) -> None:
+    pipe = build_tiny_pipe(layout)
+    ids = pipelines.padded(pipe, [TEXT, "a bird"])
+    assert ids.shape == (2, len(pipelines.encoders(pipe)), pipe.tokenizer.model_max_length)
+    plain = pipelines.encode(pipe, [TEXT, "a bird"])
+    encoder, width = pipe.text_encoder, plain.shape[-1] // ids.shape[1]
+    table = encoder.get_input_embeddings().weight.detach()
+    swapped = table[ids[:, 0]].flip(0).requires_grad_(True)
+    with pipelines.embedded(encoder, swapped):
+        made = pipelines.read(pipe, ids.unbind(1))[0]
+    assert torch.equal(made[0, :, :width], plain[1, :, :width])
+    assert torch.equal(made[:, :, width:], plain[:, :, width:])
+    made.sum().backward()
+    assert swapped.grad is not None and swapped.grad.abs().sum() > 0
+    assert torch.equal(pipelines.encode(pipe, [TEXT, "a bird"]), plain)

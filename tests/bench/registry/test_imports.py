@@ -68,7 +68,7 @@ def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
             {
                 f"method {name}"
                 for name in (
-                    *("ca", "esd", "fmn", "mace", "realera", "rece"),
+                    *("advunlearn", "ca", "esd", "fmn", "mace", "realera", "rece"),
                     *("receler", "salun", "speed", "spm", "uce"),
                 )
             },
