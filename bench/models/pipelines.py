@@ -99,7 +99,17 @@ def embedded(encoder: Any, rows: Tensor) -> Iterator[None]:
 
 def encoders(pipe: Any) -> list[Any]:
     """Return the pipeline's text encoders: one of Stable Diffusion, two of SDXL."""
-    return [getattr(pipe, each.name) for each in layout_of(pipe).encoders]
+    return [getattr(pipe, name) for name in encoder_names(pipe)]
+
+
+def encoder_names(pipe: Any) -> list[str]:
+    """Return the attributes that hold the pipeline's text encoders."""
+    return [each.name for each in layout_of(pipe).encoders]
+
+
+def last_read(pipe: Any) -> int:
+    """Return which layer of a text encoder is the last that the U-Net reads, -1 for its last."""
+    return layout_of(pipe).layer or -1
 
 
 def tokenizers(pipe: Any) -> list[Any]:

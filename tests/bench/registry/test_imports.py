@@ -68,8 +68,8 @@ def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
             {
                 f"method {name}"
                 for name in (
-                    *("advunlearn", "ca", "esd", "fmn", "mace", "realera", "rece"),
-                    *("receler", "salun", "speed", "spm", "uce"),
+                    *("advunlearn", "ca", "esd", "fmn", "hirm", "mace", "realera"),
+                    *("rece", "receler", "salun", "speed", "spm", "uce"),
                 )
             },
         ),
