@@ -127,11 +127,38 @@ def _classes(path: Path, base: str) -> dict[str, ast.ClassDef]:
         tree = ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python that can be read: {error}") from None
+    spelled = _SpelledOut(tree)
     return {
-        node.name: node
+        node.name: spelled.visit(node)
         for node in tree.body
         if isinstance(node, ast.ClassDef) and _is_a(node, base)
     }
+
+
+class _SpelledOut(ast.NodeTransformer):
+    """Puts a Literal that the module has a name for into the annotations that call it so."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.named = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and _is_literal(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        """Spell out the annotation, and leave the value alone."""
+        node.annotation = self.visit(node.annotation)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Return what a name stands for."""
+        return self.named.get(node.id, node)
+
+
+def _is_literal(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
 
 
 def _is_a(node: ast.ClassDef, base: str) -> bool:
@@ -192,7 +219,7 @@ def _option(
     choices = tuple(
         leaf.value
         for node in ast.walk(annotation)
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
+        if isinstance(node, ast.Subscript) and _is_literal(node)
         for leaf in ast.walk(node.slice)
         if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
     )

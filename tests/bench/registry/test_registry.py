@@ -61,6 +61,17 @@ def test_a_file_is_enough_to_be_found_and_described(entry: registry.Entry) -> No
     assert [option.name for option in entry.options][3:] == ["loud", "limit", "note"]
 
 
+def test_a_literal_may_have_a_name(entry: registry.Entry) -> None:
+    named = SOURCE.replace('Literal["keys", "values"] | None', "Where | None")
+    named = named.replace("@dataclass", 'Where = Literal["keys", "values"]\n\n@dataclass')
+    entry.path.write_text(named)
+    again = registry.methods()["fade"]
+    assert again.options == entry.options
+    assert registry.options(again, "sd", ["where=keys"])["where"] == "keys"
+    with pytest.raises(InputError, match="nowhere"):
+        registry.options(again, "sd", ["where=nowhere"])
+
+
 def test_options_are_defaults_then_preset_then_settings(entry: registry.Entry) -> None:
     defaults = registry.options(entry, "sd")
     assert defaults["steps"] == 5 and defaults["rate"] == 1e-3
