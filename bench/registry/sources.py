@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from bench.names import find
 from bench.registry import imports
 from bench.types import Form, InputError, Option
 
-CONSTANTS = (
-    *("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form"),
-    "reading",
-)
+PLAIN = ("int", "float", "str", "bool")
+"""Types that an option can have, beside a Literal of strings and None."""
+CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form")
 """Class variables that are read; they must be literals."""
 
 
@@ -29,7 +28,8 @@ class OptionInfo:
 
     name: str
     type: str
-    """The annotation: int, float, str or bool, also with "| None", or a Literal of strings."""
+    """The annotation: int, float, str or bool, also with "| None", or a Literal of strings, spelt
+    out where the source has a name for it."""
     default: Option
     doc: str
     choices: tuple[str, ...] = ()
@@ -57,9 +57,7 @@ class Entry:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
-    """Of an attack: whether it works on the erased model itself."""
-    reading: str = ""
-    """Of an attack: how its success is to be read, where a table has to say so."""
+    """Of an attack: whether it searches on the erased model."""
     files: tuple[str, ...] = ()
     """Options that are paths."""
     form: Form = "weights"
@@ -89,11 +87,12 @@ def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for name, path in _modules(folder).items():
-        classes = _classes(path, base)
+        tree = _parsed(path)
+        classes = _classes(tree, base)
         if len(classes) > 1:
             raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
         for node in classes.values():
-            found[name] = _entry(path, kind, name, f"{package}.{name}", node)
+            found[name] = _entry(path, kind, name, f"{package}.{name}", node, _aliases(tree))
     return found
 
 
@@ -117,55 +116,59 @@ def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -
     Raises:
         InputError: the file declares no such class, or it is no Python.
     """
-    classes = _classes(path, base)
+    tree = _parsed(path)
+    classes = _classes(tree, base)
     find(f"{kind} (a class with the base {base}) in {path}", class_name, classes)
-    return _entry(path, kind, class_name, module, classes[class_name])
+    return _entry(path, kind, class_name, module, classes[class_name], _aliases(tree))
 
 
-def _classes(path: Path, base: str) -> dict[str, ast.ClassDef]:
+def _parsed(path: Path) -> ast.Module:
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        return ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python that can be read: {error}") from None
-    spelled = _SpelledOut(tree)
+
+
+def _aliases(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return what a file gives names to at its top, types among them."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            found[ast.unparse(target)] = node.value
+    return found
+
+
+class _Spelt(ast.NodeTransformer):
+    """Puts what a name stands for in its place."""
+
+    def __init__(self, aliases: Mapping[str, ast.expr]) -> None:
+        self._aliases = aliases
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._aliases.get(node.id, node)
+
+
+def _classes(tree: ast.Module, base: str) -> dict[str, ast.ClassDef]:
     return {
-        node.name: spelled.visit(node)
+        node.name: node
         for node in tree.body
         if isinstance(node, ast.ClassDef) and _is_a(node, base)
     }
-
-
-class _SpelledOut(ast.NodeTransformer):
-    """Puts a Literal that the module has a name for into the annotations that call it so."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.named = {
-            target.id: node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign) and _is_literal(node.value)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
-        """Spell out the annotation, and leave the value alone."""
-        node.annotation = self.visit(node.annotation)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Return what a name stands for."""
-        return self.named.get(node.id, node)
-
-
-def _is_literal(node: ast.AST) -> bool:
-    return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
 
 
 def _is_a(node: ast.ClassDef, base: str) -> bool:
     return any(ast.unparse(each).split(".")[-1] == base for each in node.bases)
 
 
-def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) -> Entry:
+def _entry(
+    path: Path,
+    kind: str,
+    name: str,
+    module: str,
+    node: ast.ClassDef,
+    aliases: Mapping[str, ast.expr],
+) -> Entry:
     """Read the class: annotated fields are options, the string below one is its documentation."""
     declared: list[OptionInfo] = []
     constants: dict[str, Any] = {}
@@ -179,13 +182,16 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         is_option = "ClassVar" not in annotation
         if not is_option and field not in CONSTANTS:
             continue
+        where = f"{path}, line {statement.lineno}: {node.name}.{field}"
         try:
             value = ast.literal_eval(statement.value) if statement.value else _required(field)
         except ValueError as error:
-            where = f"{path}, line {statement.lineno}"
-            raise InputError(f"{where}: {node.name}.{field} must have a literal value") from error
+            raise InputError(f"{where} must have a literal value") from error
         if is_option:
-            declared.append(_option(field, statement, value, below))
+            # In quotes where a file does not postpone its annotations.
+            unquoted = ast.parse(annotation.strip("'\""), mode="eval").body
+            spelt = _Spelt(aliases).visit(unquoted)
+            declared.append(_option(where, field, spelt, value, below))
         else:
             constants[field] = value
     return Entry(
@@ -202,7 +208,6 @@ def _entry(path: Path, kind: str, name: str, module: str, node: ast.ClassDef) ->
         path=path,
         only=constants.get("only", {}),
         adaptive=constants.get("adaptive", False),
-        reading=constants.get("reading", ""),
         files=constants.get("files", ()),
         form=constants.get("form", "weights"),
     )
@@ -213,17 +218,28 @@ def _required(name: str) -> Any:
 
 
 def _option(
-    name: str, statement: ast.Assign | ast.AnnAssign, default: Option, below: ast.stmt | None
+    where: str, name: str, annotation: ast.expr, default: Option, below: ast.stmt | None
 ) -> OptionInfo:
-    annotation = cast(ast.AnnAssign, statement).annotation
-    choices = tuple(
-        leaf.value
-        for node in ast.walk(annotation)
-        if isinstance(node, ast.Subscript) and _is_literal(node)
-        for leaf in ast.walk(node.slice)
-        if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
-    )
+    choices: list[str] = []
+    for part in _union(annotation):
+        text = ast.unparse(part)
+        if isinstance(part, ast.Subscript) and ast.unparse(part.value).endswith("Literal"):
+            leaves = [leaf for leaf in ast.walk(part.slice) if isinstance(leaf, ast.Constant)]
+            choices += [leaf.value for leaf in leaves if isinstance(leaf.value, str)]
+        elif text not in (*PLAIN, "None"):
+            allowed = ", ".join(PLAIN)
+            raise InputError(
+                f"{where} has the type {text}, which --set cannot read; an option is {allowed}, a "
+                "Literal of strings, or one of these or None"
+            )
     doc = ""
     if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
         doc = " ".join(str(below.value.value).split())
-    return OptionInfo(name, ast.unparse(annotation), default, doc, choices)
+    return OptionInfo(name, ast.unparse(annotation), default, doc, tuple(choices))
+
+
+def _union(annotation: ast.expr) -> list[ast.expr]:
+    """Return the parts of a union."""
+    if isinstance(annotation, ast.BinOp):
+        return [*_union(annotation.left), *_union(annotation.right)]
+    return [annotation]

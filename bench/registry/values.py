@@ -29,10 +29,13 @@ def options(
         InputError: an option is unknown or its value has another type.
     """
     known = {option.name: option for option in entry.options}
-    values = {name: _as_declared(option, option.default) for name, option in known.items()}
+    values = {
+        name: _parse(entry, option, written(option.default), "default")
+        for name, option in known.items()
+    }
     for name, value in entry.presets.get(preset, {}).items():
         find(f"option in the {preset} preset of {entry.name}", name, known)
-        values[name] = _as_declared(known[name], value)
+        values[name] = _parse(entry, known[name], written(value), f"preset {preset}")
     for setting in settings:
         name, text = split(setting, flag)
         find(f"option of {entry.name}", name, known)
@@ -48,7 +51,7 @@ def split(setting: str, flag: str = "--set") -> tuple[str, str]:
         flag: What it follows on the command line, for the message.
 
     Returns:
-        Name and value, without spaces around.
+        Name and value, without spaces around; spaces alone are a value.
 
     Raises:
         InputError: it has no = or no name.
@@ -56,7 +59,7 @@ def split(setting: str, flag: str = "--set") -> tuple[str, str]:
     name, equals, text = setting.partition("=")
     if not equals or not name.strip():
         raise InputError(f"{flag} got '{setting}', must be name=value")
-    return name.strip(), text.strip()
+    return name.strip(), text.strip() or text
 
 
 def shared_settings(
@@ -89,15 +92,8 @@ def _types(option: OptionInfo) -> list[str]:
     return [part.strip() for part in option.type.split("|")]
 
 
-def _as_declared(option: OptionInfo, value: Option) -> Option:
-    """Make 1 of a float option 1.0, so that equal options are equal in a run's name."""
-    if type(value) is int and "float" in _types(option):
-        return float(value)
-    return value
-
-
 def _parse(entry: Entry, option: OptionInfo, text: str, flag: str) -> Option:
-    """Read a value from the command line as the option's type."""
+    """Read a written value as the option's type: of an option of floats 1 is 1.0."""
     kinds = _types(option)
     if "None" in kinds and text.casefold() == "none":
         return None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ SOURCE = '''
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 from bench.models.eraser import Eraser
+
+When = Literal["early", "late"]
 
 @dataclass(frozen=True)
 class Fade(Eraser):
@@ -35,6 +38,8 @@ class Fade(Eraser):
     loud: bool = False
     limit: float | None = 3
     note: str = "x"
+    when: When | None = "late"
+    quoted: "int" = 1
 
     def fit(self, pipe, concepts, *, seed, progress=None):
         return {}
@@ -58,7 +63,15 @@ def test_a_file_is_enough_to_be_found_and_described(entry: registry.Entry) -> No
     assert (entry.summary, entry.paper) == ("Fades a concept.", "Nobody, 2024")
     assert entry.options[0] == registry.OptionInfo("steps", "int", 5, "Steps; ours.")
     assert entry.options[2].choices == ("keys", "values")
-    assert [option.name for option in entry.options][3:] == ["loud", "limit", "note"]
+    named = next(option for option in entry.options if option.name == "when")
+    assert (named.choices, named.type) == (("early", "late"), "Literal['early', 'late'] | None")
+    assert [option.name for option in entry.options][3:] == [
+        "loud",
+        "limit",
+        "note",
+        "when",
+        "quoted",
+    ]
 
 
 def test_a_literal_may_have_a_name(entry: registry.Entry) -> None:
@@ -80,6 +93,7 @@ def test_options_are_defaults_then_preset_then_settings(entry: registry.Entry) -
     chosen = registry.options(entry, "mini", settings)
     assert chosen == {
         "steps": 9, "rate": 2.0, "where": "keys", "loud": True, "limit": None, "note": "a=b",
+        "when": "late", "quoted": 1,
     }  # fmt: skip
 
 
@@ -99,6 +113,9 @@ def test_integers_of_float_options_become_floats(entry: registry.Entry) -> None:
         ("loud=maybe", "option loud must be true or false"),
         ("limit=x", "option limit must be a number or none"),
         ("where=key", "nearest: keys"),
+        ("when=latte", "nearest: late"),
+        ("when=3", "choices: early, late"),
+        ("quoted=x", "option quoted must be an integer"),
         ("steps", "must be name=value"),
         ("=3", "must be name=value"),
     ],
@@ -121,6 +138,8 @@ def test_options_are_written_as_they_are_read(entry: registry.Entry) -> None:
         ("class A(Eraser):\n    x: int = f()\n", "A.x must have a literal value"),
         ("class A(Eraser):\n    x: int\n", "A.x must have a literal value"),
         ("class A(Eraser): pass\nclass B(Eraser): pass\n", "one class a file"),
+        ("class A(Eraser):\n    x: Fast = 1\n", "A.x has the type Fast, which --set cannot read"),
+        ("class A(Eraser):\n    x: list[int] | None = None\n", "A.x has the type list.int."),
     ],
 )
 def test_what_cannot_be_listed_is_refused_by_name(
@@ -137,6 +156,43 @@ def test_a_preset_of_an_unknown_option_is_refused(entry: registry.Entry, tmp_pat
     (tmp_path / "methods" / "fade.py").write_text(text)
     with pytest.raises(InputError, match="nearest: steps"):
         registry.options(registry.methods()["fade"], "mini")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"steps": 7',
+            '"steps": 7.5',
+            "preset mini steps=7.5: fade's option steps must be an integer",
+        ),
+        ('"steps": 7', '"when": "lat"', "nearest: late"),
+        ("steps: int = 5", "steps: int = 5.5", "default steps=5.5"),
+    ],
+)
+def test_a_default_or_preset_of_another_type_is_refused(
+    entry: registry.Entry, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    (tmp_path / "methods" / "fade.py").write_text(SOURCE.replace(old, new))
+    with pytest.raises(InputError, match=message):
+        registry.options(registry.methods()["fade"], "mini")
+
+
+@pytest.mark.parametrize("known", [registry.methods, registry.attacks, registry.metrics])
+def test_every_value_of_ours_can_be_set_by_its_own_word(
+    known: Callable[[], Mapping[str, registry.Entry]],
+) -> None:
+    """A default, a preset's value, and each choice of a Literal, where a name stands for it too."""
+    for entry in known().values():
+        for preset in ("", *entry.presets):
+            values = registry.options(entry, preset)
+            words = [f"{name}={registry.written(value)}" for name, value in values.items()]
+            assert registry.options(entry, "", words) == values
+        for option in entry.options:
+            for choice in option.choices:
+                assert (
+                    registry.options(entry, "", [f"{option.name}={choice}"])[option.name] == choice
+                )
 
 
 def test_the_real_methods_load_with_their_options() -> None:
