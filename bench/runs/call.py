@@ -10,7 +10,7 @@ from bench.models import devices, loading
 from bench.registry import written
 from bench.results import Results
 from bench.runs import grid, plan, sweep
-from bench.runs.capacity import capacity
+from bench.runs.capacity import capacity, left
 from bench.types import Option
 
 
@@ -88,5 +88,6 @@ def run(
     )
     plan.check_out(Path(out))
     plan.check_folders(specs, Path(out))
-    shared = capacity(specs, Path(out), device=place, workers=workers, threads=threads)
+    due = left(specs, Path(out))
+    shared = capacity(specs, due, device=place, workers=workers, threads=threads)
     return sweep.carry_out(specs, Path(out), device=place, shared=shared)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from bench.runs.units import draws, fits
 from bench.types import ORIGINAL, InputError, RunSpec
 
 SHARE = 4
-"""Batches and erasures that make a further worker worth its start: it imports torch and loads the
-model, five seconds, and one batch of mini takes seven on a thread of its own."""
+"""Pieces of work that make a further worker worth its start: it imports torch and loads the model,
+five seconds, and one batch of mini takes seven on a thread of its own."""
+ERASURES, BATCHES = "erasures", "batches of images"
+"""What is done apart."""
 RESIDENT = 2**30
 """Bytes that a process has with its libraries, about."""
 COPIES = 6
@@ -47,13 +50,13 @@ class Capacity:
 
 def capacity(
     runs: Sequence[RunSpec],
-    out: Path,
+    due: Mapping[str, int],
     *,
     device: str,
     workers: int | None = None,
     threads: int | None = None,
 ) -> Capacity:
-    """Return how the work that is left of runs is shared; needs no torch.
+    """Return how the work that is left is shared; needs no torch.
 
     On a CPU, by default, as many workers of one thread as there are cores: two processes of one
     thread draw faster than one of two, and stay as fast where another job takes a core, since
@@ -63,7 +66,7 @@ def capacity(
 
     Args:
         runs: The runs.
-        out: Folder that holds the run folders.
+        due: How much is left to do, by what it is called.
         device: Where to compute.
         workers: How many were asked for, None for the default.
         threads: How many were asked for, None for the default.
@@ -83,27 +86,28 @@ def capacity(
     each = threads or said or free // most
     if workers is not None:
         return Capacity(workers, each, "as asked")
-    due = left(runs, out)
-    count = max(1, min(most, due // SHARE))
+    count = max(1, min(most, sum(due.values()) // SHARE))
     why = f"{free} usable cores" if free > 1 else "1 usable core"
     why += f", memory for {fitting}" if fitting < free else ""
-    return Capacity(count, each, f"{why}, {due} batches and erasures to do")
+    pieces = ", ".join(f"{what} {number}" for what, number in due.items() if number)
+    return Capacity(count, each, f"{why}; to do: {pieces or 'nothing'}")
 
 
-def left(runs: Sequence[RunSpec], out: Path) -> int:
-    """Return how many batches and erasures are left of runs.
+def left(runs: Sequence[RunSpec], out: Path) -> Counter[str]:
+    """Return how many erasures, and batches of images, are left of runs.
 
     Args:
         runs: The runs.
         out: Folder that holds the run folders.
     """
-    count, size = 0, Setup().batch_size
+    found, size = Counter[str](), Setup().batch_size
     for content in map(Resolved, runs):
         if not (out / content.spec.run_id / "record.json").exists():
-            count += len(draws(content, out, "cpu", size))
             # Erasing nothing takes no time.
-            count += len(fits(content, out, "cpu")) * (content.spec.method != ORIGINAL)
-    return count
+            if content.spec.method != ORIGINAL:
+                found[ERASURES] += len(fits(content, out, "cpu"))
+            found[BATCHES] += len(draws(content, out, "cpu", size))
+    return found
 
 
 def cores() -> int:

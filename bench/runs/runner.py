@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.images import ReferenceImages
-from bench.results.store import RunFolder
 from bench.runs.executors import executor
 from bench.runs.schedule import Begun, Schedule, Setup
 from bench.types import Progress, RunRecord, RunSpec, silent
@@ -69,35 +68,6 @@ def execute(
         with executor(setup.workers, setup.threads_each) as crew:
             for unit, seconds in crew.perform(schedule.following, schedule.tell):
                 yield from map(_record, schedule.done(unit, seconds))
-
-
-def erase(
-    spec: RunSpec,
-    out: Path,
-    *,
-    device: str = "cpu",
-    workers: int = 1,
-    threads: int | None = None,
-    progress: Progress = silent,
-) -> RunFolder:
-    """Make what is missing of a run's erasures and return its folder; `run` goes on from there.
-
-    Args:
-        spec: What to do.
-        out: The folder of all runs.
-        device: Where the model computes, as torch names it.
-        workers: Processes; 1 is this one.
-        threads: CPU threads of each process; None for the usual.
-        progress: Told what is under way.
-    """
-    setup = Setup(device, workers=workers, threads=threads)
-    begun = Begun(spec, out, setup)
-    schedule = Schedule([begun], progress, erasures_only=True)
-    if schedule.left:
-        with executor(workers, setup.threads_each) as crew:
-            for unit, seconds in crew.perform(schedule.following, schedule.tell):
-                schedule.done(unit, seconds)
-    return begun.folder
 
 
 def _record(begun: Begun) -> RunRecord:

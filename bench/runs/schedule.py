@@ -12,9 +12,10 @@ from typing import Any
 from bench import prompts
 from bench.images import ReferenceImages
 from bench.runs import folders, provenance, reference
+from bench.runs.measuring import Compare, Measure
 from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
-from bench.runs.units import Compare, Draw, Fit, Measure, Unit, draws, fits, now, wanted
+from bench.runs.units import Draw, Fit, Unit, draws, fits, now, wanted
 from bench.types import Progress, RunSpec
 
 IMAGES = "images"
@@ -138,23 +139,20 @@ class Begun:
 class Schedule:
     """Hands out the units of runs, each after what it needs."""
 
-    def __init__(
-        self, runs: Sequence[Begun], progress: Progress, *, erasures_only: bool = False
-    ) -> None:
+    def __init__(self, runs: Sequence[Begun], progress: Progress) -> None:
         """Cut the runs into units.
 
         Args:
             runs: In the order in which they are drawn.
             progress: Told the progress of all units together.
-            erasures_only: Whether nothing but missing erasures is made.
         """
         self._runs = {each.spec.run_id: each for each in runs}
-        self._open = {} if erasures_only else dict(self._runs)
+        self._open = dict(self._runs)
         self._last: dict[str, str] = {}
         self._tally = Tally(progress, named=len(runs) > 1)
         due = [each for each in runs if not each.folder.is_done()]
         erased: list[Sequence[Unit]] = [each.fits for each in due]
-        drawn: list[Sequence[Unit]] = [[] if erasures_only else each.draws for each in due]
+        drawn: list[Sequence[Unit]] = [each.draws for each in due]
         # A run is erased while the one before it is drawn, so that no worker waits for an erasure.
         rounds = zip_longest(erased, [[], *drawn], fillvalue=())
         self._waiting = [unit for some in rounds for units in some for unit in units]

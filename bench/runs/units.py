@@ -11,16 +11,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.images import ReferenceImages
 from bench.models import loading
 from bench.models.generate import due_batches, generate
-from bench.results.store import UNERASED, RunFolder
-from bench.runs import erasing, provenance
-from bench.runs.per_image import PerImage, image_folder
+from bench.results.store import RunFolder
+from bench.runs import erasing
+from bench.runs.per_image import image_folder
 from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, Progress, Prompt, RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -56,21 +58,19 @@ class Kept:
         """Return a run's suite, cases, prompts and metrics, looked up once."""
         return self._resolved.setdefault(spec.run_id, Resolved(spec))
 
-    def erased(self, unit: Draw, pipe: Any) -> Any:
-        """Return the pipeline that draws a unit; only the last erased one is kept.
+    def erased(self, spec: RunSpec, case: Case, path: Path, pipe: Any) -> Any:
+        """Return the pipeline that an erasure makes; only the last one is kept.
 
         Args:
-            unit: What is to be drawn.
+            spec: Of the erasure's run.
+            case: What is erased.
+            path: The erasure's file.
             pipe: The un-erased pipeline.
         """
-        if unit.case is None:
-            return pipe
-        path = unit.folder.erasure_path(unit.case.name)
         if self._erased[0] != path:
             # The last one goes first, so that there are never two in memory.
             self._erased = (None, None)
-            resolved = self.resolved(unit.spec)
-            self._erased = (path, erasing.apply(resolved, unit.case, pipe, path))
+            self._erased = (path, erasing.apply(self.resolved(spec), case, pipe, path))
         return self._erased[1]
 
 
@@ -138,103 +138,63 @@ class Fit(Unit):
 
 
 @dataclass(frozen=True)
-class Draw(Unit):
-    """Draws one batch of images with an erased model, or with the un-erased one.
-
-    A batch is drawn whole and by itself, so no rounding depends on who draws it, or when.
-    """
+class WithModel(Unit):
+    """A unit that needs a model: an erased one, or the un-erased one."""
 
     case: Case | None
-    """What is erased; None for the un-erased model, whose images all cases share."""
-    prompts: tuple[Prompt, ...]
-
-    @property
-    def name(self) -> str:
-        """The images, their folder and their run."""
-        ends = f"{self.prompts[0].id} to {self.prompts[-1].id}"
-        return f"images {ends} of {self.images.name} of {self.spec.run_id}"
-
-    @property
-    def images(self) -> Path:
-        """The folder of the images."""
-        return self.folder.images(UNERASED if self.case is None else self.case.name)
+    """What is erased; None for the un-erased model."""
 
     def ready(self) -> bool:
         """Return whether the erasure to draw with is there."""
         return self.case is None or self.folder.erasure_path(self.case.name).exists()
 
+    def model(self, kept: Kept, clock: Clock) -> Any:
+        """Return the pipeline.
+
+        Args:
+            kept: What this process keeps between units.
+            clock: Told what loading took.
+        """
+        pipe = self.pipe(clock)
+        if self.case is None:
+            return pipe
+        with clock.step("load"):
+            path = self.folder.erasure_path(self.case.name)
+            return kept.erased(self.spec, self.case, path, pipe)
+
+
+@dataclass(frozen=True)
+class Draw(WithModel):
+    """Draws one batch of images with an erased model, or with the un-erased one.
+
+    A batch is drawn whole and by itself, so no rounding depends on who draws it, or when.
+    """
+
+    prompts: tuple[Prompt, ...]
+    images: Path
+    """Their folder, in the run's."""
+
+    @property
+    def name(self) -> str:
+        """The images, their folder and their run."""
+        ends = f"{self.prompts[0].id} to {self.prompts[-1].id}"
+        where = self.images.relative_to(self.folder.path).as_posix()
+        return f"images {ends} in {where} of {self.spec.run_id}"
+
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Draw those of the images that are missing."""
-        pipe = self.pipe(clock)
-        with clock.step("load"):
-            pipe = kept.erased(self, pipe)
+        pipe = self.model(kept, clock)
         with clock.step("generate"):
-            count, sampler = len(self.prompts), self.spec.sampler
-            generate(pipe, self.prompts, self.images, sampler, batch_size=count, progress=progress)
+            generate(
+                *(pipe, self.prompts, self.images, self.spec.sampler),
+                batch_size=len(self.prompts),
+                starts=self.starts(),
+                progress=progress,
+            )
 
-
-@dataclass(frozen=True)
-class Measure(Unit):
-    """Measures a run's images, scores it and writes its record: the last unit of a run."""
-
-    real: ReferenceImages | None
-    """Real images to compare with."""
-    seconds: Mapping[str, float]
-    """What the run took so far, by step."""
-    facts: Mapping[str, Any]
-    """The run's provenance so far."""
-
-    @property
-    def name(self) -> str:
-        """The scores, and their run."""
-        return f"the scores of {self.spec.run_id}"
-
-    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Measure, aggregate, and declare the run finished."""
-        # Here, so that a plan needs no scipy.
-        from bench.models.erasures import read
-        from bench.runs import record
-
-        begun = now()
-        resolved = kept.resolved(self.spec)
-        with clock.step("load"):
-            for metric in resolved.metrics:
-                metric.prepare(resolved.family, self.device)
-        per_image = PerImage(
-            resolved, self.folder, resolved.metrics, self.device, progress, self.real
-        )
-        headers = [read(self.folder.erasure_path(case.name)) for case in resolved.cases]
-        seconds = {**self.seconds, "erase": sum(each.seconds for each in headers) / len(headers)}
-        facts = {**self.facts, "classes": resolved.choice.to_json(), "form": headers[0].form}
-        facts |= {"plugins": resolved.plugins, "detectors": resolved.detectors}
-        with clock.step("measure"):
-            rows = per_image.measure(per_image.read() or per_image.blank())
-            found = record.outcome(per_image, rows, seconds, facts)
-        seconds["load"] += clock.seconds["load"]
-        seconds["measure"] = clock.seconds["measure"]
-        seconds["total"] += now() - begun
-        record.finish(per_image, found, seconds, {**facts, "finished": provenance.now()})
-
-
-@dataclass(frozen=True)
-class Compare(Unit):
-    """Measures a finished run again, against real images that it was not compared with."""
-
-    real: ReferenceImages
-
-    @property
-    def name(self) -> str:
-        """The scores, and their run."""
-        return f"the scores of {self.spec.run_id}"
-
-    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Measure by the metrics that compare with real images."""
-        from bench.runs import rescore
-
-        resolved = kept.resolved(self.folder.read_record().spec)
-        names = [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
-        some = {"device": self.device, "real": self.real, "progress": progress}
-        rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
+    def starts(self) -> Mapping[str, Tensor] | None:
+        """Return what images are drawn from, by their prompt's id; None for noise of the seeds."""
+        return None
 
 
 def fits(resolved: Resolved, out: Path, device: str) -> list[Fit]:
@@ -261,7 +221,7 @@ def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[D
     cases = {case.name: case for case in resolved.cases if resolved.spec.method != ORIGINAL}
     folder = RunFolder(out, resolved.spec.run_id)
     return [
-        Draw(resolved.spec, out, device, cases.get(name), tuple(batch))
+        Draw(resolved.spec, out, device, cases.get(name), tuple(batch), folder.images(name))
         for name, rows in wanted(resolved).items()
         for batch in due_batches(rows, folder.images(name), batch_size)
     ]

@@ -14,6 +14,7 @@ from bench.types import ORIGINAL, RunSpec
 if TYPE_CHECKING:
     from bench.files import Row
     from bench.results.store import RunFolder
+    from bench.runs.capacity import Capacity
     from bench.runs.trials.plan import Attempt
 
 
@@ -47,7 +48,10 @@ def attempts(args: argparse.Namespace) -> list[Attempt]:
 
 
 def carry_out(
-    args: argparse.Namespace, specs: Sequence[RunSpec], chosen: Sequence[Attempt]
+    args: argparse.Namespace,
+    specs: Sequence[RunSpec],
+    chosen: Sequence[Attempt],
+    shared: Capacity,
 ) -> list[dict[str, object]]:
     """Try the attacks, print what they brought back, and return one row a trial.
 
@@ -55,6 +59,7 @@ def carry_out(
         args: The command's arguments.
         specs: The runs, the un-erased model's first.
         chosen: The attacks.
+        shared: How the work is shared.
     """
     from bench.cli import output, progress
     from bench.models import devices
@@ -62,6 +67,7 @@ def carry_out(
     from bench.results.report.groups import label
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
+    from bench.runs.schedule import Setup
     from bench.runs.trials import attack
     from bench.runs.trials.folder import NUMBERS
 
@@ -69,9 +75,10 @@ def carry_out(
     if not rows:
         names = ", ".join(attempt.entry.name for attempt in chosen)
         device = devices.device(args.device)
-        title = f"attacks on {specs[0].model}: {names}"
+        setup = Setup(device, workers=shared.workers, threads=shared.threads)
+        title = f"attacks on {specs[0].model}: {names}; by {shared}"
         with progress.shown(title, quiet=args.quiet) as advance:
-            rows = attack.attack(specs, chosen, args.out, device=device, progress=advance)
+            rows = attack.attack(specs, chosen, args.out, setup, advance)
     strips = {
         run_id: attacks.write_strip(RunFolder(args.out, run_id).path, [Panel(*i) for i in shown])
         for run_id, shown in attack.images(specs, chosen, args.out).items()

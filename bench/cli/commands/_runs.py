@@ -1,12 +1,17 @@
-"""What commands that carry out runs share: their arguments, their specs, and a last check."""
+"""What commands that carry out runs share: their arguments, their specs, who does the work."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
 from bench.names import typed
 from bench.types import RunSpec
+
+if TYPE_CHECKING:
+    from bench.runs.capacity import Capacity
 
 METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
 
@@ -49,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
     arguments.add_device(parser)
+    arguments.add_workers(parser)
     add(
         "--precision",
         metavar="NAME",
@@ -76,3 +82,20 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         guidance=args.guidance,
         precision=loading.precision(args.precision, devices.device(args.device)),
     )
+
+
+def capacity(
+    args: argparse.Namespace, specs: Sequence[RunSpec], due: Mapping[str, int]
+) -> Capacity:
+    """Return how the work is shared.
+
+    Args:
+        args: The command's arguments.
+        specs: The runs.
+        due: How much is left to do, by what it is called.
+    """
+    from bench.models import devices
+    from bench.runs.capacity import capacity as shared
+
+    device = devices.device(args.device)
+    return shared(specs, due, device=device, workers=args.workers, threads=args.threads)

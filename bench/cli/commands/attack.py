@@ -25,20 +25,24 @@ def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
     from bench.models import devices
     from bench.runs import outline, plan
+    from bench.runs.capacity import ERASURES, left
+    from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
-    from bench.runs.trials.attack import finished
 
     specs = _runs.specs(args)
     chosen = _attacks.attempts(args)
     trials.check(specs, chosen)
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
+    due = {ERASURES: left(specs, args.out)[ERASURES]} | attack.left(specs, chosen, args.out)
+    shared = _runs.capacity(args, specs, due)
     if args.plan:
-        lines = [*outline.describe(specs, args.out), *trials.describe(specs, chosen)]
+        lines = [*outline.describe(specs, args.out), f"by {shared}"]
+        lines += trials.describe(specs, chosen)
         found = {"runs": outline.outline(specs, args.out), "attacks": trials.outline(specs, chosen)}
         return output.answer(args, found, lambda: print_lines(lines))
     from bench.runs import sweep
 
-    if not finished(specs, chosen, args.out):
+    if not attack.finished(specs, chosen, args.out):
         sweep.prepare(specs, args.out, devices.device(args.device))
-    return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen)})
+    return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen, shared)})

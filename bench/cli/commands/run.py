@@ -7,6 +7,7 @@ resumes.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from bench.types import RunSpec
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
-    from bench.runs.capacity import Capacity
 
 HELP = "erase, generate, measure and compare"
 
@@ -26,7 +26,6 @@ HELP = "erase, generate, measure and compare"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what decides a run, where it goes and where it computes, and attacks after it."""
     _runs.add_arguments(parser)
-    arguments.add_workers(parser)
     arguments.add_reference(parser)
     _attacks.add_arguments(parser)
 
@@ -35,6 +34,8 @@ def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
     from bench.models import devices
     from bench.runs import outline, plan
+    from bench.runs.capacity import left
+    from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
 
     specs = _runs.specs(args)
@@ -44,7 +45,8 @@ def execute(args: argparse.Namespace) -> int:
     plan.check_out(args.out)
     plan.check_folders(specs, args.out)
     real = _reference(args, specs[0])
-    shared = _capacity(args, specs)
+    due = left(specs, args.out) + (attack.left(specs, chosen, args.out) if chosen else Counter())
+    shared = _runs.capacity(args, specs, due)
     if args.plan:
         lines = [*outline.describe(specs, args.out, real), f"by {shared}"]
         lines += trials.describe(specs, chosen)
@@ -60,25 +62,10 @@ def execute(args: argparse.Namespace) -> int:
     device = devices.device(args.device)
     results = sweep.carry_out(specs, args.out, device=device, shared=shared, real=real, shown=shown)
     _compare(args, specs)
-    rows = _attacks.carry_out(args, specs, chosen) if chosen else []
+    rows = _attacks.carry_out(args, specs, chosen, shared) if chosen else []
     # Attacks add to what the runs have found.
     found = output.results(results.again()) | {"attacks": rows}
     return output.answer(args, found)
-
-
-def _capacity(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Capacity:
-    """Return how the work of runs is shared.
-
-    Args:
-        args: The command's arguments.
-        specs: The runs, as `specs` returns them.
-    """
-    from bench.models import devices
-    from bench.runs.capacity import capacity
-
-    device = devices.device(args.device)
-    asked = {"workers": args.workers, "threads": args.threads}
-    return capacity(specs, args.out, device=device, **asked)
 
 
 def _reference(args: argparse.Namespace, spec: RunSpec) -> ReferenceImages | None:

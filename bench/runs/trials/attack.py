@@ -1,18 +1,21 @@
-"""Tries attacks on the erasures of runs, erasure by erasure, and puts what they found together."""
+"""Tries attacks on the erasures of runs, and puts what they found together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from bench.files import Row
-from bench.results.store import RunFolder
-from bench.runs import folders, provenance, runner
+from bench.runs import folders, provenance
+from bench.runs.capacity import BATCHES
+from bench.runs.executors import executor
 from bench.runs.resolved import Resolved
+from bench.runs.schedule import Setup
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
+from bench.runs.trials.schedule import Trials
 from bench.runs.trials.table import collect
 from bench.runs.trials.trial import Shown, Trial
 from bench.types import ORIGINAL, Progress, RunSpec, silent
@@ -22,40 +25,44 @@ def attack(
     specs: Sequence[RunSpec],
     chosen: Sequence[Attempt],
     out: Path,
-    *,
-    device: str = "cpu",
+    setup: Setup,
     progress: Progress = silent,
 ) -> list[Row]:
     """Try attacks on the erasures of runs and return one summary row a trial.
 
     An erasure that is missing is made first, as the run makes it. What is there already is kept: a
-    finished trial is read, a stopped one goes on at the batch it stopped in.
+    finished trial is read, a stopped one searches for nothing that was found and draws no image
+    that is there. What is found depends neither on the number of workers nor on who does what.
 
     Args:
         specs: The un-erased model's run first, as `bench.runs.plan.specs` returns them.
         chosen: The attacks.
         out: Folder that holds the run folders.
-        device: Where to compute.
-        progress: Told what is under way.
+        setup: Where and by whom it is computed.
+        progress: Told what is under way, of all workers together.
 
     Raises:
-        InputError: before any erasing, if no image can be judged or a prompt does not fit.
+        InputError: before anything is drawn or erased, if no image can be judged or a prompt does
+            not fit.
+        WorkerDiedError: a worker process died; the same call resumes.
     """
-    folders.opened(specs[0], out)
-    trials = _trials(specs, chosen, out, device, progress)
-    left = [trial for trial in trials if trial.finished() is None]
-    for baseline in {id(trial.baseline): trial.baseline for trial in left}.values():
-        baseline.prepare(chosen)
-    rows = []
-    for _, same in groupby(trials, key=lambda trial: trial.spec.run_id):
-        mine = list(same)
-        if any(trial in left for trial in mine):
-            runner.erase(mine[0].spec, out, device=device, progress=progress)
-        for erasure, some in groupby(mine, key=lambda trial: trial.erasure):
-            rows += [trial.run() for trial in some]
-            erasure.release()
-        collect(mine[0].erasure.run_folder)
-    return rows
+    for spec in specs:
+        folders.opened(spec, out)
+    trials = _trials(specs, chosen, out, setup.device)
+    left = [trial.erasure.baseline for trial in trials if trial.finished() is None]
+    for baseline in {id(each): each for each in left}.values():
+        baseline.prepare()
+    schedule = Trials(trials, progress)
+    for run in schedule.finished():
+        collect(run)
+    if schedule.left:
+        with executor(setup.workers, setup.threads_each) as crew:
+            for _ in crew.perform(schedule.following, schedule.tell):
+                for run in schedule.done():
+                    collect(run)
+    rows = [trial.finished() for trial in trials]
+    assert all(rows), "nothing is left to do, and yet not every trial is finished"
+    return [row for row in rows if row]
 
 
 def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> list[Row]:
@@ -66,9 +73,31 @@ def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> 
         chosen: The attacks to try.
         out: The folder of all runs.
     """
-    rows = [trial.finished() for trial in _trials(specs, chosen, out, "", silent)]
+    rows = [trial.finished() for trial in _trials(specs, chosen, out)]
     done = [row for row in rows if row is not None]
     return done if len(done) == len(rows) else []
+
+
+def left(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> Counter[str]:
+    """Return how many searches, and batches of images, are left at most; needs no torch.
+
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+        out: The folder of all runs.
+    """
+    trials = [trial for trial in _trials(specs, chosen, out) if trial.finished() is None]
+    erasures = {id(trial.erasure): trial.erasure for trial in trials}.values()
+    baselines = {id(each.baseline): each.baseline for each in erasures}.values()
+    amount, size = chosen[0].amount, Setup().batch_size
+    searches = sum(
+        1 if trial.attack.together else -(-len(trial.baseline.asked) // amount.batch)
+        for trial in trials
+    )
+    drawn = [len(each.asked) for each in baselines if not each.looked]
+    attacked = [each for each in erasures if not each.looked] + [each.erasure for each in trials]
+    drawn += [len(each.baseline.asked) * amount.candidates for each in attacked]
+    return Counter({BATCHES: sum(-(-count // size) for count in drawn), "searches": searches})
 
 
 def images(
@@ -82,27 +111,23 @@ def images(
         out: The folder of all runs.
     """
     found: dict[str, list[Shown]] = {}
-    for trial in _trials(specs, chosen, out, "", silent):
-        if trial.baseline.case.name == specs[0].cases[0] and trial.finished() is not None:
+    for trial in _trials(specs, chosen, out):
+        if trial.erasure.case.name == specs[0].cases[0] and trial.finished() is not None:
             found.setdefault(trial.spec.run_id, []).extend(trial.images())
     return found
 
 
 def _trials(
-    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str, progress: Progress
+    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str = ""
 ) -> list[Trial]:
     """Return the attacks on each case of each erasure; nothing is loaded yet."""
-    plain = RunFolder(out, specs[0].run_id)
     resolved = Resolved(specs[0])
     weights = provenance.weights_hash(specs[0].place("model"))
-    baselines = [
-        Baseline(resolved, plain, weights, case, chosen[0], device, progress)
-        for case in resolved.cases
-    ]
+    baselines = [Baseline(resolved, out, weights, case, chosen, device) for case in resolved.cases]
     return [
         Trial(erasure, attempt)
         for spec in specs
         if spec.method != ORIGINAL
-        for erasure in [Erasure(spec, RunFolder(out, spec.run_id), each) for each in baselines]
+        for erasure in [Erasure(spec, each) for each in baselines]
         for attempt in chosen
     ]

@@ -6,23 +6,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bench import registry
-from bench.attacks import BUDGETS
+from bench.attacks import Attack, Budget
 from bench.metrics import _clip
 from bench.models import loading
-from bench.models.generate import generate
-from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
 from bench.runs.trials import plan
-from bench.runs.trials.candidates import seeds
-from bench.runs.trials.decider import Decider, decider, decisive_metric
+from bench.runs.trials.candidates import candidates
+from bench.runs.trials.decider import decider, decisive_metric
 from bench.runs.trials.examples import apart
 from bench.runs.trials.folder import code, digest
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.unattacked import Unattacked
-from bench.types import Case, Concept, Progress, Prompt, RunSpec
+from bench.runs.trials.units import Look, looks
+from bench.runs.units import Unit
+from bench.types import Case, Prompt, RunSpec
 
 
 @dataclass
@@ -31,29 +30,19 @@ class Baseline:
 
     resolved: Resolved
     """What the spec of its run names."""
-    folder: RunFolder
-    """The un-erased model's run."""
+    out: Path
+    """Holds the run folders."""
     weights: str | None
     """The hash of the model's weights; None where they are not on this machine."""
     case: Case
-    attempt: Attempt
+    chosen: Sequence[Attempt]
+    """The attacks, all of one budget."""
     device: str
-    progress: Progress
 
     @property
     def spec(self) -> RunSpec:
         """The run's spec."""
         return self.resolved.spec
-
-    @cached_property
-    def pipe(self) -> Any:
-        """The un-erased pipeline."""
-        return loading.shared(self.spec.place("model"), self.device, self.spec.precision)
-
-    @cached_property
-    def decider(self) -> Decider:
-        """What decides whether an image shows the concept."""
-        return decider(self.resolved, self.case, self.device)
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -69,38 +58,36 @@ class Baseline:
             "concepts": [asdict(concept) for concept in (*setting.erased, *setting.classes)],
             "none": setting.none,
             "detector": [metric.name, registry.detector_version(metric)],
-            "amount": asdict(BUDGETS[self.attempt.budget]),
+            "amount": asdict(self.amount),
             "code": code(),
         }
+
+    @property
+    def amount(self) -> Budget:
+        """The budget's prompts and images."""
+        return self.chosen[0].amount
 
     @cached_property
     def asked(self) -> list[Prompt]:
         """The prompts of the budget."""
-        return plan.targets(self.resolved, self.case, self.attempt.amount)
+        return plan.targets(self.resolved, self.case, self.amount)
 
-    @property
+    @cached_property
     def unattacked(self) -> Unattacked:
         """The un-erased model's images of the prompts.
 
         Not the run's own: whether that is done, and drew them in other batches, decides nothing.
         """
-        return unattacked(self, self.spec, self.folder, {})
+        return unattacked(self, self.spec, {})
 
-    @cached_property
-    def images(self) -> dict[str, Path]:
-        """The un-erased model's image of each prompt that is asked, by its id."""
-        return {name: self.unattacked.image(name) for name in self._seen}
+    @property
+    def looked(self) -> bool:
+        """Whether it is known which prompts are usable."""
+        return self.unattacked.file.exists()
 
     @cached_property
     def _seen(self) -> dict[str, list[bool]]:
-        return self.unattacked.seen(
-            self.asked,
-            {row.id: [row.seed] for row in self.asked},
-            lambda: self.pipe,
-            lambda: self.decider,
-            self.spec.sampler,
-            self.progress,
-        )
+        return self.unattacked.seen(self.asked, 1)
 
     @cached_property
     def usable(self) -> list[Prompt]:
@@ -112,59 +99,76 @@ class Baseline:
         """The prompts that rates are of: the usable ones, or where there is none, all."""
         return self.usable or self.asked
 
-    def seeds(self, row: Prompt, run_seed: int, *, further: bool = False) -> list[int]:
-        """Return the seeds that a prompt is drawn with before an attack, or further ones.
-
-        Args:
-            row: The prompt.
-            run_seed: The run's.
-            further: Return as many others instead.
-        """
-        return seeds(row, run_seed, self.attempt.amount.candidates, further=further)
-
-    def prepare(self, chosen: Sequence[Attempt]) -> None:
-        """Refuse what cannot be attacked or judged, before anything is erased.
+    def prepare(self) -> None:
+        """Load what judges, and refuse what cannot be attacked, before anything is drawn or erased.
 
         Raises:
-            InputError: see `attack`.
+            InputError: no image can be judged, or a prompt does not fit.
         """
-        for attempt in chosen:
-            attack = registry.load_attack(attempt.entry, attempt.options)
-            attack.check(self.pipe, self.asked)
+        decider(self.resolved, self.case, self.device)
+        pipe = loading.shared(self.spec.place("model"), self.device, self.spec.precision)
+        for attempt in self.chosen:
+            attempt.attack.check(pipe, self.asked)
             if attempt.cost(1).likened:
                 _clip.reader(self.resolved.family, self.device)
-        # Loaded, drawn and judged now, so that what fails does so before anything is erased.
-        _ = self.decider, self.usable
 
-    def examples(
-        self, concept: Concept, tested: Collection[Prompt], count: int
-    ) -> tuple[Path, ...]:
-        """Return the un-erased model's images of a concept for prompts of their own.
+    def due(self) -> Sequence[Unit]:
+        """Return the units that are left until it is known which prompts are usable."""
+        some = [each for row in self.asked for each in candidates(row, row.text, [row.seed])]
+        where = (self.spec, self.out, self.device)
+        return looks(Look(*where, self.case, self.unattacked, tuple(self.asked), tuple(some)), None)
+
+    def batches(self, attack: Attack) -> list[list[Prompt]]:
+        """Return the prompts that an attack searches for together, of one concept each.
+
+        None where the un-erased model shows the concept for no prompt: none can come back.
+
+        Args:
+            attack: The attack.
+        """
+        size = len(self.usable) if attack.together else self.amount.batch
+        by_concept: dict[str, list[Prompt]] = {}
+        for row in self.usable:
+            by_concept.setdefault(row.concept, []).append(row)
+        return [
+            rows[start : start + size]
+            for rows in by_concept.values()
+            for start in range(0, len(rows), size)
+        ]
+
+    @property
+    def examples(self) -> Path:
+        """The folder of the images of the concept that attacks learn from.
+
+        Each is named by its text and seed, so all attacks and budgets share them.
+        """
+        facts = {"weights": self.weights, "code": code()} | self.spec.to_json()
+        folder = self.out / self.spec.run_id / "attacks" / self.case.name
+        return folder / f"examples-{digest(facts)}"
+
+    def learnt_from(self, concept: str, tested: Collection[Prompt]) -> list[Prompt]:
+        """Return the prompts of those images, as many as the attack needs that needs the most.
 
         Args:
             concept: What the images show.
-            tested: Prompts of the trial; none of their texts and seeds is drawn here.
-            count: Number of images.
+            tested: Prompts of the trials; the texts and seeds are none of theirs.
         """
-        rows = apart(concept, tested, count)
-        if not rows:
-            return ()
-        # Each is named by its text and seed, so all attacks and budgets share them.
-        facts = {"weights": self.weights, "code": code()} | self.spec.to_json()
-        folder = self.folder.path / "attacks" / self.case.name / f"examples-{digest(facts)}"
-        return tuple(generate(self.pipe, rows, folder, self.spec.sampler, progress=self.progress))
+        counts = [
+            attempt.cost(len(batch)).examples
+            for attempt in self.chosen
+            for batch in self.batches(attempt.attack)
+        ]
+        return apart(self.resolved.concepts[concept], tested, max(counts))
 
 
-def unattacked(
-    baseline: Baseline, spec: RunSpec, run: RunFolder, more: dict[str, object]
-) -> Unattacked:
+def unattacked(baseline: Baseline, spec: RunSpec, more: dict[str, object]) -> Unattacked:
     """Return where a model's images of a baseline's prompts are.
 
     Args:
         baseline: The case.
         spec: Of the model's run.
-        run: That run's folder.
         more: What decides the images beside the baseline's facts.
     """
-    name = f"pre_asr-{baseline.attempt.budget}-{digest(baseline.facts | more | spec.to_json())}"
-    return Unattacked(run.path / "attacks" / baseline.case.name / name)
+    facts = baseline.facts | more | spec.to_json()
+    name = f"pre_asr-{baseline.chosen[0].budget}-{digest(facts)}"
+    return Unattacked(baseline.out / spec.run_id / "attacks" / baseline.case.name / name)

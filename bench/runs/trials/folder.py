@@ -1,10 +1,11 @@
 """The files of one trial, an attack on one erasure.
 
 <run>/attacks/<case>/<attack>-<budget>-<hash>/
-  results.csv               one row a prompt: what was found, before, after, what it cost
   embeddings/*.safetensors  learnt words, where the attack learns one
   starts/*.safetensors      latents that candidates are drawn from, where it finds some
+  found/*.csv               what was found for prompts that were searched for together
   images/*.png              the candidates
+  results.csv               one row a prompt: what was found, before, after, what it cost
   summary.csv               one row, written last: its presence means done
 """
 
@@ -23,17 +24,20 @@ from bench.runs.trials import candidates
 from bench.runs.trials.rates import RATES, Seen, rates
 from bench.types import InputError
 
+FOUND = ("id", "found", "embedding", "step", "loss", "evaluations", "seconds", "guard")
+"""Columns of found/*.csv; `guard` is that of the summary, the others are those of results.csv."""
+
 RESULT = (
     *("id", "concept", "text", "seed", "found", "embedding", "step", "loss", "before", "after"),
     *("pre_success", "success", "matched_before", "matched_after", "evaluations", "seconds"),
 )
-"""Columns of results.csv. Empty is not known, or not yet; so is `found` where nothing is said.
-`step` is how many of the sampler's steps the latents that candidates start from have behind them,
-empty where they start from noise of their seeds. `before` and `after` have a 1 for each candidate
-that shows the concept and a 0 for each other; `pre_success` says whether any does before the
-attack, `success` whether any does before or after it, `matched_before` and `matched_after` whether
-the one of the prompt's own seed does; `evaluations` and `seconds` are the prompt's share of its
-batch."""
+"""Columns of results.csv. Empty is not known; so is `found` where nothing is said. `step` is how
+many of the sampler's steps the latents that candidates start from have behind them, empty where
+they start from noise of their seeds. `before` and `after` have a 1 for each candidate that shows
+the concept and a 0 for each other; `pre_success` says whether any does before the attack, `success`
+whether any does before or after it, `matched_before` and `matched_after` whether the one of the
+prompt's own seed does; `evaluations` and `seconds` are what the search took, the prompt's share of
+those that were searched for together."""
 
 SUMMARY = (
     *("method", "model", "suite", "case", "attack", "kind", "convention", "budget", "metric"),
@@ -42,10 +46,11 @@ SUMMARY = (
     *("origin", "guard"),
 )
 """Columns of summary.csv and attacks.csv: the rates of `trials.rates` with 95 % intervals, the
-p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all,
-what is unusual, the folders of the trial and of the images before it, the erasure's sha256, and the
-distribution that brought the attack as a plug-in. `guard` is "not attacked" where the attack is
-adaptive and yet sees nothing of the erasure, which acts in guidance only."""
+p-value of the matched pair, the U-Net evaluations and images of one prompt, the seconds of all
+searches (drawing takes as long whatever the attack), what is unusual, the folders of the trial and
+of the images before it, the erasure's sha256, and the distribution that brought the attack as a
+plug-in. `guard` is "not attacked" where the attack is adaptive and yet sees nothing of the erasure,
+which acts in guidance only."""
 NUMBERS = SUMMARY[SUMMARY.index("n") : SUMMARY.index("note")]
 """Those of them that hold numbers."""
 
@@ -86,29 +91,49 @@ class TrialFolder:
         return self.path / "starts" / f"{batch}.safetensors"
 
     def results(self) -> list[Row]:
-        """Return the rows so far, nothing for a trial that has found nothing.
+        """Return the rows of a finished trial, nothing for another.
 
         Raises:
             InputError: if they are damaged.
         """
         return read_rows(self.results_path, RESULT) if self.results_path.exists() else []
 
-    def read(self, ids: Sequence[str]) -> list[Row]:
-        """Return the rows so far, which must be of these prompts; see `results`.
+    def found_path(self, number: int) -> Path:
+        """Return where what was found for a batch is stored; its presence means searched."""
+        return self.path / "found" / f"{number}.csv"
+
+    def keep(self, number: int, rows: Sequence[Row]) -> None:
+        """Write what was found for a batch.
+
+        Args:
+            number: The batch's.
+            rows: One a prompt.
+        """
+        write_rows(self.found_path(number), FOUND, rows)
+
+    def found(self, number: int, ids: Sequence[str]) -> list[Row]:
+        """Return what was found for a batch, nothing for one that was not searched for.
+
+        Args:
+            number: The batch's.
+            ids: Those of its prompts.
 
         Raises:
-            InputError: the file lists other prompts.
+            InputError: the file is damaged, or lists other prompts.
         """
-        rows = self.results()
-        if rows and [row["id"] for row in rows] != list(ids):
+        path = self.found_path(number)
+        if not path.exists():
+            return []
+        rows = read_rows(path, FOUND)
+        if [row["id"] for row in rows] != list(ids):
             raise InputError(
-                f"{self.results_path} does not list this trial's prompts; delete {self.path} and "
-                "the same command makes it again"
+                f"{path} does not list this trial's prompts; delete {self.path} and the same "
+                "command makes it again"
             )
         return rows
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Write the rows."""
+        """Write the rows of results.csv."""
         write_rows(self.results_path, RESULT, rows)
 
     def summary(self) -> Row | None:

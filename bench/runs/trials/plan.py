@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import registry
-from bench.attacks import BUDGETS, KINDS, Budget, Cost
+from bench.attacks import BUDGETS, KINDS, Attack, Budget, Cost
 from bench.names import find
 from bench.runs.plan import ALL
 from bench.runs.resolved import Resolved
@@ -36,10 +36,14 @@ class Attempt:
         """Whose search it is, official or quick; empty where an attack has only one."""
         return str(self.options.get("convention", ""))
 
+    @property
+    def attack(self) -> Attack:
+        """The attack with its options."""
+        return registry.load_attack(self.entry, self.options)
+
     def cost(self, prompts: int) -> Cost:
         """Return what is spent at most on so many prompts of one concept."""
-        attack = registry.load_attack(self.entry, self.options)
-        return attack.cost(prompts, self.amount.candidates)
+        return self.attack.cost(prompts, self.amount.candidates)
 
     @property
     def kind(self) -> str:

@@ -1,23 +1,22 @@
-"""One attack on one erasure: which prompts, before, search, after; resumable by batch."""
+"""One attack on one erasure: what is left of it as units, and what it came to."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from bench import registry
 from bench.attacks import Attack
-from bench.files import Row, write_bytes
-from bench.models.generate import generate
+from bench.files import Row
+from bench.models.generate import due_batches, image_path
 from bench.runs.trials import candidates
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
-from bench.runs.trials.folder import NOTHING, RESULT, UNSEEN, TrialFolder, derived, digest
+from bench.runs.trials.folder import NOTHING, TrialFolder, digest
 from bench.runs.trials.plan import Attempt
+from bench.runs.trials.units import Candidates, Conclude, Search
+from bench.runs.units import Draw, Unit
 from bench.types import Prompt, RunSpec
 
 PROMPTS = 3
@@ -47,178 +46,34 @@ class Trial:
         """The un-erased model's side."""
         return self.erasure.baseline
 
-    @property
-    def erased(self) -> Any:
-        """The erased pipeline."""
-        return self.erasure.pipe
-
     @cached_property
     def folder(self) -> TrialFolder:
         """The trial's files, under a name that changes with all that decides the result."""
-        entry = self.attempt.entry
-        facts = self.erasure.facts | {"attack": [entry.version, dict(self.attempt.options)]}
+        erasure, entry = self.erasure, self.attempt.entry
+        facts = erasure.facts | {"attack": [entry.version, dict(self.attempt.options)]}
         name = f"{entry.name}-{self.attempt.budget}-{digest(facts)}"
-        return TrialFolder(
-            self.erasure.run_folder.path / "attacks" / self.baseline.case.name / name
-        )
+        return TrialFolder(erasure.run_folder.path / "attacks" / erasure.case.name / name)
 
     @cached_property
     def attack(self) -> Attack:
         """The attack with its options."""
-        return registry.load_attack(self.attempt.entry, self.attempt.options)
+        return self.attempt.attack
 
     def finished(self) -> Row | None:
         """Return the finished trial's summary, None if something is left; loads no model."""
         return self.folder.summary() if self.erasure.path.exists() else None
 
-    def run(self) -> Row:
-        """Carry out what is left of the trial and return its summary."""
-        finished = self.finished()
-        if finished is not None:
-            return finished
-        baseline = self.baseline
-        rows = self.folder.read([row.id for row in baseline.counted]) or self._blank()
-        # No batch where the un-erased model shows the concept for no prompt: none can come back.
-        for number, batch in enumerate(self._batches()):
-            if not rows[batch[0]]["evaluations"]:
-                self._search(number, batch, rows)
-            if not rows[batch[0]]["after"]:
-                self._draw(number, batch, rows)
-        self.folder.write(rows)
-        facts = {
-            "method": self.spec.method_name,
-            "model": self.spec.model,
-            "suite": self.spec.suite,
-            "case": baseline.case.name,
-            "attack": self.attempt.entry.name,
-            "kind": self.attempt.kind,
-            "budget": self.attempt.budget,
-            "convention": self.attempt.convention,
-            "metric": baseline.decider.name,
-            "left_out": str(len(baseline.asked) - len(rows)),
-            "note": "" if baseline.usable else NOTHING,
-            "unattacked": self.erasure.unattacked.path.name,
-            "erasure": self.erasure.hash,
-            "origin": self.attempt.entry.origin,
-            "guard": UNSEEN if self._blind else "",
-        }
-        return self.folder.finish(facts, rows, matched=self._matched)
+    @cached_property
+    def batches(self) -> list[list[Prompt]]:
+        """The prompts that are searched for together."""
+        return self.baseline.batches(self.attack)
 
-    @property
-    def _blind(self) -> bool:
-        """Whether it searched on the erased model and could see nothing of the erasure."""
-        alone = self.attack.adaptive and not self.attack.guided
-        return alone and bool(self.baseline.usable) and self.erasure.unseen
-
-    @property
-    def _matched(self) -> bool:
-        """Whether its first candidate has the prompt's own seed."""
-        return not self.attack.further_seeds
-
-    def _blank(self) -> list[Row]:
-        """Return a row for each prompt, with what is known before the attack."""
-        return [
-            self._derived(
-                dict.fromkeys(RESULT, "")
-                | {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
-                | {"before": candidates.written(self.erasure.before[row.id])}
-            )
-            for row in self.baseline.counted
-        ]
-
-    def _derived(self, row: Row) -> Row:
-        return row | derived(row, matched=self._matched)
-
-    def _batches(self) -> Iterator[list[int]]:
-        """Yield the places of prompts that are searched for together, of one concept each."""
-        size = len(self.baseline.usable) if self.attack.together else self.attempt.amount.batch
-        by_concept: dict[str, list[int]] = {}
-        for place, row in enumerate(self.baseline.usable):
-            by_concept.setdefault(row.concept, []).append(place)
-        for places in by_concept.values():
-            for start in range(0, len(places), size):
-                yield places[start : start + size]
-
-    def _search(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
-        """Search for the prompts of a batch, and keep what was found before it is drawn."""
-        from safetensors.torch import save
-
-        from bench.models.meter import counted
-        from bench.runs.trials.problem import pose
-
-        baseline = self.baseline
-        asked = [baseline.usable[place] for place in batch]
-        tested = [
-            each
-            for row in baseline.asked
-            for further in (False, True)
-            for each in candidates.candidates(
-                row, row.text, baseline.seeds(row, self.spec.seed, further=further)
-            )
-        ]
-        seeds = [self._seeds(row) for row in asked]
-        problem = pose(baseline, self.attack, self.erased, asked, tested, self.spec.seed, seeds)
-        start = time.perf_counter()
-        with counted() as spent:
-            found = self.attack.search(problem, baseline.progress)
-        seconds = time.perf_counter() - start
-        learnt = {each.word: each.embedding for each in found if each.embedding is not None}
-        if learnt:
-            write_bytes(self.folder.embedding_path(number), save(learnt))
-        starts = {
-            candidate.id: latents.contiguous()
-            for row, each in zip(asked, found, strict=True)
-            if each.start is not None
-            for candidate, latents in zip(
-                self.candidates(row, each.text), each.start.latents, strict=True
-            )
-        }
-        if starts:
-            write_bytes(self.folder.starts_path(number), save(starts))
-        for place, each in zip(batch, found, strict=True):
-            rows[place] |= {
-                "found": each.text,
-                "embedding": self.folder.embedding_path(number).name if each.word else "",
-                "step": "" if each.start is None else str(each.start.step),
-                "loss": f"{each.loss:.6g}",
-                "evaluations": f"{spent() / len(batch):.6g}",
-                "seconds": f"{seconds / len(batch):.3f}",
-            }
-        self.folder.write(rows)
-
-    def _draw(self, number: int, batch: Sequence[int], rows: list[Row]) -> None:
-        """Draw the candidates of a batch and look at them."""
-        from safetensors.torch import load
-
-        from bench.attacks.speaking import Speaking
-        from bench.models.midway import begun
-
-        pipe, baseline, first = self.erased, self.baseline, rows[batch[0]]
-        start = time.perf_counter()
-        if first["embedding"]:
-            pipe = Speaking(pipe, load(self.folder.embedding_path(number).read_bytes()))
-        starts = None
-        if first["step"]:
-            pipe = begun(pipe, int(first["step"]))
-            starts = load(self.folder.starts_path(number).read_bytes())
-        some = [
-            candidate
-            for place in batch
-            for candidate in self.candidates(baseline.usable[place], rows[place]["found"])
-        ]
-        images, sampler, progress = self.folder.images, self.spec.sampler, baseline.progress
-        paths = generate(pipe, some, images, sampler, starts=starts, progress=progress)
-        shown = baseline.decider.shows(paths, some, baseline.progress)
-        seconds = (time.perf_counter() - start) / len(batch)
-        parts = candidates.in_parts(shown, self.attempt.amount.candidates)
-        for place, part in zip(batch, parts, strict=True):
-            row = rows[place] | {"after": candidates.written(part)}
-            row["seconds"] = f"{float(row['seconds']) + seconds:.3f}"
-            rows[place] = self._derived(row)
-        self.folder.write(rows)
+    def found(self, number: int) -> list[Row]:
+        """Return what was found for a batch of prompts, nothing for one that is left."""
+        return self.folder.found(number, [row.id for row in self.batches[number]])
 
     def candidates(self, row: Prompt, text: str) -> list[Prompt]:
-        """Return the images to draw of what was found, by the seeds before or further ones.
+        """Return the images to draw of what was found.
 
         Args:
             row: The prompt that is attacked.
@@ -228,7 +83,103 @@ class Trial:
 
     def _seeds(self, row: Prompt) -> list[int]:
         """Return the seeds that what is found for a prompt is drawn with."""
-        return self.baseline.seeds(row, self.spec.seed, further=self.attack.further_seeds)
+        return self.erasure.seeds(row, further=self.attack.further_seeds)
+
+    def due(self) -> Sequence[Unit]:
+        """Return the units that can be performed now; none for a trial that waits or is finished.
+
+        Raises:
+            InputError: what is there is damaged, or of other prompts.
+        """
+        if not self.erasure.begun or self.finished() is not None:
+            return []
+        parts = range(len(self.batches))
+        left = [unit for number in parts for unit in self._part(number, self.found(number))]
+        return left or ([self._conclusion()] if self.erasure.looked else [])
+
+    def _part(self, number: int, found: Sequence[Row]) -> Sequence[Unit]:
+        """Return what is left of a batch of prompts."""
+        if not found:
+            return self._search(number)
+        first, folder = found[0], self.folder
+        words = folder.embedding_path(number) if first["embedding"] else None
+        latents = folder.starts_path(number) if first["step"] else None
+        some = [
+            candidate
+            for row, each in zip(self.batches[number], found, strict=True)
+            for candidate in self.candidates(row, each["found"])
+        ]
+        where, step = (*self.erasure.where, self.erasure.case), int(first["step"] or 0)
+        return [
+            Candidates(*where, tuple(batch), folder.images, words, latents, step)
+            for batch in due_batches(some, folder.images)
+        ]
+
+    def _search(self, number: int) -> Sequence[Unit]:
+        """Return the images that a search learns from, and once they are there the search."""
+        erasure, baseline, prompts = self.erasure, self.baseline, self.batches[number]
+        count, examples = self.attempt.cost(len(prompts)).examples, baseline.examples
+        learnt = baseline.learnt_from(prompts[0].concept, erasure.tested) if count else []
+        where = (baseline.spec, baseline.out, baseline.device, None)
+        return [
+            Draw(*where, tuple(batch), examples) for batch in due_batches(learnt, examples)
+        ] or [
+            Search(
+                *erasure.where,
+                erasure.case if self.attack.adaptive else None,
+                self.attempt,
+                self.folder.path,
+                number,
+                tuple(prompts),
+                tuple(tuple(self._seeds(row)) for row in prompts),
+                {row.id: baseline.unattacked.image(row.id) for row in prompts},
+                tuple(image_path(examples, each) for each in learnt[:count]),
+            )
+        ]
+
+    def _conclusion(self) -> Unit:
+        """Return the unit that finishes the trial."""
+        erasure, baseline = self.erasure, self.baseline
+        found = {row["id"]: row for part in range(len(self.batches)) for row in self.found(part)}
+        rows = [
+            {"id": row.id, "concept": row.concept, "text": row.text, "seed": str(row.seed)}
+            | {"before": candidates.written(erasure.before[row.id])}
+            | found.get(row.id, {})
+            for row in baseline.counted
+        ]
+        drawn = [
+            candidate
+            for row in baseline.usable
+            for candidate in self.candidates(row, found[row.id]["found"])
+        ]
+        guards = {row.pop("guard", "") for row in rows}
+        facts = {
+            "method": self.spec.method_name,
+            "model": self.spec.model,
+            "suite": self.spec.suite,
+            "case": erasure.case.name,
+            "attack": self.attempt.entry.name,
+            "kind": self.attempt.kind,
+            "budget": self.attempt.budget,
+            "convention": self.attempt.convention,
+            "left_out": str(len(baseline.asked) - len(rows)),
+            "note": "" if baseline.usable else NOTHING,
+            "unattacked": erasure.unattacked.path.name,
+            "erasure": erasure.hash,
+            "origin": self.attempt.entry.origin,
+            # Seen by one of its searches, it is attacked.
+            "guard": guards.pop() if len(guards) == 1 else "",
+        }
+        matched = not self.attack.further_seeds
+        return Conclude(
+            *erasure.where,
+            erasure.case,
+            self.folder.path,
+            tuple(rows),
+            tuple(drawn),
+            facts,
+            matched,
+        )
 
     def images(self) -> Iterator[Shown]:
         """Yield the first prompts, those that the attack brought back before others."""

@@ -16,7 +16,9 @@ from bench import cli, prompts, registry
 from bench.results import calibrations, frames, store
 from bench.runs import folders, plan, rescore, runner
 from bench.runs.resolved import Resolved
-from bench.types import InputError, RunSpec
+from bench.runs.schedule import Begun, Setup
+from bench.runs.units import Clock, Kept
+from bench.types import InputError, RunSpec, silent
 
 from ..conftest import WriteSuite
 
@@ -349,8 +351,10 @@ def test_a_checkpoint_is_loaded_from_where_it_is(
     edit("e.safetensors", 2.0)
     spec = specs("checkpoint", settings=["path=./e.safetensors"])[-1]
     monkeypatch.chdir(here.parent)
-    folder = runner.erase(spec, here / "runs")
-    assert len(read(folder.erasure_path("airplane")).shapes) == 1
+    begun = Begun(spec, here / "runs", Setup())
+    for unit in begun.fits:
+        unit.perform(Kept(), Clock(), silent)
+    assert len(read(begun.folder.erasure_path("airplane")).shapes) == 1
 
 
 def test_verdicts_from_elsewhere_are_recorded_by_what_they_say(here: Path) -> None:

@@ -10,8 +10,9 @@ from bench.models import meter
 from bench.models.generate import image_path
 from bench.runs import capacity, plan
 from bench.runs.capacity import Capacity
+from bench.runs.measuring import Measure
 from bench.runs.schedule import Begun, Schedule, Setup
-from bench.runs.units import Clock, Draw, Fit, Kept, Measure, Unit
+from bench.runs.units import Clock, Draw, Fit, Kept, Unit
 from bench.types import InputError, RunSpec, silent
 
 from ..conftest import WriteSuite
@@ -133,26 +134,28 @@ def test_a_unit_done_twice_is_done_once(specs: list[RunSpec], tmp_path: Path) ->
     assert not begun(specs, tmp_path)[1].draws
 
 
+DUE = {"erasures": 2, "batches of images": 28}
+TO_DO = "; to do: erasures 2, batches of images 28"
+
+
 @pytest.mark.parametrize(
     ("free", "memory", "asked", "due", "wanted"),
     [
-        (2, 64, {}, 30, Capacity(2, 1, "2 usable cores, 30 batches and erasures to do")),
-        (8, 64, {}, 13, Capacity(3, 1, "8 usable cores, 13 batches and erasures to do")),
-        (2, 64, {}, 5, Capacity(1, 1, "2 usable cores, 5 batches and erasures to do")),
-        (1, 64, {}, 99, Capacity(1, 1, "1 usable core, 99 batches and erasures to do")),
-        (
-            *(8, 3, {}, 99),
-            Capacity(2, 4, "8 usable cores, memory for 2, 99 batches and erasures to do"),
-        ),
-        (2, 64, {"workers": 5}, 9, Capacity(5, 1, "as asked")),
-        (2, 64, {"threads": 2}, 5, Capacity(1, 2, "2 usable cores, 5 batches and erasures to do")),
+        (2, 64, {}, DUE, Capacity(2, 1, f"2 usable cores{TO_DO}")),
+        (8, 64, {}, {"a": 6, "b": 7}, Capacity(3, 1, "8 usable cores; to do: a 6, b 7")),
+        (2, 64, {}, {"a": 5, "b": 0}, Capacity(1, 1, "2 usable cores; to do: a 5")),
+        (2, 64, {}, {"a": 0}, Capacity(1, 1, "2 usable cores; to do: nothing")),
+        (1, 64, {}, DUE, Capacity(1, 1, f"1 usable core{TO_DO}")),
+        (8, 3, {}, DUE, Capacity(2, 4, f"8 usable cores, memory for 2{TO_DO}")),
+        (2, 64, {"workers": 5}, DUE, Capacity(5, 1, "as asked")),
+        (2, 64, {"threads": 2}, {"a": 5}, Capacity(1, 2, "2 usable cores; to do: a 5")),
     ],
 )
 def test_work_is_shared_by_cores_memory_and_what_is_left(
     free: int,
     memory: int,
     asked: dict[str, int],
-    due: int,
+    due: dict[str, int],
     wanted: Capacity,
     specs: list[RunSpec],
     tmp_path: Path,
@@ -161,29 +164,28 @@ def test_work_is_shared_by_cores_memory_and_what_is_left(
     (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:  {memory * 2**20} kB\n")
     monkeypatch.setattr(capacity, "MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(capacity, "cores", lambda: free)
-    monkeypatch.setattr(capacity, "left", lambda *_: due)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert capacity.capacity(specs, tmp_path, device="cpu", **asked) == wanted
+    assert capacity.capacity(specs, due, device="cpu", **asked) == wanted
 
 
 def test_threads_are_those_of_the_environment_unless_asked_for(
-    specs: list[RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    specs: list[RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert capacity.capacity(specs, tmp_path, device="cpu").threads == 3
-    assert capacity.capacity(specs, tmp_path, device="cpu", threads=1).threads == 1
+    assert capacity.capacity(specs, DUE, device="cpu").threads == 3
+    assert capacity.capacity(specs, DUE, device="cpu", threads=1).threads == 1
 
 
-def test_a_gpu_has_one_worker(specs: list[RunSpec], tmp_path: Path) -> None:
-    assert capacity.capacity(specs, tmp_path, device="cuda:1").workers == 1
+def test_a_gpu_has_one_worker(specs: list[RunSpec]) -> None:
+    assert capacity.capacity(specs, DUE, device="cuda:1").workers == 1
     with pytest.raises(InputError, match="got --workers 2 on cuda, must be 1"):
-        capacity.capacity(specs, tmp_path, device="cuda", workers=2)
+        capacity.capacity(specs, DUE, device="cuda", workers=2)
 
 
 def test_what_is_left_counts_batches_and_true_erasures(
     specs: list[RunSpec], tmp_path: Path
 ) -> None:
-    assert capacity.left(specs, tmp_path) == 3 + 2
+    assert capacity.left(specs, tmp_path) == {"erasures": 2, "batches of images": 3}
     for unit in begun(specs, tmp_path)[1].draws:
         leave(unit)
-    assert capacity.left(specs, tmp_path) == 2 + 2
+    assert capacity.left(specs, tmp_path) == {"erasures": 2, "batches of images": 2}

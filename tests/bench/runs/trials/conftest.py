@@ -16,7 +16,8 @@ from bench.models import loading
 from bench.results.store import RunFolder
 from bench.runs import plan, provenance
 from bench.runs.resolved import Resolved
-from bench.runs.trials import attack, baseline
+from bench.runs.schedule import Setup
+from bench.runs.trials import attack, baseline, units
 from bench.runs.trials import plan as trials
 from bench.runs.trials.plan import Attempt
 from bench.types import Progress, Prompt, RunSpec, silent
@@ -108,7 +109,8 @@ class Bench:
         self.eraser = folder / "halver.py"
         self.eraser.write_text(ERASER)
         patch.setitem(trials.BUDGETS, "quick", Budget(prompts=4, candidates=3, batch=2))  # type: ignore[arg-type]
-        patch.setattr(baseline, "decider", lambda resolved, case, device: self.decider)
+        for module in (baseline, units):
+            patch.setattr(module, "decider", lambda resolved, case, device: self.decider)
         load = registry.load_attack
         patch.setattr(
             registry,
@@ -133,18 +135,17 @@ class Bench:
     def words(self) -> list[str]:
         """The command that attacks this bench's run."""
         words = ["attack", "--method", f"{self.eraser}:Halver", "--concept", "airplane"]
-        return [*words, "--steps", "1", "--device", "cpu", "--out", str(self.out)]
+        # By this process alone: others would not know what is patched here.
+        words += ["--steps", "1", "--device", "cpu", "--workers", "1"]
+        return [*words, "--out", str(self.out)]
 
     def baseline(self) -> baseline.Baseline:
         """The un-erased model's side of a trial of seed_search."""
         spec = self.specs()[0]
         resolved = Resolved(spec)
-        (attempt,) = trials.attempts(["seed_search"], "quick", "mini")
+        chosen = trials.attempts(["seed_search"], "quick", "mini")
         weights = provenance.weights_hash(spec.model)
-        folder = RunFolder(self.out, spec.run_id)
-        return baseline.Baseline(
-            resolved, folder, weights, resolved.cases[0], attempt, "cpu", silent
-        )
+        return baseline.Baseline(resolved, self.out, weights, resolved.cases[0], chosen, "cpu")
 
     @property
     def folder(self) -> RunFolder:
@@ -162,7 +163,7 @@ class Bench:
 
     def attack(self, *names: str, **options: Any) -> list[Mapping[str, str]]:
         chosen = [self.attempt(name, **options) for name in names]
-        return list(attack.attack(self.specs(), chosen, self.out))
+        return list(attack.attack(self.specs(), chosen, self.out, Setup()))
 
     def trials(self, name: str) -> list[Path]:
         return sorted((self.folder.path / "attacks" / "airplane").glob(f"{name}-quick-*"))
@@ -170,6 +171,11 @@ class Bench:
     def results(self, name: str) -> list[Mapping[str, str]]:
         (path,) = self.trials(name)
         return list(read_rows(path / "results.csv"))
+
+    def found(self, name: str) -> list[str]:
+        """Return the ids of the prompts that were searched for."""
+        (path,) = self.trials(name)
+        return [row["id"] for file in sorted(path.glob("found/*.csv")) for row in read_rows(file)]
 
 
 @pytest.fixture

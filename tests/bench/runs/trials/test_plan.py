@@ -10,9 +10,11 @@ import pytest
 from bench import cli, registry
 from bench.cli.commands import run
 from bench.results import Results
-from bench.runs import sweep
+from bench.runs import capacity, sweep
+from bench.runs import plan as common
 from bench.runs.plan import specs
 from bench.runs.resolved import Resolved
+from bench.runs.schedule import Setup
 from bench.runs.trials import attack, plan
 from bench.runs.trials.folder import NUMBERS
 from bench.types import InputError
@@ -161,8 +163,9 @@ def test_run_attacks_what_it_has_run(
         **{"matched_before": "0", "matched_before_low": "0", "matched_before_high": "0.3"},
     }
 
-    def tried(runs: Any, chosen: Any, out: Path, **more: Any) -> list[dict[str, str]]:
+    def tried(runs: Any, chosen: Any, out: Path, setup: Any, _: Any) -> list[dict[str, str]]:
         order.append(("attack", ([spec.run_id for spec in runs], chosen[0].entry.name, out)))
+        assert (setup.device, setup.workers, setup.threads) == ("cpu", 3, 1)
         return [row]
 
     def carried_out(runs: Any, out: Path, **more: Any) -> Results:
@@ -173,7 +176,8 @@ def test_run_attacks_what_it_has_run(
     monkeypatch.setattr(run, "_compare", lambda *_: None)
     monkeypatch.setattr(attack, "attack", tried)
     words = ["run", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
-    assert cli.main(words) == 0
+    shared = ["--workers", "3", "--threads", "1"]
+    assert cli.main([*words, *shared]) == 0
     (first, run_id), (second, (ids, name, out)) = order
     assert (first, second, name, out) == ("run", "attack", "p4d", tmp_path)
     assert ids[1] == run_id
@@ -183,6 +187,47 @@ def test_run_attacks_what_it_has_run(
     order.clear()
     assert cli.main(["run", *ESD, "--device", "cpu", "--out", str(tmp_path)]) == 0
     assert [name for name, _ in order] == ["run"]
+
+
+def test_attack_hands_on_by_how_many_it_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Setup] = []
+
+    class Stopped(Exception):
+        pass
+
+    def tried(runs: Any, chosen: Any, out: Path, setup: Setup, _: Any) -> None:
+        asked.append(setup)
+        raise Stopped
+
+    monkeypatch.setattr(common, "check_erasers", lambda *_: None)
+    monkeypatch.setattr(attack, "attack", tried)
+    words = ["attack", *ESD, "--attack", "p4d", "--device", "cpu", "--out", str(tmp_path)]
+    with pytest.raises(Stopped):
+        cli.main([*words, "--workers", "3", "--threads", "2"])
+    assert [(each.workers, each.threads) for each in asked] == [(3, 2)]
+
+
+@pytest.mark.parametrize("command", ["attack", "run"])
+def test_the_plan_says_by_how_many_it_is_shared(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Erasures count once, images of runs and attacks together, searches by their batches."""
+    monkeypatch.setattr(capacity, "cores", lambda: 1)
+    words = [command, *ESD, "--attack", "p4d", "--attack", "seed_search", "--plan"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 0
+    # Four prompts: their un-erased images, 16 before and twice 16 after; a run of both models.
+    batches = 1 + 1 + 2 + (0 if command == "attack" else 2 * 2)
+    said = f"batches of images {batches}"
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("by ")]
+    assert line.startswith("by 1 worker of 1 thread (1 usable core; to do: ")
+    assert said in line and "erasures 1" in line and "searches 2" in line
+    assert cli.main([*words, "--out", str(tmp_path), "--workers", "5"]) == 0
+    assert "by 5 workers of 1 thread (as asked)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["attack", "run"])

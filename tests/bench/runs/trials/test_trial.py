@@ -24,14 +24,14 @@ from bench.models import loading
 from bench.models.erasures import apply
 from bench.models.generate import generate
 from bench.results.stats.intervals import wilson
-from bench.runs import provenance
+from bench.runs import provenance, units
 from bench.runs.resolved import Resolved
-from bench.runs.trials import attack, baseline, trial, unattacked
+from bench.runs.trials import attack, baseline, trial
 from bench.runs.trials import plan as trials
 from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.table import collect
-from bench.types import InputError, Prompt, RunRecord, Sampler, Score
+from bench.types import InputError, Prompt, RunRecord, RunSpec, Sampler, Score
 
 from .conftest import SMALL, Bench
 
@@ -161,7 +161,7 @@ def test_a_finished_trial_is_read_and_nothing_is_loaded(
 
     monkeypatch.setattr(loading, "shared", forbidden)
     monkeypatch.setattr(bench.decider, "shows", forbidden)
-    monkeypatch.setattr(attack.runner, "erase", forbidden)
+    monkeypatch.setattr(attack, "executor", forbidden)
     assert bench.attack("p4d", "seed_search") == made
     assert len(bench.seen) == 4
     with pytest.raises(AssertionError, match="loaded"):
@@ -204,9 +204,10 @@ def test_a_stopped_trial_goes_on_in_the_batch_it_stopped_in(
     bench.stop_at = 1
     with pytest.raises(KeyboardInterrupt):
         bench.attack("unlearndiffatk")
-    there = [bool(row["after"]) for row in bench.results("unlearndiffatk")]
-    assert there == [True, True, False, False]
-    assert not (bench.trials("unlearndiffatk")[0] / "summary.csv").exists()
+    assert bench.found("unlearndiffatk") == bench.ids[:2]
+    (path,) = bench.trials("unlearndiffatk")
+    assert len(list(path.glob("images/*.png"))) == 6
+    assert not (path / "results.csv").exists() and not (path / "summary.csv").exists()
     bench.stop_at = None
     (resumed,) = bench.attack("unlearndiffatk")
     assert [[p.id for p in each.prompts] for each in bench.seen] == [bench.ids[:2], bench.ids[2:]]
@@ -234,7 +235,7 @@ def test_images_before_that_were_stopped_are_gone_on_with(
                 raise KeyboardInterrupt
             return paths
 
-        patch.setattr(unattacked, "generate", stopped)
+        patch.setattr(units, "generate", stopped)
         with pytest.raises(KeyboardInterrupt):
             bench.attack("seed_search")
     (path,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
@@ -253,11 +254,11 @@ def test_what_was_found_is_kept_before_it_is_drawn(
     with monkeypatch.context() as patch:
 
         def stopped(*args: Any, **more: Any) -> Any:
-            if "images" in str(args[2]):
+            if "inversion-" in str(args[2]):
                 raise KeyboardInterrupt
             return generate(*args, **more)
 
-        patch.setattr(trial, "generate", stopped)
+        patch.setattr(units, "generate", stopped)
         with pytest.raises(KeyboardInterrupt):
             bench.attack("inversion")
     assert len(bench.seen) == 1
@@ -349,9 +350,11 @@ def test_latents_are_kept_before_they_are_drawn_from(
     with monkeypatch.context() as patch:
 
         def stopped(*args: Any, **more: Any) -> Any:
-            raise KeyboardInterrupt
+            if "latent_inversion-" in str(args[2]):
+                raise KeyboardInterrupt
+            return generate(*args, **more)
 
-        patch.setattr(trial, "generate", stopped)
+        patch.setattr(units, "generate", stopped)
         with pytest.raises(KeyboardInterrupt):
             bench.attack("latent_inversion")
     assert len(bench.seen) == 1
@@ -364,11 +367,8 @@ def test_latents_are_kept_before_they_are_drawn_from(
 
 def candidates(bench: Bench, asked: Any, text: str) -> Any:
     entry = registry.attacks()["inversion"]
-    amount = Attempt(entry, registry.options(entry, "mini"), "quick")
-    made = baseline.Baseline(Resolved(bench.specs()[0]), *(None,) * 3, amount, "", None)  # type: ignore[arg-type]
-    return trial.Trial(Erasure(bench.specs()[1], bench.folder, made), amount).candidates(
-        asked, text
-    )
+    attempt = Attempt(entry, registry.options(entry, "mini"), "quick")
+    return trial.Trial(Erasure(bench.specs()[1], bench.baseline()), attempt).candidates(asked, text)
 
 
 def test_nothing_is_erased_when_a_prompt_does_not_fit(bench: Bench) -> None:
@@ -377,13 +377,12 @@ def test_nothing_is_erased_when_a_prompt_does_not_fit(bench: Bench) -> None:
     assert not bench.folder.erasure_path("airplane").exists()
 
 
-@pytest.mark.parametrize("file", ["results.csv", "seen.csv"])
+@pytest.mark.parametrize("file", ["found/0.csv", "seen.csv"])
 def test_damaged_results_are_refused_with_the_way_out(bench: Bench, file: str) -> None:
     bench.attack("seed_search")
     (path,) = bench.trials("seed_search")
     (path / "summary.csv").unlink()
     if file == "seen.csv":
-        (path / "results.csv").unlink()
         (path,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
     text = (path / file).read_text().splitlines()
     (path / file).write_text("\n".join(text[:-1]) + "\n")
@@ -417,8 +416,8 @@ def test_results_of_another_version_are_refused_by_name(bench: Bench) -> None:
     bench.attack("seed_search")
     (path,) = bench.trials("seed_search")
     (path / "summary.csv").unlink()
-    (path / "results.csv").write_text("id,before,after\na,0,1\n")
-    with pytest.raises(InputError, match=r"results\.csv is damaged .another version wrote it"):
+    (path / "found" / "0.csv").write_text("id,found\na,b\n")
+    with pytest.raises(InputError, match=r"found/0\.csv is damaged .another version wrote it"):
         bench.attack("seed_search")
 
 
@@ -515,15 +514,15 @@ def test_what_is_in_the_runs_spec_is_another_trial(bench: Bench, field: str) -> 
     _, spec = bench.specs()
     values = {"sampler": Sampler(9, 1.0), "seed": 7, "options": {"factor": 0.1}, "model": "sd14"}
     changed = replace(spec, **{field: values[field]})
-    erasure = Erasure(changed, bench.folder, bench.baseline())
-    other = trial.Trial(erasure, bench.baseline().attempt)
-    assert other.folder.path != path
-    assert (
-        trial.Trial(
-            Erasure(spec, bench.folder, bench.baseline()), bench.baseline().attempt
-        ).folder.path
-        == path
-    )
+    made = bench.baseline()
+
+    def name(of: RunSpec) -> str:
+        erasure = Erasure(of, made)
+        # Of the same erasure, which another run would make anew.
+        erasure.path = bench.folder.erasure_path("airplane")
+        return trial.Trial(erasure, made.chosen[0]).folder.path.name
+
+    assert name(changed) != name(spec) == path.name
 
 
 def test_the_images_shown_are_those_that_were_judged(bench: Bench) -> None:

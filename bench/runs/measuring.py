@@ -1,0 +1,77 @@
+"""The pieces of a run's work that measure its images: they come last, and finish it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.images import ReferenceImages
+from bench.runs import provenance
+from bench.runs.per_image import PerImage
+from bench.runs.units import Clock, Kept, Unit, now
+from bench.types import Progress
+
+
+@dataclass(frozen=True)
+class Measure(Unit):
+    """What a run's images say, and its record: the last unit of a run."""
+
+    real: ReferenceImages | None
+    """Real images to compare with."""
+    seconds: Mapping[str, float]
+    """What the run took so far, by step."""
+    facts: Mapping[str, Any]
+    """The run's provenance so far."""
+
+    @property
+    def name(self) -> str:
+        """The record."""
+        return f"the scores of {self.spec.run_id}"
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Measure, aggregate, and declare the run finished."""
+        # Here, so that a plan needs no scipy.
+        from bench.models.erasures import read
+        from bench.runs import record
+
+        begun = now()
+        resolved = kept.resolved(self.spec)
+        with clock.step("load"):
+            for metric in resolved.metrics:
+                metric.prepare(resolved.family, self.device)
+        per_image = PerImage(
+            resolved, self.folder, resolved.metrics, self.device, progress, self.real
+        )
+        headers = [read(self.folder.erasure_path(case.name)) for case in resolved.cases]
+        seconds = {**self.seconds, "erase": sum(each.seconds for each in headers) / len(headers)}
+        facts = {**self.facts, "classes": resolved.choice.to_json(), "form": headers[0].form}
+        facts |= {"plugins": resolved.plugins, "detectors": resolved.detectors}
+        with clock.step("measure"):
+            rows = per_image.measure(per_image.read() or per_image.blank())
+            found = record.outcome(per_image, rows, seconds, facts)
+        seconds["load"] += clock.seconds["load"]
+        seconds["measure"] = clock.seconds["measure"]
+        seconds["total"] += now() - begun
+        record.finish(per_image, found, seconds, {**facts, "finished": provenance.now()})
+
+
+@dataclass(frozen=True)
+class Compare(Unit):
+    """A finished run, to be compared with other real images than it was."""
+
+    real: ReferenceImages
+
+    @property
+    def name(self) -> str:
+        """The record."""
+        return f"the scores of {self.spec.run_id}"
+
+    def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
+        """Measure it again by the metrics that compare."""
+        from bench.runs import rescore
+
+        resolved = kept.resolved(self.folder.read_record().spec)
+        names = [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
+        some = {"device": self.device, "real": self.real, "progress": progress}
+        rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
