@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.models import devices, loading
 from bench.registry import written
 from bench.results import Results
-from bench.runs import grid, plan, sweep
+from bench.runs import folders, grid, sweep
 from bench.runs.capacity import capacity, left
 from bench.types import Option
 
@@ -86,8 +86,7 @@ def run(
         guidance=guidance,
         precision=loading.precision(precision, place),
     )
-    plan.check_out(Path(out))
-    plan.check_folders(specs, Path(out))
+    folders.check(specs, Path(out))
     due = left(specs, Path(out))
     shared = capacity(specs, due, device=place, workers=workers, threads=threads)
     return sweep.carry_out(specs, Path(out), device=place, shared=shared)

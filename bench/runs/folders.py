@@ -1,7 +1,9 @@
-"""Opens the folder of a run, which keeps its own copy of the suite: it can be scored anywhere."""
+"""Checks and opens run folders; each keeps its own copy of the suite, to be scored anywhere."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,38 @@ from bench.prompts import written
 from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec, Suite
+
+
+def check(runs: Iterable[RunSpec], out: Path) -> None:
+    """Refuse folders that runs could not be written to; nothing is made.
+
+    Args:
+        runs: The runs to make.
+        out: The folder of all runs.
+
+    Raises:
+        InputError: it cannot be written, or a run's folder is half-written or another run's.
+    """
+    check_out(out)
+    for spec in runs:
+        folder = RunFolder(out, spec.run_id)
+        if folder.path.exists():
+            folder.create(spec)
+
+
+def check_out(out: Path) -> None:
+    """Verify that a folder exists and is writable, or can be made.
+
+    Raises:
+        InputError: it is no folder, or nothing can be written there.
+    """
+    parent = out.absolute()
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        raise InputError(f"cannot write to {out}: {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {out}: no permission in {parent}")
 
 
 def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:

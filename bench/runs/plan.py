@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from bench.models.recognition import MODELS
 from bench.names import find
 from bench.results.store import RunFolder
 from bench.runs import places
-from bench.runs.resolved import Resolved
+from bench.runs.resolved import Resolved, size_of
 from bench.types import (
     ORIGINAL,
     Case,
@@ -23,6 +22,7 @@ from bench.types import (
     Precision,
     RunSpec,
     Sampler,
+    Size,
     Suite,
 )
 
@@ -75,7 +75,7 @@ def specs(
         model=model_name,
         suite=chosen.name,
         suite_version=chosen.version,
-        cases=(),
+        cases=_cases(chosen, size_of(chosen, size), concepts),
         size=size,
         sampler=Sampler(
             sampler.steps if steps is None else steps,
@@ -88,7 +88,6 @@ def specs(
         family=family,
         places=places.suite(chosen) | model_place,
     )
-    first = replace(first, cases=_cases(Resolved(first), concepts))
     resolved = Resolved(first)
     _check_family(chosen, family, model)
     given = registry.shared_settings(list(found.values()), settings)
@@ -124,37 +123,6 @@ def _erased(
         seed=seed,
         places={**first.places, **of_method, **of_options},
     )
-
-
-def check_out(out: Path) -> None:
-    """Verify that the folder of runs exists and is writable, or can be made.
-
-    Raises:
-        InputError: it is no folder, or nothing can be written there.
-    """
-    parent = out.absolute()
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir():
-        raise InputError(f"cannot write to {out}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to {out}: no permission in {parent}")
-
-
-def check_folders(runs: Iterable[RunSpec], out: Path) -> None:
-    """Refuse run folders that are half-written or another run's.
-
-    Args:
-        runs: The runs to make.
-        out: The folder of all runs.
-
-    Raises:
-        InputError: naming the folder.
-    """
-    for spec in runs:
-        folder = RunFolder(out, spec.run_id)
-        if folder.path.exists():
-            folder.create(spec)
 
 
 def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
@@ -196,17 +164,16 @@ def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registr
     return found
 
 
-def _cases(resolved: Resolved, concepts: Sequence[str]) -> tuple[str, ...]:
+def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the cases, in the order of the suite."""
-    known, of_size = resolved.choices, resolved.size.cases
+    known = [case.name for case in suite.cases]
     for name in concepts:
         if name in prompts.concepts() and name not in known:
             raise InputError(
-                f"concept '{name}' is not in suite {resolved.suite.name}; choices: "
-                f"{', '.join(known)}, {ALL}"
+                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
             )
         find("concept", name, (*known, ALL))
-    wanted = known if ALL in concepts else concepts or of_size
+    wanted = known if ALL in concepts else concepts or size.cases
     return tuple(name for name in known if name in wanted)
 
 

@@ -56,8 +56,7 @@ class Resolved:
     @cached_property
     def size(self) -> Size:
         """How many images of each role, and which cases unless others are asked for."""
-        sizes = {size.name: size for size in self.suite.sizes}
-        return sizes[find("size", self.spec.size, sizes)]
+        return size_of(self.suite, self.spec.size)
 
     @cached_property
     def choices(self) -> dict[str, Case]:
@@ -181,3 +180,17 @@ class Resolved:
             unerased=unerased,
             none=self.choice.none,
         )
+
+
+def size_of(suite: Suite, name: str) -> Size:
+    """Return one of a suite's sizes.
+
+    Args:
+        suite: The suite.
+        name: The size's name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    sizes = {size.name: size for size in suite.sizes}
+    return sizes[find("size", name, sizes)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.results import Results, report, store
-from bench.runs import folders, plan, runner
+from bench.runs import plan, runner
 from bench.runs.capacity import Capacity
 from bench.runs.schedule import Setup
 from bench.types import Progress, RunSpec, silent
@@ -26,24 +26,6 @@ ALONE = Capacity(1, None, "this process")
 def unseen(title: str) -> Iterator[Progress]:
     """Show no progress."""
     yield silent
-
-
-def prepare(specs: Sequence[RunSpec], out: Path, device: str) -> list[store.RunFolder]:
-    """Refuse what could not be erased or written, before the first run is in vain.
-
-    Args:
-        specs: The runs.
-        out: Folder that holds the run folders.
-        device: Where to compute.
-
-    Returns:
-        The folders of the runs.
-
-    Raises:
-        InputError: a method cannot erase a case from this model, or a folder cannot be used.
-    """
-    plan.check_erasers(specs, out, device)
-    return [folders.opened(spec, out)[0] for spec in specs]
 
 
 def carry_out(
@@ -72,7 +54,7 @@ def carry_out(
         InputError: a method cannot erase a case from this model, or a folder cannot be used.
         WorkerDiedError: a worker process died; the same call resumes.
     """
-    folders = prepare(specs, out, device)
+    plan.check_erasers(specs, out, device)
     setup = Setup(device, workers=shared.workers, threads=shared.threads, real=real)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
     cases = ", ".join(specs[0].cases)
@@ -86,4 +68,4 @@ def carry_out(
             if record.spec.run_id != specs[0].run_id:
                 rows.append((record.spec.method_name, done[own.path.name]))
             report.write_strip(own.strip_path, rows)
-    return Results(tuple(done[folder.path.name] for folder in folders), ())
+    return Results(tuple(done[spec.run_id] for spec in specs), ())

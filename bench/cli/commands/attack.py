@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
     from bench.models import devices
-    from bench.runs import outline, plan
+    from bench.runs import folders, outline, plan
     from bench.runs.capacity import ERASURES, left
     from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
@@ -32,8 +32,7 @@ def execute(args: argparse.Namespace) -> int:
     specs = _runs.specs(args)
     chosen = _attacks.attempts(args)
     trials.check(specs, chosen)
-    plan.check_out(args.out)
-    plan.check_folders(specs, args.out)
+    folders.check(specs, args.out)
     due = {ERASURES: left(specs, args.out)[ERASURES]} | attack.left(specs, chosen, args.out)
     shared = _runs.capacity(args, specs, due)
     if args.plan:
@@ -41,8 +40,6 @@ def execute(args: argparse.Namespace) -> int:
         lines += trials.describe(specs, chosen)
         found = {"runs": outline.outline(specs, args.out), "attacks": trials.outline(specs, chosen)}
         return output.answer(args, found, lambda: print_lines(lines))
-    from bench.runs import sweep
-
     if not attack.finished(specs, chosen, args.out):
-        sweep.prepare(specs, args.out, devices.device(args.device))
+        plan.check_erasers(specs, args.out, devices.device(args.device))
     return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen, shared)})

@@ -35,7 +35,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.models import devices
     from bench.results import calibrations, report
     from bench.runs import calibrate
-    from bench.runs.plan import check_out
+    from bench.runs.folders import check_out
 
     check_out(calibrations.FOLDERS[0])
     task = calibrate.task(args.model, args.suite, args.metric, args.images, args.prompts, args.each)

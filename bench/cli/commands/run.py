@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
     from bench.models import devices
-    from bench.runs import outline, plan
+    from bench.runs import folders, outline
     from bench.runs.capacity import left
     from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
@@ -42,8 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     chosen = _attacks.attempts(args) if args.attack or args.attack_set else []
     if chosen:
         trials.check(specs, chosen)
-    plan.check_out(args.out)
-    plan.check_folders(specs, args.out)
+    folders.check(specs, args.out)
     real = _reference(args, specs[0])
     due = left(specs, args.out) + (attack.left(specs, chosen, args.out) if chosen else Counter())
     shared = _runs.capacity(args, specs, due)

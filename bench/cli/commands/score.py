@@ -81,13 +81,13 @@ def _again(args: argparse.Namespace) -> int:
 def _given(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.models import devices
-    from bench.runs import external, plan
+    from bench.runs import external, folders
 
     for name in ("prompts", "erased"):
         if getattr(args, name) is None:
             raise InputError(f"--images needs --{name}")
     out = args.to or args.images
-    plan.check_out(out)
+    folders.check_out(out)
     work = external.given(
         args.images,
         args.prompts,

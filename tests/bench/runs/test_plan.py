@@ -8,7 +8,7 @@ import pytest
 from bench import prompts, registry
 from bench.models import mini
 from bench.results.store import UNERASED, RunFolder
-from bench.runs import outline, plan
+from bench.runs import folders, outline, plan
 from bench.types import InputError, RunSpec, Sampler
 
 FILES = sorted(prompts.FOLDER.glob("*.csv"))
@@ -224,32 +224,32 @@ def test_a_role_without_prompts_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_out_must_be_a_folder_that_can_be_made(tmp_path: Path) -> None:
-    plan.check_out(tmp_path / "new" / "deeper")
+    folders.check_out(tmp_path / "new" / "deeper")
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(InputError, match="cannot write to"):
-            plan.check_out(out)
+            folders.check_out(out)
 
 
 def test_a_folder_without_permission_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The tests may run as root, for whom every folder is writable.
-    monkeypatch.setattr(plan.os, "access", lambda *_: False)
+    monkeypatch.setattr(folders.os, "access", lambda *_: False)
     with pytest.raises(InputError, match="no permission"):
-        plan.check_out(tmp_path / "new")
+        folders.check_out(tmp_path / "new")
 
 
 def test_a_half_written_run_folder_is_refused(tmp_path: Path) -> None:
     runs = specs("original")
-    plan.check_folders(runs, tmp_path)
+    folders.check(runs, tmp_path)
     folder = RunFolder(tmp_path, runs[0].run_id)
     folder.create(runs[0])
-    plan.check_folders(runs, tmp_path)
+    folders.check(runs, tmp_path)
     folder.spec_path.write_text('{"method": ')
     with pytest.raises(InputError, match=r"spec\.json"):
-        plan.check_folders(runs, tmp_path)
+        folders.check(runs, tmp_path)
 
 
 def test_the_description_counts_what_is_there(tmp_path: Path) -> None:
