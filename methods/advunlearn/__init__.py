@@ -49,7 +49,7 @@ class Advunlearn(Eraser):
         }
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "tried on the ship at size smoke, methods/advunlearn.md",
+        "mini": "one setting, on the ship at size smoke, not tuned, methods/advunlearn.md",
     }
 
     layers: int = 0
