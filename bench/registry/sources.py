@@ -18,7 +18,10 @@ from bench.types import Form, InputError, Option
 
 PLAIN = ("int", "float", "str", "bool")
 """Types that an option can have, beside a Literal of strings and None."""
-CONSTANTS = ("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form")
+CONSTANTS = (
+    *("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form"),
+    "reading",
+)
 """Class variables that are read; they must be literals."""
 
 
@@ -57,7 +60,9 @@ class Entry:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
-    """Of an attack: whether it searches on the erased model."""
+    """Of an attack: whether it works on the erased model itself."""
+    reading: str = ""
+    """Of an attack: how its success is to be read, where a table has to say so."""
     files: tuple[str, ...] = ()
     """Options that are paths."""
     form: Form = "weights"
@@ -210,6 +215,7 @@ def _entry(
         adaptive=constants.get("adaptive", False),
         files=constants.get("files", ()),
         form=constants.get("form", "weights"),
+        reading=constants.get("reading", ""),
     )
 
 
