@@ -15,7 +15,13 @@ from bench.types import Concept, InputError, Sampler
 from methods import _maps, _noise, _tokens, _training
 from methods.fmn import Fmn
 
-SMALL: dict[str, Any] = {"steps": 3, "images": 2, "image_steps": 2, "learning_rate": 1e-3}
+SMALL: dict[str, Any] = {
+    "inversion_steps": 0,
+    "steps": 3,
+    "images": 2,
+    "image_steps": 2,
+    "learning_rate": 1e-3,
+}
 TEXTS = ("a photo of an airplane", "a photo of a bird", "a dog in the snow")
 
 
@@ -133,6 +139,8 @@ def test_the_defaults_are_those_of_the_code() -> None:
     eraser = Fmn()
     assert (eraser.steps, eraser.learning_rate, eraser.clip) == (35, 2e-6, 1.0)
     assert (eraser.parameters, eraser.use_pooler) == ("full", True)
+    inversion = eraser.inversion_steps, eraser.inversion_rate, eraser.inversion_words
+    assert inversion == (500, 1e-3, 4)
 
 
 @pytest.mark.parametrize(

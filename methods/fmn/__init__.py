@@ -16,6 +16,9 @@ from bench.models import prediction
 from bench.models.eraser import Eraser
 from bench.types import Concept, Option, Progress, silent
 from methods import _maps, _noise, _options, _prompts, _tokens, _training, _unet
+from methods.fmn import _inversion
+
+__all__ = ["Fmn"]
 
 Parameters = Literal["full", "xattn"]
 RULES: dict[Parameters, str] = {"full": r"", "xattn": r"attn2\."}
@@ -29,10 +32,24 @@ class Fmn(Eraser):
     paper: ClassVar[str] = "Forget-Me-Not, arXiv 2303.17591 (CVPR 2024 Workshops)"
     touches: ClassVar[tuple[str, ...]] = ("unet.*",)
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
-        "mini": {"image_steps": 20, "image_guidance": 4.0, "learning_rate": 1e-4},
+        "mini": {
+            "inversion_steps": 0,
+            "image_steps": 20,
+            "image_guidance": 4.0,
+            "learning_rate": 3e-5,
+        },
     }
-    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "a choice of ours, not tuned"}
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "between a rate that does nothing and one that ruins mini, methods/fmn.md"
+    }
 
+    inversion_steps: int = 500
+    """Steps of textual inversion, which learns words that are trained on in the place of the
+    concept's name; 0 trains on its name (code: 500 in its configuration, called optional)."""
+    inversion_rate: float = 1e-3
+    """AdamW learning rate of these words, per step (code)."""
+    inversion_words: int = 4
+    """Number of these words (code)."""
     parameters: Parameters = "full"
     """What learns: the whole U-Net (published) or its cross-attention (code, only_optimize_ca)."""
     use_pooler: bool = True
@@ -60,6 +77,11 @@ class Fmn(Eraser):
         _options.at_least(1, images=self.images, image_steps=self.image_steps)
         _options.at_least(0, steps=self.steps, learning_rate=self.learning_rate)
         _options.above(0, clip=self.clip)
+        _options.at_least(0, inversion_steps=self.inversion_steps)
+        _options.above(0, inversion_rate=self.inversion_rate)
+        _options.at_least(1, inversion_words=self.inversion_words)
+        for concept in concepts if self.inversion_steps else ():
+            _inversion.check(pipe, _asked(concept), concept.name, self.inversion_words)
 
     def fit(
         self, pipe: Any, concepts: Sequence[Concept], *, seed: int, progress: Progress = silent
@@ -96,7 +118,7 @@ class Fmn(Eraser):
 
         || A[layers, heads, pixels, positions] ||_F, one norm over all layers. Source: the code.
         """
-        (text,), _ = _prompts.texts(concept, 1)
+        text = _asked(concept)
         asked = prediction.condition(pipe, [text])
         positions = _tokens.of_concept(pipe, text, concept.name, pooler=self.use_pooler)
         pool = _noise.trajectories(
@@ -110,6 +132,20 @@ class Fmn(Eraser):
             keep=False,
             progress=progress,
         )
+        if self.inversion_steps:
+            learnt = _inversion.learn(
+                pipe,
+                text,
+                concept.name,
+                pool,
+                words=self.inversion_words,
+                steps=self.inversion_steps,
+                learning_rate=self.inversion_rate,
+                generator=generator,
+                progress=progress,
+            )
+            asked = learnt.text
+            positions = learnt.words + (learnt.ends if self.use_pooler else [])
         everywhere = torch.ones(1, 1)
 
         def loss() -> Tensor:
@@ -119,3 +155,8 @@ class Fmn(Eraser):
             return _maps.attention_loss(maps, everywhere, positions, squared=True).sqrt()
 
         return loss
+
+
+def _asked(concept: Concept) -> str:
+    """Return the prompt that a concept's images are drawn from, and that is trained on."""
+    return _prompts.texts(concept, 1)[0][0]
