@@ -32,7 +32,8 @@ ORIGINAL = "original"
 """The method that erases nothing: its run is the un-erased model's."""
 
 ALL = "all"
-"""The case of pooled cases, and the role of a score over all roles."""
+"""Every method, attack or case, where they are asked for; the case of pooled cases, and the role
+of a score over all roles."""
 KEPT = "kept"
 """The role of scores over near and far images together, the others that are to stay."""
 ATTACK = "attack"

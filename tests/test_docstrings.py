@@ -80,14 +80,26 @@ def functions(source: str) -> list[Function]:
 def faults(sources: dict[str, str]) -> Iterator[str]:
     """Yield, function by function, which arguments are not documented, or are not there."""
     found = {file: functions(source) for file, source in sources.items()}
-    methods = {each.name: each for group in found.values() for each in group if each.owner}
+    every = [(each, each.owner) for group in found.values() for each in group if each.owner]
+    methods = {each.name: each for each, _ in every}
+    parents: dict[str, list[str]] = {}
+    for each, owner in every:
+        # Two files may have a class of one name.
+        parents.setdefault(owner.name, []).extend(each.bases)
+
+    def overridden(owners: list[str], name: str) -> Iterator[Function]:
+        """Yield the next method of a name above a class, in each of its lines of descent."""
+        for owner in owners:
+            if f"{owner}.{name}" in methods:
+                yield methods[f"{owner}.{name}"]
+            else:
+                yield from overridden(parents.get(owner, []), name)
 
     def promised(function: Function) -> bool:
-        overridden = [methods.get(f"{base}.{function.node.name}") for base in function.bases]
         return any(
             each.parameters == function.parameters
             and (each.documented == each.parameters or promised(each))
-            for each in filter(None, overridden)
+            for each in overridden(function.bases, function.node.name)
         )
 
     for file, group in found.items():

@@ -13,8 +13,9 @@ from bench.models.recognition import MODELS
 from bench.names import find
 from bench.results.store import RunFolder
 from bench.runs import places
-from bench.runs.resolved import Resolved, size_of
+from bench.runs.resolved import Resolved, cases_of
 from bench.types import (
+    ALL,
     ORIGINAL,
     Case,
     InputError,
@@ -22,11 +23,8 @@ from bench.types import (
     Precision,
     RunSpec,
     Sampler,
-    Size,
     Suite,
 )
-
-ALL = "all"
 
 
 def specs(
@@ -75,7 +73,7 @@ def specs(
         model=model_name,
         suite=chosen.name,
         suite_version=chosen.version,
-        cases=_cases(chosen, size_of(chosen, size), concepts),
+        cases=cases_of(chosen, size, concepts),
         size=size,
         sampler=Sampler(
             sampler.steps if steps is None else steps,
@@ -162,19 +160,6 @@ def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registr
         if missing:
             raise InputError(f"method {name} needs --set {missing[0]}=...")
     return found
-
-
-def _cases(suite: Suite, size: Size, concepts: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the cases, in the order of the suite."""
-    known = [case.name for case in suite.cases]
-    for name in concepts:
-        if name in prompts.concepts() and name not in known:
-            raise InputError(
-                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
-            )
-        find("concept", name, (*known, ALL))
-    wanted = known if ALL in concepts else concepts or size.cases
-    return tuple(name for name in known if name in wanted)
 
 
 def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:

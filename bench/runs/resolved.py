@@ -12,7 +12,7 @@ from bench import prompts, registry
 from bench.models import recognition
 from bench.names import find
 from bench.prompts.choice import Choice
-from bench.types import ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
+from bench.types import ALL, ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, Setting
@@ -194,3 +194,25 @@ def size_of(suite: Suite, name: str) -> Size:
     """
     sizes = {size.name: size for size in suite.sizes}
     return sizes[find("size", name, sizes)]
+
+
+def cases_of(suite: Suite, size: str, concepts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the cases that are asked for, in the order of the suite.
+
+    Args:
+        suite: The suite.
+        size: The size's name, whose own cases are taken where none is asked for.
+        concepts: Cases by name, or "all".
+
+    Raises:
+        InputError: the suite has no such case or size.
+    """
+    known = [case.name for case in suite.cases]
+    for name in concepts:
+        if name in prompts.concepts() and name not in known:
+            raise InputError(
+                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
+            )
+        find("concept", name, (*known, ALL))
+    wanted = known if ALL in concepts else concepts or size_of(suite, size).cases
+    return tuple(name for name in known if name in wanted)

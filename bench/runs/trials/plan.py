@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from bench import registry
 from bench.attacks import BUDGETS, KINDS, Attack, Budget, Cost
 from bench.names import find
-from bench.runs.plan import ALL
 from bench.runs.resolved import Resolved
 from bench.runs.trials.decider import decisive_metric
-from bench.types import ORIGINAL, Case, InputError, Option, Prompt, RunSpec
+from bench.types import ALL, ORIGINAL, Case, InputError, Option, Prompt, RunSpec
 
 FLAG = "--attack-set"
 """What sets an option of attacks on the command line."""
