@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.images import ReferenceImages
-from bench.runs import provenance
+from bench.runs import provenance, reference
 from bench.runs.per_image import PerImage
+from bench.runs.resolved import Resolved
 from bench.runs.units import Clock, Kept, Unit, now
-from bench.types import Progress
+from bench.types import Progress, RunRecord
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class Measure(Unit):
 
 
 @dataclass(frozen=True)
-class Compare(Unit):
-    """A finished run, to be compared with other real images than it was."""
+class Again(Unit):
+    """A finished run, to be measured again by some metrics."""
 
-    real: ReferenceImages
+    metrics: tuple[str, ...]
+    real: ReferenceImages | None
+    """Real images to compare with; None for those that it was compared with, if any."""
 
     @property
     def name(self) -> str:
@@ -68,10 +71,27 @@ class Compare(Unit):
         return f"the scores of {self.spec.run_id}"
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
-        """Measure it again by the metrics that compare."""
+        """Measure it again, without drawing."""
         from bench.runs import rescore
 
-        resolved = kept.resolved(self.folder.read_record().spec)
-        names = [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
         some = {"device": self.device, "real": self.real, "progress": progress}
-        rescore.score_again(self.folder, names, **some)  # type: ignore[arg-type]
+        rescore.score_again(self.folder, self.metrics, **some)  # type: ignore[arg-type]
+
+
+def stale(resolved: Resolved, record: RunRecord, real: ReferenceImages | None) -> tuple[str, ...]:
+    """Return the metrics by which a finished run is to be measured again.
+
+    Those whose detector is another now, in code or networks: runs that two of them measured cannot
+    stand in one table; and, where there are real images that it was not compared with, those that
+    compare with them.
+
+    Args:
+        resolved: What the run's spec names.
+        record: The run's.
+        real: Real images that it is to be compared with, if any.
+    """
+    measured = record.provenance.get("detectors", {})
+    due = [name for name, text in resolved.detectors.items() if measured.get(name) != text]
+    if real is not None and not reference.compared(record, real):
+        due += [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
+    return tuple(dict.fromkeys(due))

@@ -11,6 +11,7 @@ from bench import registry
 from bench.models import recognition
 from bench.results.store import UNERASED, RunFolder
 from bench.runs import reference
+from bench.runs.measuring import stale
 from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, RunSpec
 
@@ -64,8 +65,12 @@ def describe(
         resolved = Resolved(spec)
         folder = RunFolder(out, spec.run_id)
         state = _state(folder)
-        if folder.is_done() and not reference.compared(folder.read_record(), real):
-            state += ", to be compared with the reference images"
+        if folder.is_done():
+            record = folder.read_record()
+            if not reference.compared(record, real):
+                state += ", to be compared with the reference images"
+            if again := stale(resolved, record, None):
+                state += f", to be measured again by {', '.join(again)}: detectors are others now"
         yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
         values = " ".join(
             f"{name}={registry.written(value)}" for name, value in spec.options.items()

@@ -11,8 +11,8 @@ from typing import Any
 
 from bench import prompts
 from bench.images import ReferenceImages
-from bench.runs import folders, provenance, reference
-from bench.runs.measuring import Compare, Measure
+from bench.runs import folders, provenance
+from bench.runs.measuring import Again, Measure, stale
 from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
 from bench.runs.units import Draw, Fit, Unit, draws, fits, now, wanted
@@ -131,9 +131,8 @@ class Begun:
             if self.images:
                 seconds["image"] = seconds["generate"] / self.images
             return Measure(*self._where, real, seconds, self.facts)
-        if real is None or reference.compared(self.folder.read_record(), real):
-            return None
-        return Compare(*self._where, real)
+        again = stale(self.resolved, self.folder.read_record(), real)
+        return Again(*self._where, again, real) if again else None
 
 
 class Schedule:

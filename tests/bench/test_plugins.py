@@ -63,7 +63,8 @@ class Fade(Eraser):
 ''',
     "fading/redness.py": '''
 from bench.images import read_image
-from bench.metrics import ROLES, Measure, Metric, column
+from bench.metrics import Measure, Metric, column
+from bench.types import ROLES
 
 class Redness(Metric):
     """The mean of red."""

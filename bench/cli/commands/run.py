@@ -7,7 +7,6 @@ resumes.
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -35,7 +34,6 @@ def execute(args: argparse.Namespace) -> int:
     from bench.models import devices
     from bench.runs import folders, outline
     from bench.runs.capacity import left
-    from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
 
     specs = _runs.specs(args)
@@ -44,7 +42,12 @@ def execute(args: argparse.Namespace) -> int:
         trials.check(specs, chosen)
     folders.check(specs, args.out)
     real = _reference(args, specs[0])
-    due = left(specs, args.out) + (attack.left(specs, chosen, args.out) if chosen else Counter())
+    due = left(specs, args.out)
+    if chosen:
+        # Brings statistics along, which a plan of runs does not need.
+        from bench.runs.trials import attack
+
+        due += attack.left(specs, chosen, args.out)
     shared = _runs.capacity(args, specs, due)
     if args.plan:
         lines = [*outline.describe(specs, args.out, real), f"by {shared}"]

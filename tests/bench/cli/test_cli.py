@@ -46,7 +46,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         (["run", "--workers", "-1"], "--workers: got '-1', must be a whole number from 1"),
         (["run", "--workers", "x"], "--workers: got 'x', must be a whole number from 1"),
         (["run", "--threads", "0"], "--threads: got '0', must be a whole number from 1"),
-        (["attack", "--workers", "2"], "unknown option of python -m bench attack: '--workers'"),
+        (["attack", "--workers", "0"], "--workers: got '0', must be a whole number from 1 to 1024"),
         (["run", "realera"], "unexpected argument 'realera'"),
         (["run"], "run needs --method; choices: "),
         (["run", "--method"], "argument --method: expected one argument"),

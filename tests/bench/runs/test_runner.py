@@ -29,7 +29,7 @@ from bench.models.weights import loaded
 from bench.registry import imports
 from bench.results import authority
 from bench.results.store import RunFolder
-from bench.runs import runner, units
+from bench.runs import outline, runner, units
 from bench.types import (
     Case,
     Concept,
@@ -275,6 +275,23 @@ def test_a_finished_run_is_returned_without_work(
     monkeypatch.setattr(loading, "load", None)
     assert go(spec, tmp_path) == record
     assert Doubler.calls == ["airplane", "cat"]
+
+
+def test_a_finished_run_is_measured_again_by_a_detector_that_is_another_now(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it and a new run, measured by the new detector, could not stand in one table."""
+    before = go(spec, tmp_path)
+    monkeypatch.setattr(Hue, "detector", "tint")
+    assert "to be measured again by hue" in "\n".join(outline.describe([spec], tmp_path))
+    # Nothing is drawn.
+    monkeypatch.setattr(loading, "load", None)
+    after = go(spec, tmp_path)
+    named = [record.provenance["detectors"]["hue"] for record in (before, after)]
+    assert ["colour" in named[0], "tint" in named[1]] == [True, True]
+    assert after == RunFolder(tmp_path, spec.run_id).read_record()
+    assert after.scores == before.scores
+    assert "again" not in "\n".join(outline.describe([spec], tmp_path))
 
 
 def test_killed_at_any_progress_it_resumes_to_the_same_files(spec: RunSpec, tmp_path: Path) -> None:
