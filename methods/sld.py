@@ -71,7 +71,7 @@ class Sld(Eraser):
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "Hyp-Max; the weaker ones leave most ships of mini as they are, methods/sld.md",
+        "mini": "Hyp-Max, best of six settings on the ship at size quick, methods/sld.md",
         "weak": "Hyp-Weak of paper and code, warm-up 15 of 50 steps",
         "medium": "Hyp-Medium of paper and code, their default, warm-up 10 of 50 steps",
         "strong": "Hyp-Strong of paper and code, warm-up 7 of 50 steps",

@@ -41,7 +41,7 @@ class Receler(Eraser):
         }
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "best of three settings on the ship, methods/receler.md",
+        "mini": "best of six settings on the ship at size quick, methods/receler.md",
     }
 
     rank: int = 128

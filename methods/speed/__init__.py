@@ -47,7 +47,7 @@ class Speed(Eraser):
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "best of six settings on the ship at size smoke, methods/speed.md",
+        "mini": "best of six settings on the ship at size quick, methods/speed.md",
         "objects": "the code at 6d3df0c, one to three objects; its retain_file is not shipped",
         "styles": "the code at 6d3df0c, one to three styles; its retain_file is not shipped",
         "people": "the code at 6d3df0c, ten to a hundred persons; its retain_file is not shipped",
