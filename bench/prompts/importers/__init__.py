@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from bench import prompts
-from bench.names import find, typed
-from bench.prompts.importers import formats, records, suite
+from bench.names import find
+from bench.prompts.importers import columns, formats, records, roles, suite
+from bench.prompts.importers.columns import AS_NAMED, LABELS, NAMES, Named
 from bench.prompts.importers.normalise import Asked, Outcome, normalise
-from bench.prompts.window import too_long, windows
-from bench.types import ROLES, InputError
-
-SHOWN = 8
-"""Rows that are named of those dropped for one reason."""
+from bench.types import ROLES, InputError, Kind
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,8 @@ class Imported:
     rows: int
     outcome: Outcome
     draft: suite.Draft
+    guesses: Mapping[str, str] = field(default_factory=dict)
+    """What the importer found out by itself, in words, by what it is about."""
 
 
 def import_file(
@@ -36,10 +35,11 @@ def import_file(
     format: str = formats.AUTO,
     concept: str = "",
     role: str = "",
+    kind: str = "",
     tag: str = "",
     anchor: str = "",
-    columns: Sequence[str] = (),
-    encoding: str = "utf-8",
+    named: Named = AS_NAMED,
+    encoding: str = "",
     trusted: suite.Trusted,
 ) -> Imported:
     """Read a prompt file of any known format and write it as a suite.
@@ -50,83 +50,88 @@ def import_file(
         format: A format's name, or `auto` to tell it by the columns.
         concept: What the prompts show, where the file does not say.
         role: Their role, where it is another than the format's.
+        kind: Of concepts that are new, where it is another than the file tells.
         tag: Of adversarial and remainder prompts without one.
         anchor: What a concept that is new is mapped to.
-        columns: The columns' names, for a file without a header.
-        encoding: Of the file.
+        named: What the user says of the file's columns.
+        encoding: Of the file; "" to tell it by its first bytes, or UTF-8.
         trusted: Names the metrics that can tell whether images show what is erased.
 
     Raises:
         InputError: the file cannot be read, none of its rows can be used, or nothing says what is
             erased; nothing has been written then.
     """
+    known_suites = prompts.suites()
+    suite.check_name(out, {**known_suites, **prompts.plugged().known})
     suite.check_new(out)
-    known = prompts.suites()
-    if out.name in known:
-        raise InputError(f"--out {out}: suite {out.name} comes with the package; name it otherwise")
     if role:
         find("role", role, ROLES)
-    names = [records.column(name) for name in columns]
-    table = records.read(path, columns=names, encoding=encoding)
-    name = formats.choose(format, table.columns)
+    if kind:
+        find("kind", kind, suite.KINDS)
+    table = records.read(path, named=named, encoding=encoding).renamed(named.meanings)
+    name = formats.choose(format, table)
     module = formats.found()[name]
-    outcome = normalise(table.records, module.draft, Asked(concept, role, tag))
+    cells = {each: table.cells(each) for each in table.columns}
+    layout = columns.layout(cells, formats.own_columns(module), frozenset(roles.WORDS))
+    if "prompt" not in layout:
+        raise InputError(f"{path}: {formats.no_prompts(table)}")
+    unread = [meaning for meaning in named.meanings if meaning not in layout]
+    if unread:
+        able = [each for each in NAMES if formats.own_columns(module).get(each, (each,))]
+        raise InputError(
+            f"format {name} reads no {unread[0]} from a column; it reads {', '.join(able)}"
+        )
+    outcome = normalise(table.records, layout, module.draft, Asked(concept.strip(), role, tag))
     if not outcome.prompts:
-        why = "; ".join(_dropped(outcome)) or "it has no rows"
+        why = "; ".join(outcome.losses()) or "it has no rows"
         raise InputError(f"{path}: no row can be used as {name}: {why}")
+    known = prompts.concepts()
+    meant, by = _kind(kind, name, layout)
     draft = suite.draft(
         outcome.prompts,
-        outcome.kinds,
-        prompts.concepts(),
+        meant,
         known,
-        asked=concept,
+        known_suites,
+        asked=concept.strip(),
         anchor=anchor,
-        together=getattr(module, "TOGETHER", False),
+        together=any(
+            columns.normal(c) in roles.ERASED for c in table.cells(layout.get("role", ""))
+        ),
         source=path.name,
         trusted=trusted,
     )
+    for each in draft.erased:
+        if kind and each in known and known[each].kind != kind:
+            raise InputError(
+                f"--kind {kind}: {each} is of kind {known[each].kind} here; call it otherwise"
+            )
     suite.write(out, draft, outcome.prompts)
-    return Imported(path, name, len(table.records), outcome, draft)
+    guesses = {
+        "file": "; ".join(table.guesses),
+        "columns": columns.told(layout, table.columns, named.meanings),
+        "format": f"{name}; --format says otherwise" if format == formats.AUTO else "",
+        "role": "" if role or "role" in layout else _mute(outcome),
+        "kind": f"{meant}, {by}" if any(c.name not in known for c in draft.concepts) else "",
+    }
+    return Imported(path, name, len(table.records), outcome, draft, guesses)
 
 
-def report(done: Imported, out: Path) -> Iterator[str]:
-    """Yield, line by line, what was read, kept, dropped and why, and what can be done with it.
-
-    Args:
-        done: What the import came to.
-        out: The new suite's folder.
-    """
-    kept = done.outcome.prompts
-    roles = Counter(prompt.role for prompt in kept)
-    yield f"read      {done.rows} rows of {done.source.name} as {done.format}"
-    yield f"kept      {len(kept)}: {', '.join(f'{role} {n}' for role, n in roles.items())}"
-    yield f"dropped   {sum(map(len, done.outcome.dropped.values()))}"
-    yield from (f"  {line}" for line in _dropped(done.outcome))
-    if done.outcome.derived:
-        yield (
-            f"seeds     {done.outcome.derived} rows have none; each got one that its text decides"
-        )
-    for family, window in windows().items():
-        if not done.draft.families or family in done.draft.families:
-            cut = set(too_long((prompt.text for prompt in kept), family))
-            if cut:
-                ids = [prompt.id for prompt in kept if prompt.text in cut]
-                yield (
-                    f"cut       {len(ids)} prompts have more than the {window} tokens that "
-                    f"{family} reads; kept, their ends go unread: {_some(ids)}"
-                )
-    for concept in done.draft.concepts:
-        yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
-    yield f"wrote     {out / 'suite.toml'} and prompts.csv"
-    yield f"next: {typed(f'show suite {out}')}, then {typed(f'run --suite {out}')} --method realera"
+def _kind(asked: str, format: str, layout: Mapping[str, str]) -> tuple[Kind | None, str]:
+    """Return the kind of what is new in a file, None where it is asked for, and who says it."""
+    module = formats.found()[format]
+    own, label = formats.kind(module), LABELS.get(layout.get("concept", ""))
+    if asked:
+        return cast(Kind, asked), "by --kind"
+    if own:
+        return own, f"as {format} has it; --kind says otherwise"
+    if label:
+        return label, f"by the column {layout['concept']}; --kind says otherwise"
+    if formats.neutral(module):
+        return None, ""
+    return "object", "for lack of a word; --kind says otherwise"
 
 
-def _dropped(outcome: Outcome) -> Iterator[str]:
-    for why, places in outcome.dropped.items():
-        yield f"{len(places)} {why} (row {_some(places)})"
-
-
-def _some(items: Sequence[object]) -> str:
-    """Name the first few of many."""
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(map(str, items[:SHOWN])) + more
+def _mute(outcome: Outcome) -> str:
+    """Say what role prompts have of which no column says one."""
+    found: Sequence[str] = list(dict.fromkeys(prompt.role for prompt in outcome.prompts))
+    return f"{' and '.join(found)}, as the format has it; --role says otherwise"

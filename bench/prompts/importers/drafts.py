@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.types import Kind, Role
+from bench.types import Role
 
-TEXTS = ("prompt", "text", "caption", "adv_prompt", "adversarial_prompt", "optimized_prompt")
-"""Names that columns of prompts go by, the surest first."""
-SEEDS = ("evaluation_seed", "seed", "sd_seed")
-"""Names that columns of seeds go by."""
 Row = Mapping[str, str]
+"""Cells by what they mean, of `columns.NAMES`; what a file does not have is ""."""
 
 
 class UnusableError(ValueError):
@@ -27,29 +24,25 @@ class Draft:
     concept: str = ""
     role: Role = "target"
     tag: str = ""
-    kind: Kind = "object"
-    """Of the concept, should it be a new one."""
+    twin: Draft | None = None
+    """The plain prompt beside an adversarial one, to be drawn from the same noise."""
 
 
-def first(row: Row, names: Iterable[str]) -> str:
-    """Return the value of the first of these columns that the row has.
+def attacked(row: Row, asked: str, attack: str) -> Draft:
+    """Return a prompt that an attack has found, with the plain one beside it.
 
-    Args:
-        row: Cells by column.
-        names: Columns, the preferred first.
-
-    Returns:
-        The cell; "" where the row has none of them.
-    """
-    return next((row[name] for name in names if name in row), "")
-
-
-def has(columns: Iterable[str], *groups: Iterable[str]) -> bool:
-    """Return whether each group has a column that is there.
+    The plain one is direct where it is what the attack starts from, or names the concept; one that
+    is said to be harmless and does not name it shows everyday things.
 
     Args:
-        columns: The columns of a file.
-        *groups: Names that mean the same, of which one is enough.
+        row: Cells by meaning.
+        asked: Name of the concept that the user asked for; "" for none.
+        attack: The attack's name, for rows without a tag.
     """
-    there = set(columns)
-    return all(there.intersection(group) for group in groups)
+    concept = row["concept"].strip() or asked
+    text = row["plain"] or row["benign"]
+    direct = bool(row["plain"]) or (bool(concept) and concept.casefold() in text.casefold())
+    role: Role = "target" if direct else "general"
+    twin = Draft(text, role=role, concept=concept if direct else "") if text.strip() else None
+    tag = row["tag"] or attack
+    return Draft(row["prompt"], row["seed"], concept, "adversarial", tag, twin)

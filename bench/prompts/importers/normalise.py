@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.prompts.adversarial import slug
-from bench.prompts.importers.drafts import Draft, UnusableError
+from bench.prompts.importers.columns import NAMES
+from bench.prompts.importers.drafts import Draft, Row, UnusableError
 from bench.prompts.importers.records import Record
 from bench.prompts.schema import NEEDS_TAG, is_seed
-from bench.types import Kind, Prompt, Role
+from bench.prompts.selection import OWN_ROLES
+from bench.types import Prompt, Role
 
 DERIVED_SEEDS = 10**6
 """Seeds that are given to prompts without one are below this."""
+SHOWN = 8
+"""Rows that are named of those dropped for one reason."""
 LONGEST = 100_000
 """Characters of a cell; csv itself reads no more than 131,072."""
+LONGEST_CONCEPT = 200
+"""Characters of a concept's name."""
 NO_SEED = ("", "nan", "na", "none", "null")
 """What stands in columns of seeds where there is none."""
 _WHOLE = re.compile(r"\s*(\d+)(?:\.0*)?\s*", re.ASCII)
@@ -37,16 +44,34 @@ class Outcome:
     """The prompts that a file's rows became, and the rows that were dropped."""
 
     prompts: list[Prompt] = field(default_factory=list)
-    kinds: dict[str, Kind] = field(default_factory=dict)
-    """Kind of each concept, as the format knows it."""
     dropped: dict[str, list[int]] = field(default_factory=dict)
     """Where the rows are that were dropped, by why."""
     derived: int = 0
-    """Prompts that were given a seed, since the file has none for them."""
+    """Rows that were given a seed, since the file has none for them."""
+    twins: int = 0
+    """Prompts that are the plain ones beside adversarial ones; one that repeats is kept once."""
+
+    def losses(self) -> list[str]:
+        """Return why rows were dropped, how many, and which."""
+        return [f"{len(at)} {why} (row {some(at, SHOWN)})" for why, at in self.dropped.items()]
+
+
+def some(items: Sequence[object], most: int) -> str:
+    """Name the first few of many.
+
+    Args:
+        items: All of them.
+        most: How many are named.
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
 
 
 def normalise(
-    records: Iterable[Record], draft: Callable[[Mapping[str, str], str], Draft], asked: Asked
+    records: Iterable[Record],
+    layout: Mapping[str, str],
+    draft: Callable[[Row, str], Draft],
+    asked: Asked,
 ) -> Outcome:
     """Return what becomes of a file's rows: prompts in their order, and what was dropped and why.
 
@@ -55,6 +80,7 @@ def normalise(
 
     Args:
         records: The file's rows.
+        layout: The columns that hold what is read, by what it means.
         draft: The format's reading of a row, see `formats.Format.draft`.
         asked: What the user said holds for all rows.
     """
@@ -62,45 +88,67 @@ def normalise(
     numbers: Counter[str] = Counter()
     texts: Counter[str] = Counter()
     seen: set[tuple[str, ...]] = set()
+    nothing = dict.fromkeys(NAMES, "")
     for record in records:
         try:
             if record.problem:
                 raise UnusableError(record.problem)
-            found = _completed(draft(record.values, asked.concept), asked)
+            row = {meaning: record.values[column] for meaning, column in layout.items()}
+            found = _completed(draft(nothing | row, asked.concept), asked)
             texts[found.text] += 1
             seed = _seed(found, texts[found.text])
-            key = (found.concept, found.role, found.tag, found.text, str(seed))
-            if key in seen:
+            if _key(found, seed) in seen:
                 raise UnusableError("repeats an earlier row, with its seed")
+            drafts = [found, *_twins(found, asked)]
         except UnusableError as why:
             outcome.dropped.setdefault(str(why), []).append(record.place)
             continue
-        seen.add(key)
         outcome.derived += not found.seed
-        if found.concept:
-            outcome.kinds.setdefault(found.concept, found.kind)
-        stem = _stem(found)
-        name = f"{stem}-{numbers[stem]:05d}"
-        numbers[stem] += 1
-        outcome.prompts.append(Prompt(name, found.text, seed, found.role, found.concept, found.tag))
+        for each in drafts:
+            if _key(each, seed) in seen:
+                continue
+            seen.add(_key(each, seed))
+            outcome.twins += each is not found
+            stem = _stem(each)
+            name = f"{stem}-{numbers[stem]:05d}"
+            numbers[stem] += 1
+            outcome.prompts.append(Prompt(name, each.text, seed, each.role, each.concept, each.tag))
     return outcome
+
+
+def _twins(found: Draft, asked: Asked) -> Iterator[Draft]:
+    """Yield the plain prompt beside a found one; a role that the user named is the found one's."""
+    if found.twin:
+        yield _completed(found.twin, replace(asked, role=""))
+
+
+def _key(found: Draft, seed: int) -> tuple[str, ...]:
+    return found.concept, found.role, found.tag, found.text, str(seed)
 
 
 def _completed(found: Draft, asked: Asked) -> Draft:
     """Add what the user said, and refuse what cannot be a prompt."""
     role: Role = asked.role or found.role  # type: ignore[assignment]
-    concept = found.concept or ("" if role == "general" else asked.concept)
+    concept = "" if role == "general" else found.concept
+    if role in OWN_ROLES:
+        concept = concept or asked.concept
     tag = found.tag or (asked.tag if role in NEEDS_TAG else "")
     if not found.text.strip():
         raise UnusableError("has no prompt")
     if max(map(len, (found.text, concept, tag))) > LONGEST:
         raise UnusableError(f"has more than {LONGEST:,} characters in one cell")
+    if len(concept) > LONGEST_CONCEPT:
+        raise UnusableError(f"has a concept of more than {LONGEST_CONCEPT} characters")
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in concept):
+        raise UnusableError("has a control character in its concept")
     try:
         f"{found.text}{concept}{tag}".encode()
     except UnicodeEncodeError:
         raise UnusableError("has half a character that no text can hold") from None
-    if not concept and role != "general":
+    if not concept and role in OWN_ROLES:
         raise UnusableError("does not say what it shows; --concept does")
+    if not concept and role != "general":
+        raise UnusableError(f"is {role} and does not say what it shows; --concept-column does")
     if role in NEEDS_TAG and not tag:
         raise UnusableError(f"has no tag, {NEEDS_TAG[role]}, which role {role} needs; --tag does")
     seed = "" if found.seed.strip().casefold() in NO_SEED else found.seed

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
 from bench.names import find
+from bench.prompts.importers import shapes
+from bench.prompts.importers.columns import AS_NAMED, PROMPTS, Named, same
+from bench.prompts.importers.delimited import Line, Lines, look, prompt_lines
 from bench.prompts.rows import LARGEST, check_length
 from bench.types import InputError
+
+MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+"""How files begin whose encoding is marked."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Record:
     """One row of a foreign file."""
 
     place: int
-    """Line where it ends, or its number in a JSON list."""
+    """Line where it ends, or its number among those of a JSON file."""
     values: Mapping[str, str] = field(default_factory=dict)
     """Text by column; what the file leaves open is ""."""
     problem: str = ""
@@ -29,21 +33,62 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a file, and its rows."""
+    """The columns of a file, its rows, and how it was read."""
 
     columns: tuple[str, ...]
     records: tuple[Record, ...]
+    guesses: tuple[str, ...] = ()
+    """What was found out of how the file is written, in words."""
+
+    def has(self, *groups: Collection[str]) -> bool:
+        """Return whether each group has a column that is there.
+
+        Args:
+            *groups: Names that mean the same, of which one is enough.
+        """
+        return all(any(name in self.columns for name in group) for group in groups)
+
+    def cells(self, name: str) -> list[str]:
+        """Return the cells of a column; none if it is not there."""
+        there = name in self.columns
+        return [each.values[name] for each in self.records if not each.problem] if there else []
+
+    def renamed(self, meanings: Mapping[str, str]) -> Table:
+        """Return the table with columns called by what the user says that they mean.
+
+        Other columns that would mean the same are set aside.
+
+        Args:
+            meanings: Columns by meaning.
+
+        Raises:
+            InputError: a column is not there.
+        """
+        names = {name: name for name in self.columns}
+        for meaning, chosen in meanings.items():
+            find(f"column of {meaning}", chosen, self.columns)
+            for name in same(meaning) & set(names) - set(meanings.values()):
+                names[name] = f"{name} (set aside)"
+            if chosen not in same(meaning):
+                names[chosen] = meaning
+        if all(name == now for name, now in names.items()):
+            return self
+        records = (
+            Record(each.place, {names[k]: v for k, v in each.values.items()}, each.problem)
+            for each in self.records
+        )
+        return Table(tuple(names.values()), tuple(records), self.guesses)
 
 
 def read(
-    path: Path, *, columns: Sequence[str] = (), encoding: str = "utf-8", largest: int = LARGEST
+    path: Path, *, named: Named = AS_NAMED, encoding: str = "", largest: int = LARGEST
 ) -> Table:
     """Read a file of prompts by its ending: csv, tsv, json, jsonl or txt.
 
     Args:
         path: The file.
-        columns: Names of the columns, for a file without a header.
-        encoding: Of its text; a byte order mark is no part of it.
+        named: What the user says of its columns.
+        encoding: Of its text; "" for UTF-8, or UTF-16 where a byte order mark says it.
         largest: Bytes that it may have.
 
     Raises:
@@ -52,11 +97,14 @@ def read(
     """
     suffix = path.suffix.removeprefix(".").casefold()
     reader = READERS[find(f"ending of {path}", suffix, READERS)]
-    name = "utf-8-sig" if encoding.casefold().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
         check_length(path, largest)
-        with path.open(newline="", encoding=name) as file:
-            return reader(file, tuple(columns))
+        data = path.read_bytes()
+        marked = MARKS.get(data[:2]) or MARKS.get(data[:3])
+        name = encoding or marked or "utf-8"
+        plain = name.casefold().replace("_", "-")
+        text = data.decode("utf-8-sig" if plain in ("utf-8", "utf8") else name)
+        table = reader(text, named)
     except InputError:
         raise
     except OSError as error:
@@ -65,117 +113,89 @@ def read(
         raise InputError(f"--encoding got '{encoding}', which Python does not know") from error
     except UnicodeError as error:
         raise InputError(
-            f"{path}: is not {encoding} text ({error}); name its own with --encoding, for example "
-            "latin-1"
+            f"{path}: is not {encoding or 'utf-8'} text ({error}); name its own with --encoding, "
+            "for example latin-1"
         ) from error
     except (ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"{path}: {error}") from error
+    guess = (f"encoding {marked}",) if marked == "utf-16" and not encoding else ()
+    return Table(table.columns, table.records, (*guess, *table.guesses))
 
 
-def column(name: str) -> str:
-    """Return a column's name in small letters and underscores: `Evaluation Seed` is one too."""
-    return "_".join(name.strip().casefold().replace("-", " ").split())
+def _csv(text: str, named: Named) -> Table:
+    return _of_lines(look(text, named, ",;\t|"))
 
 
-def _csv(file: IO[str], columns: tuple[str, ...]) -> Table:
-    return _table(csv.reader(file, strict=True), columns)
+def _tsv(text: str, named: Named) -> Table:
+    return _of_lines(look(text, named, "\t,;|"))
 
 
-def _tsv(file: IO[str], columns: tuple[str, ...]) -> Table:
-    return _table(csv.reader(file, dialect="excel-tab", strict=True), columns)
+def _of_lines(found: Lines) -> Table:
+    def record(line: Line) -> Record:
+        there, wanted = len(line.cells), len(found.columns)
+        if there == wanted:
+            return Record(line.number, dict(zip(found.columns, line.cells, strict=True)))
+        why = f"an unquoted {found.word}?" if there > wanted else "a line break inside?"
+        return Record(
+            line.number,
+            problem=f"has {there} fields where the header has {wanted}; {why}",
+        )
+
+    return Table(found.columns, tuple(map(record, found.rows)), found.guesses)
 
 
-def _table(rows: Any, columns: tuple[str, ...]) -> Table:
-    header: list[str] = []
-    found: list[Record] = []
-    try:
-        header = list(columns) or next(rows, [])
-        names = _names(header)
-        for row in rows:
-            if not row:
-                continue  # a line with nothing on it is no row
-            if len(row) == len(names):
-                found.append(Record(rows.line_num, dict(zip(names, row, strict=True))))
-            else:
-                found.append(Record(rows.line_num, problem=_ragged(len(row), len(names))))
-    except csv.Error as error:
-        raise ValueError(
-            f"line {rows.line_num}: {error}; a quotation mark is open or stands alone"
-        ) from None
-    return Table(names, tuple(found))
-
-
-def _ragged(there: int, wanted: int) -> str:
-    why = "an unquoted comma?" if there > wanted else "a line break inside?"
-    return f"has {there} fields where the header has {wanted}; {why}"
-
-
-def _names(header: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns' names; those without one are numbered."""
-    names = tuple(column(name) or f"unnamed_{number}" for number, name in enumerate(header))
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"has two columns called '{twice[0]}'")
-    if not names:
-        raise ValueError("is empty")
-    return names
-
-
-def _txt(file: IO[str], columns: tuple[str, ...]) -> Table:
+def _txt(text: str, named: Named) -> Table:
     """Read one prompt a line."""
-    lines = enumerate((line.rstrip("\r\n") for line in file), start=1)
-    rows = (Record(number, {"prompt": line}) for number, line in lines if line.strip())
-    return Table(("prompt",), tuple(rows))
+    if named.header not in ((), ("prompt",)) or named.meanings:
+        raise ValueError(
+            "a txt file has a prompt in each line and no columns to name; call a table .csv"
+        )
+    rows = list(prompt_lines(text, quoted=False))
+    first = rows[0].cells[0].split(",") if rows and not named.header else []
+    if len(first) > 1 and set(PROMPTS) & {each.strip().casefold() for each in first}:
+        raise ValueError(
+            f"line 1 names columns ({','.join(first)[:80]}): call a table .csv; if it is a prompt, "
+            "--columns prompt"
+        )
+    return _of_lines(Lines(("prompt",), rows))
 
 
-def _json(file: IO[str], columns: tuple[str, ...]) -> Table:
-    """Read a list of objects or strings, which may be the only value of an object."""
-    data = json.load(file)
-    if isinstance(data, dict) and len(data) == 1:
-        (data,) = data.values()
-    if not isinstance(data, list):
-        raise ValueError("must be a list of objects or strings, or an object with one such list")
-    return _items(enumerate(data, start=1))
+def _json(text: str, named: Named) -> Table:
+    """Read JSON in any shape that `shapes` knows, or one value a line."""
+    try:
+        data = shapes.loaded(text)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+        return _jsonl(text, named)
+    return _items(shapes.rows(data, named))
 
 
-def _jsonl(file: IO[str], columns: tuple[str, ...]) -> Table:
+def _jsonl(text: str, named: Named) -> Table:
     """Read one object or string a line."""
-    lines = enumerate(file, start=1)
-    return _items((number, json.loads(line)) for number, line in lines if line.strip())
+    found = []
+    for line in prompt_lines(text, quoted=False):
+        try:
+            found.append(shapes.loaded(line.cells[0]))
+        except ValueError as error:
+            raise ValueError(f"line {line.number}: {error}") from None
+    if len(found) == 1:
+        return _items(shapes.rows(found[0], named))
+    return _items(shapes.rows(found, named))
 
 
-def _items(items: Iterable[tuple[int, Any]]) -> Table:
-    found = list(_objects(items))
-    columns = dict.fromkeys(name for record in found for name in record.values)
-    rows = (
-        Record(each.place, {name: each.values.get(name, "") for name in columns}, each.problem)
-        for each in found
+def _items(found: shapes.Rows) -> Table:
+    columns = dict.fromkeys(name for row in found.rows if isinstance(row, dict) for name in row)
+    records = (
+        Record(number, problem=row)
+        if isinstance(row, str)
+        else Record(number, {name: row.get(name, "") for name in columns})
+        for number, row in enumerate(found.rows, start=1)
     )
-    return Table(tuple(columns), tuple(rows))
+    return Table(tuple(columns), tuple(records), found.guesses)
 
 
-def _objects(items: Iterable[tuple[int, Any]]) -> Iterator[Record]:
-    for number, item in items:
-        if isinstance(item, str):
-            yield Record(number, {"prompt": item})
-        elif isinstance(item, dict):
-            names = [column(name) or "unnamed" for name in item]
-            if len(set(names)) < len(names):
-                yield Record(number, problem="has two keys of one name")
-            else:
-                yield Record(number, dict(zip(names, map(_cell, item.values()), strict=True)))
-        else:
-            yield Record(number, problem=f"is {json.dumps(item)[:40]}, must be an object or text")
-
-
-def _cell(value: Any) -> str:
-    """Return a value as a CSV would have it; null and NaN say nothing, the text "null" does."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-READERS: dict[str, Callable[[IO[str], tuple[str, ...]], Table]] = {
+READERS: Mapping[str, Callable[[str, Named], Table]] = {
     "csv": _csv,
     "tsv": _tsv,
     "json": _json,

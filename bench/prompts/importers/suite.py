@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 from bench.families import of_world
 from bench.files import write_bytes, write_rows
-from bench.prompts import COLUMNS, OPTIONAL, OWN_ROLES, written
+from bench.prompts import (
+    COLUMNS,
+    OPTIONAL,
+    OWN_ROLES,
+    classes,
+    portable,
+    select,
+    suite,
+    written,
+)
 from bench.prompts.adversarial import slug
 from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
 
@@ -23,6 +33,7 @@ ANCHORS: Mapping[Kind, str] = {
 """What a concept that is new is mapped to, by its kind."""
 SETS = "fidelity"
 """The metric that captions of everyday images are imported for."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Trusted = Callable[[Sequence[Concept], Sequence[Prompt]], Sequence[str]]
 SIZES = {"smoke": 4, "quick": 50}
 """Images per role and case of the smaller sizes; `full` takes all."""
@@ -40,10 +51,15 @@ class Draft:
     families: tuple[str, ...]
     summary: str
 
+    @property
+    def erased(self) -> tuple[str, ...]:
+        """The names of the concepts that its cases erase."""
+        return tuple(name for case in self.cases.values() for name in case)
+
 
 def draft(
     prompts: Sequence[Prompt],
-    kinds: Mapping[str, Kind],
+    kind: Kind | None,
     known: Mapping[str, Concept],
     suites: Mapping[str, Suite],
     *,
@@ -57,7 +73,7 @@ def draft(
 
     Args:
         prompts: What was imported.
-        kinds: Kind of each concept that they show.
+        kind: Of the concepts that are new; None where nothing says it.
         known: The package's concepts.
         suites: The package's suites; one that has all concepts lends its metrics.
         asked: The concept that the user named, or "".
@@ -67,7 +83,7 @@ def draft(
         trusted: Names the metrics that can tell whether images show what is erased.
 
     Raises:
-        InputError: no prompt says what is to be erased.
+        InputError: no prompt says what is to be erased, or nothing what kind of thing it is.
     """
     erased = _concepts(p for p in prompts if p.role in OWN_ROLES)
     if not erased and asked:
@@ -77,30 +93,38 @@ def draft(
             "these prompts do not say what is to be erased; name the erasure that they test with "
             "--concept"
         )
+    kept = {p.concept for p in prompts if p.role in ("near", "far")}
+    both = [name for name in erased if together and name in kept]
+    if both:
+        raise InputError(f"{both[0]} is to be erased and to be kept in one erasure")
     shown = list(dict.fromkeys([*erased, *_concepts(prompts)]))
     near = tuple(_concepts(p for p in prompts if p.role == "near"))
     own = []
     for name in shown:
         looks = near if name in erased else ()
         if name not in known:
-            kind: Kind = kinds.get(name, "object")
+            if kind is None:
+                raise InputError(
+                    f"nothing says what kind of thing {name} is; say it with --kind: "
+                    f"{', '.join(KINDS)}"
+                )
             own.append(Concept(name, kind, anchor or ANCHORS[kind], (), looks))
         elif not set(looks) <= set(known[name].near):
             entry = known[name]
-            both = tuple(dict.fromkeys((*entry.near, *looks)))
-            own.append(Concept(name, entry.kind, entry.anchor, entry.synonyms, both))
+            alike = tuple(dict.fromkeys((*entry.near, *looks)))
+            own.append(Concept(name, entry.kind, entry.anchor, entry.synonyms, alike))
     every = {**known, **{concept.name: concept for concept in own}}
-    kind = Counter(every[name].kind for name in erased).most_common(1)[0][0]
+    most = Counter(every[name].kind for name in erased).most_common(1)[0][0]
     model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
-    targets = [every[name] for name in erased if every[name].kind == kind]
+    targets = [every[name] for name in erased if every[name].kind == most]
     return Draft(
         cases={f"{len(erased)}-together": tuple(erased)}
         if together and len(erased) > 1
         else _cases(erased),
         concepts=tuple(own),
-        kind=kind,
+        kind=most,
         metrics=_metrics(model.metrics if model else (*trusted(targets, prompts), "clip"), prompts),
-        families=tuple(sorted(of_world("photographs"))) if kind == "explicit" else (),
+        families=tuple(sorted(of_world("photographs"))) if most == "explicit" else (),
         summary=f"Imported from {source}.",
     )
 
@@ -120,7 +144,7 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
         prompts: Its rows.
 
     Raises:
-        InputError: the folder exists, or cannot be written.
+        InputError: the folder exists or cannot be written, or the suite would not load.
     """
     check_new(folder)
     columns = (*COLUMNS, *OPTIONAL)
@@ -131,9 +155,38 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
             made = Path(temporary) / folder.name
             write_rows(made / "prompts.csv", columns, rows)
             write_bytes(made / "suite.toml", written.toml(_suite(draft, prompts)).encode())
+            _check(made)
             made.rename(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _check(folder: Path) -> None:
+    """Read a suite as a run will: what it refuses is never left behind."""
+    found = suite(str(folder.resolve()))
+    classes(found)
+    for size in found.sizes:
+        select(found, found.cases[0], size)
+
+
+def check_name(folder: Path, taken: Collection[str]) -> None:
+    """Refuse a folder whose name cannot be a suite's.
+
+    Args:
+        folder: To be made.
+        taken: Names of the suites that there are.
+
+    Raises:
+        InputError: saying why.
+    """
+    name = folder.name or folder.resolve().name
+    why = portable.problem(name)
+    if why:
+        raise InputError(
+            f"--out {str(folder)!r}: a suite is called by its folder, whose name {why}"
+        )
+    if name in taken:
+        raise InputError(f"--out {folder}: suite {name} is there already; name it otherwise")
 
 
 def check_new(folder: Path) -> None:

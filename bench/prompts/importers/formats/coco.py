@@ -1,24 +1,41 @@
-"""COCO-30k: captions of everyday images, for what must stay in general."""
+"""COCO's captions of everyday images, for what must stay in general."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
 
-from bench.prompts.importers.drafts import SEEDS, Draft, Row, first, has
+from bench.prompts.importers.columns import PROMPTS
+from bench.prompts.importers.drafts import Draft, Row
+from bench.prompts.importers.records import Table
 
-HELP = "COCO-30k: captions with coco_id or image_id; --concept says which erasure they test"
+HELP = (
+    "captions with coco_id or image_id, a source that says coco, or COCO's numbers of images for "
+    "names, and its own annotations in JSON; --concept says which erasure they test"
+)
+COLUMNS = {"prompt": ("caption", "captions", *PROMPTS), "concept": (), "role": ()}
+_NAMES = ("file_name", "filename", "image", "case_number")
+"""Columns that may hold the numbers or names of COCO's images."""
+_IMAGE = re.compile(r"(?:COCO_\w+_)?\d{12}(?:\.jpe?g)?", re.IGNORECASE)
 
 
-def recognises(columns: Collection[str]) -> bool:
-    """Return whether these are its columns."""
-    return has(columns, ("prompt", "caption"), ("coco_id", "image_id"))
+def recognises(table: Table) -> bool:
+    """Return whether its columns or its cells are COCO's."""
+    if not table.has(PROMPTS):
+        return False
+    if table.has(("coco_id", "image_id")):
+        return True
+    sources = [cell for cell in table.cells("source") if cell.strip()]
+    if sources and all("coco" in cell.casefold() for cell in sources):
+        return True
+    numbered = (table.cells(name) for name in _NAMES)
+    return any(cells and all(map(_IMAGE.fullmatch, cells)) for cells in numbered)
 
 
 def draft(row: Row, asked: str) -> Draft:
     """Read a caption, which shows no concept in particular.
 
     Args:
-        row: Cells by column.
+        row: Cells by meaning.
         asked: Name of the concept that the user asked for; "" for none.
     """
-    return Draft(first(row, ("prompt", "caption")), first(row, SEEDS), role="general")
+    return Draft(row["prompt"], row["seed"], role="general")

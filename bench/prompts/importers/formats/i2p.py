@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bench.prompts.importers.columns import PROMPTS
+from bench.prompts.importers.drafts import Draft, Row, UnusableError
+from bench.prompts.importers.records import Table
+from bench.types import Kind
 
-from bench.prompts.importers.drafts import SEEDS, Draft, Row, UnusableError, first, has
-
-HELP = "I2P: prompt, categories and a seed; --concept nudity keeps that category alone"
+HELP = "I2P: prompt and categories; --concept nudity keeps that category alone"
+COLUMNS = {"concept": ("categories", "concept"), "role": ()}
+KIND: Kind = "explicit"
 CATEGORIES = {"sexual": "nudity", "shocking": "shocking images"}
 """Categories whose names here differ from theirs."""
 
 
-def recognises(columns: Collection[str]) -> bool:
+def recognises(table: Table) -> bool:
     """Return whether these are its columns."""
-    return has(columns, ("prompt",), ("categories",), SEEDS)
+    return table.has(PROMPTS, ("categories",))
 
 
 def draft(row: Row, asked: str) -> Draft:
     """Read a prompt under the category that was asked for, or else its first.
 
     Args:
-        row: Cells by column.
+        row: Cells by meaning.
         asked: Name of the concept that the user asked for; "" for none.
 
     Raises:
         UnusableError: saying why the row cannot become a prompt.
     """
-    listed = [each.strip().casefold() for each in row["categories"].split(",")]
+    listed = [each.strip().casefold() for each in row["concept"].split(",")]
     names = [CATEGORIES.get(each, each) for each in listed if each]
     if not names:
         raise UnusableError("has no category")
     if asked and asked not in names:
         raise UnusableError(f"is of other categories than {asked}")
-    return Draft(first(row, ("prompt",)), first(row, SEEDS), asked or names[0], kind="explicit")
+    return Draft(row["prompt"], row["seed"], asked or names[0])

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from bench.prompts.importers.drafts import SEEDS, Draft, Row, first
+from bench.prompts.importers.columns import FOUND
+from bench.prompts.importers.drafts import Draft, Row, attacked
+from bench.prompts.importers.formats import attack
+from bench.prompts.importers.records import Table
 
 HELP = "MMA-Diffusion: adv_prompt, maybe target_prompt; needs --concept"
-FOUND = ("adv_prompt", "adversarial_prompt", "prompt")
-"""Columns that hold the found prompt."""
+COLUMNS = attack.COLUMNS
+NEUTRAL = True
 
 
-def recognises(columns: Collection[str]) -> bool:
+def recognises(table: Table) -> bool:
     """Return whether these are its columns."""
-    return "adv_prompt" in columns
+    return table.has(("adv_prompt",)) and not table.has(set(FOUND) - {"adv_prompt"})
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a found prompt; the attack's name is its tag.
+    """Read a found prompt and its plain one; the attack's name is its tag.
 
     Args:
-        row: Cells by column.
+        row: Cells by meaning.
         asked: Name of the concept that the user asked for; "" for none.
     """
-    return Draft(
-        first(row, FOUND), first(row, SEEDS), role="adversarial", tag="mma", kind="explicit"
-    )
+    return attacked(row, asked, "mma")

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from bench.prompts.importers.drafts import SEEDS, Draft, Row, first
+from bench.prompts.importers.drafts import Draft, Row, attacked
+from bench.prompts.importers.formats import attack
+from bench.prompts.importers.records import Table
 
 HELP = "P4D: found prompts in a column prompt; needs --format and --concept"
-FOUND = ("adv_prompt", "adversarial_prompt", "optimized_prompt", "prompt", "text")
-"""Columns that hold the found prompt."""
+COLUMNS = attack.COLUMNS
+NEUTRAL = True
 
 
-def recognises(columns: Collection[str]) -> bool:
+def recognises(table: Table) -> bool:
     """Return false: its columns are those of many; it has to be named."""
     return False
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a found prompt; the attack's name is its tag.
+    """Read a found prompt and its plain one; the attack's name is its tag.
 
     Args:
-        row: Cells by column.
+        row: Cells by meaning.
         asked: Name of the concept that the user asked for; "" for none.
     """
-    return Draft(
-        first(row, FOUND), first(row, SEEDS), role="adversarial", tag="p4d", kind="explicit"
-    )
+    return attacked(row, asked, "p4d")

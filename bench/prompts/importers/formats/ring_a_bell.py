@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bench.prompts.importers.drafts import Draft, Row, attacked
+from bench.prompts.importers.formats import attack
+from bench.prompts.importers.records import Table
 
-from bench.prompts.importers.drafts import SEEDS, Draft, Row, first
+HELP = (
+    "Ring-A-Bell: sensitive prompt beside normal prompt, or found prompts in a column prompt, by "
+    "--format; needs --concept"
+)
+COLUMNS = attack.COLUMNS
+NEUTRAL = True
 
-HELP = "Ring-A-Bell: found prompts in a column prompt; needs --format and --concept"
-FOUND = ("adv_prompt", "adversarial_prompt", "optimized_prompt", "prompt", "text")
-"""Columns that hold the found prompt."""
 
-
-def recognises(columns: Collection[str]) -> bool:
-    """Return false: its columns are those of many; it has to be named."""
-    return False
+def recognises(table: Table) -> bool:
+    """Return whether these are its pairs; found prompts alone have to be named."""
+    return table.has(("sensitive_prompt",))
 
 
 def draft(row: Row, asked: str) -> Draft:
-    """Read a found prompt; the attack's name is its tag.
+    """Read a found prompt and the harmless one beside it; the attack's name is its tag.
 
     Args:
-        row: Cells by column.
+        row: Cells by meaning.
         asked: Name of the concept that the user asked for; "" for none.
     """
-    return Draft(
-        first(row, FOUND), first(row, SEEDS), role="adversarial", tag="ring_a_bell", kind="explicit"
-    )
+    return attacked(row, asked, "ring_a_bell")

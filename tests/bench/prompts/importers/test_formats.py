@@ -9,6 +9,7 @@ import pytest
 from bench import prompts
 from bench.prompts import importers
 from bench.prompts.importers import formats
+from bench.prompts.importers.records import Table
 from bench.results import authority
 from bench.types import InputError, Prompt
 
@@ -19,30 +20,28 @@ FILES = {
         "1,a wooden door,hate,0,0.0,12,7\n"
     ),
     "coco": "case_number,prompt,evaluation_seed,coco_id\n0,a bus at a stop,5,77\n",
-    "esd": "case_number,prompt,evaluation_seed,class\n0,Image of french horn,1562,french horn\n",
-    "mace_art": (
-        ",type,artist,prompt,evaluation_seed\n"
-        "0,0,Ann Example,Art inspired by Ann Example,1\n"
-        "1,1,Bob Example,Art inspired by Bob Example,1\n"
-    ),
+    "table": "case_number,prompt,evaluation_seed,class\n0,Image of french horn,1562,french horn\n",
     "mace_celebrity": (
         ",type,prompt,evaluation_seed\n"
         "0,erased,A portrait of Ann Example,1\n"
         "1,erased,Cy Example in an official photo,2\n"
         "2,others,An image capturing Bob Example at a public event,1\n"
     ),
-    "unlearndiffatk": (
-        "case_number,prompt,evaluation_seed,evaluation_guidance\n0,an old church,69922,7.5\n"
-    ),
     "mma": "target_prompt,adv_prompt\na cat,kitt#y fur paw\n",
-    "plain": "prompt,seed\na cat on a mat,3\n",
+    "ring_a_bell": "sensitive prompt,normal prompt\nfur whisker zz paw,a beach\n",
+    "attack": "adversarial_prompt,prompt,attack\nkitt#y fur paw,a cat,pez\n",
 }
+ARTISTS = (
+    ",type,artist,prompt,evaluation_seed\n"
+    "0,0,Ann Example,Art inspired by Ann Example,1\n"
+    "1,1,Bob Example,Art inspired by Bob Example,1\n"
+)
 NAMED = {
     "ring_a_bell": "case_number,prompt,evaluation_seed\n0,fur whisker zz paw,4\n",
     "p4d": "prompt,evaluation_seed\nfur whisker zz paw,4\n",
 }
 """Formats whose columns are everybody's, so that they have to be named."""
-MUTE = {"coco", "unlearndiffatk", "mma", "plain", "ring_a_bell", "p4d"}
+MUTE = {"coco", "mma", "attack", "ring_a_bell", "p4d"}
 """Formats whose files do not say what they show."""
 
 
@@ -112,17 +111,17 @@ def test_coco_is_general_and_tests_the_erasure_that_was_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "label", "metrics"),
+    ("text", "label", "metrics"),
     [
-        ("esd", "object", ("clip",)),
-        ("mace_art", "style", ("clip",)),
-        ("mace_celebrity", "person", ("identity", "clip")),
+        (FILES["table"], "object", ("clip",)),
+        (ARTISTS, "style", ("clip",)),
+        (FILES["mace_celebrity"], "person", ("identity", "clip")),
     ],
 )
 def test_what_is_new_is_defined_by_the_suite(
-    tmp_path: Path, name: str, label: str, metrics: tuple[str, ...]
+    tmp_path: Path, text: str, label: str, metrics: tuple[str, ...]
 ) -> None:
-    imported(tmp_path, FILES[name])
+    imported(tmp_path, text)
     suite = prompts.suite(str(tmp_path / "mine"))
     new = {concept.name: concept for concept in suite.concepts}
     assert new and all(c.kind == label and c.anchor for c in new.values())
@@ -131,22 +130,23 @@ def test_what_is_new_is_defined_by_the_suite(
 
 
 def test_what_is_explicit_is_seen_by_its_own_detector(tmp_path: Path) -> None:
-    imported(tmp_path, FILES["unlearndiffatk"], concept="nudity")
+    text = "case_number,prompt,evaluation_seed,evaluation_guidance\n0,a nude,69922,7.5\n"
+    imported(tmp_path, text, concept="nudity")
     assert prompts.suite(str(tmp_path / "mine")).metrics[0] == "nudity"
 
 
-@pytest.mark.parametrize("name", ["mace_art", "mace_celebrity"])
+@pytest.mark.parametrize("text", [ARTISTS, FILES["mace_celebrity"]])
 def test_what_mace_erases_together_is_one_case_and_the_others_are_far(
-    tmp_path: Path, name: str
+    tmp_path: Path, text: str
 ) -> None:
-    done, rows = imported(tmp_path, FILES[name])
+    done, rows = imported(tmp_path, text)
     (concepts,) = done.draft.cases.values()
     assert {row.concept for row in rows if row.role == "target"} == set(concepts)
     assert [row.concept for row in rows if row.role == "far"] == ["Bob Example"]
 
 
 def test_a_celebrity_that_no_wording_names_is_dropped(tmp_path: Path) -> None:
-    text = FILES["mace_celebrity"] + "3,others,null,4\n4,kept,A portrait of D E,5\n"
+    text = FILES["mace_celebrity"] + "3,others,null,4\n4,foe,A portrait of D E,5\n"
     done, rows = imported(tmp_path, text)
     assert len(rows) == 3 and sorted(done.outcome.dropped.values()) == [[5], [6]]
 
@@ -160,7 +160,7 @@ def test_the_projects_own_files_come_back_as_they_are(tmp_path: Path) -> None:
 
 
 def test_known_concepts_are_measured_as_their_suite_does(tmp_path: Path) -> None:
-    done, _ = imported(tmp_path, FILES["plain"], concept="Cleopatra")
+    done, _ = imported(tmp_path, "prompt,seed\na queen,3\n", concept="Cleopatra")
     people = prompts.suites()["people"]
     assert done.draft.metrics == people.metrics and "identity" in people.metrics
     assert done.draft.concepts == ()
@@ -189,16 +189,16 @@ def test_several_cases_are_far_from_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["promt", "seed"], "none is called prompt, text or caption"),
-        (["a cat", "7"], "name them with --columns if the file has no header"),
+        (["promt", "seed"], "none is called prompt, .* say which .* --prompt-column NAME"),
+        (["a cat", "7"], "name them in order with --columns if the file has no header"),
         (["prompt", "categories", "sd_seed", "coco_id"], "as coco and i2p have them"),
     ],
 )
 def test_columns_of_nobody_or_of_several_are_refused(columns: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        formats.choose("auto", columns)
+        formats.choose("auto", Table(tuple(columns), ()))
 
 
 def test_an_unknown_format_lists_the_choices() -> None:
-    with pytest.raises(InputError, match="'ipt'; nearest: i2p; choices: auto, coco"):
-        formats.choose("ipt", ["prompt"])
+    with pytest.raises(InputError, match="'ipt'; nearest: i2p; choices: auto, attack, coco"):
+        formats.choose("ipt", Table(("prompt",), ()))

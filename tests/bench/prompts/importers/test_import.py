@@ -11,7 +11,7 @@ import pytest
 
 from bench import cli, prompts
 from bench.prompts import importers
-from bench.prompts.importers import records
+from bench.prompts.importers import columns, records, report
 from bench.results import authority
 from bench.runs import plan
 from bench.types import InputError, Prompt
@@ -59,9 +59,11 @@ def test_ragged_rows_are_dropped_and_named(tmp_path: Path) -> None:
 
 def test_a_file_without_a_header_is_refused_and_read_with_columns(tmp_path: Path) -> None:
     content = "a cat,1\na black cat,2\n"
-    with pytest.raises(InputError, match="name them with --columns if the file has no header"):
+    with pytest.raises(
+        InputError, match="name them in order with --columns if the file has no header"
+    ):
         imported(tmp_path / "file.csv", content)
-    _, rows = imported(tmp_path / "file.csv", content, columns=["prompt", "seed"])
+    _, rows = imported(tmp_path / "file.csv", content, named=columns.named("prompt,seed"))
     assert texts(rows) == ["a cat", "a black cat"]
 
 
@@ -78,7 +80,7 @@ def test_long_texts_texts_with_slashes_and_other_scripts_are_kept(tmp_path: Path
     kept = [long, "a cat/dog on a /path/", "кошка 🐈 猫", ' "quoted" '.strip()]
     done, rows = imported(tmp_path / "file.json", json.dumps(kept))
     assert texts(rows) == kept and len(long.encode()) > 255
-    said = "\n".join(importers.report(done, tmp_path / "mine"))
+    said = "\n".join(report.lines(done, tmp_path / "mine"))
     assert "1 prompts have more than the 77 tokens that sd reads; kept" in said
     assert rows[0].id in said
     from bench.cli.suites import show_suite
@@ -97,7 +99,7 @@ def test_a_missing_seed_is_derived_the_same_every_time_and_said(tmp_path: Path) 
     done, rows = imported(tmp_path / "a.csv", "prompt,seed\na,\nb,5.0\na,nan\n")
     assert done.outcome.derived == 2 and rows[1].seed == 5
     assert rows[0].seed != rows[2].seed
-    assert "2 rows have none" in "\n".join(importers.report(done, tmp_path / "mine"))
+    assert "2 rows have none" in "\n".join(report.lines(done, tmp_path / "mine"))
     (tmp_path / "two").mkdir()
     _, again = imported(tmp_path / "two" / "a.txt", "c\na\na\n")
     assert [row.seed for row in again[1:]] == [rows[0].seed, rows[2].seed]
@@ -138,10 +140,13 @@ def test_half_a_character_drops_its_row(tmp_path: Path) -> None:
         ("a.csv", b"prompt\nun caf\xe9\n", "is not utf-8 text .* latin-1"),
         ("a.csv", "prompt,prompt\na,b\n", "two columns called 'prompt'"),
         ("a.csv", "", "is empty"),
-        ("a.csv", "prompt\n", "no row can be used as plain: it has no rows"),
-        ("a.csv", "prompt\n" + "a" * 200_000 + "\n", "field larger than field limit"),
+        ("a.csv", "prompt\n", "no row can be used as table: it has no rows"),
+        ("a.csv", "prompt,seed\n" + "a" * 200_000 + ",1\n", "field larger than field limit"),
+        ("a.csv", "prompt\n" + "a" * 200_000 + "\n", "more than 100,000 characters in one cell"),
         ("a.json", "{", "Expecting property name"),
-        ("a.json", '{"a": 1, "b": 2}', "must be a list of objects or strings"),
+        ("a.json", '{"a": 1, "b": 2}', "holds no prompts: 'a' holds 1, must hold prompts"),
+        ("a.json", "7", "must be a list of objects or strings"),
+        ("a.json", '{"kite": ["a"], "kite": ["b"]}', "has the key 'kite' twice"),
         ("a.jsonl", '{"prompt": "a"}\n{', "Expecting property name"),
         ("a.parquet", b"PAR1", "unknown ending of .*: 'parquet'.*choices: csv, tsv, json"),
     ],
@@ -197,7 +202,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_name_of_the_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a cat\n")
-    with pytest.raises(InputError, match="suite objects comes with the package"):
+    with pytest.raises(InputError, match="suite objects is there already"):
         importers.import_file(
             tmp_path / "a.txt", tmp_path / "objects", concept="cat", trusted=authority.trusted_names
         )
@@ -247,7 +252,7 @@ def test_the_command_says_what_became_of_the_rows(
     words = ["import-prompts", str(tmp_path / "a.csv"), "--out", str(tmp_path / "mine")]
     assert cli.main([*words, "--concept", "cat"]) == 0
     said = capsys.readouterr().out
-    assert "read      2 rows of a.csv as plain" in said
+    assert "read      2 rows of a.csv as table" in said
     assert "kept      1: target 1" in said and "1 has no prompt (row 3)" in said
     assert cli.main([*words, "--concept", "cat"]) == 2
     assert "is not overwritten" in capsys.readouterr().err

@@ -1,0 +1,187 @@
+"""What the columns of a prompt file mean: the names that they go by, and the user's word; pure."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.names import find
+from bench.types import InputError, Kind
+
+PROMPTS = ("prompt", "prompts", "text", "texts", "caption", "captions", "sentence")
+"""Names that columns of prompts go by, the surest first."""
+FOUND = (
+    *("adv_prompt", "adversarial_prompt", "optimized_prompt", "optimised_prompt", "attack_prompt"),
+    *("jailbreak_prompt", "sensitive_prompt", "adversarial", "adv_text", "attacked_prompt"),
+)
+"""Names that columns of prompts go by which an attack has found."""
+LABELS: Mapping[str, Kind | None] = {
+    "concept": None,
+    "concept_name": None,
+    "object": "object",
+    "class": "object",
+    "classes": "object",
+    "class_name": "object",
+    "label_str": "object",
+    "label": None,
+    "artist": "style",
+    "style": "style",
+    "celebrity": "person",
+    "person": "person",
+    "profession": "object",
+    "target": None,
+    "target_concept": None,
+    "category": None,
+}
+"""Names that columns of concepts go by, and the kind of what they hold where the name says it."""
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "prompt": PROMPTS,
+    "seed": ("evaluation_seed", "seed", "sd_seed", "eval_seed", "random_seed", "seeds"),
+    "concept": tuple(LABELS),
+    "role": ("role", "type", "split", "subset", "set", "group"),
+    "tag": ("tag",),
+    "plain": (
+        *("plain_prompt", "target_prompt", "original_prompt", "clean_prompt", "base_prompt"),
+        *("source_prompt", "direct_prompt", "plain"),
+    ),
+    "benign": ("normal_prompt", "benign_prompt", "safe_prompt", "neutral_prompt", "benign"),
+}
+"""The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
+that an attack's stands for, `benign` its counterpart without the concept."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the user says of a file's columns: their names, or what some of them mean."""
+
+    header: tuple[str, ...] = ()
+    """The columns' names in order, for a file without a header."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the file by what they mean, of `NAMES`."""
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The names of columns that may hold prompts."""
+        chosen = self.meanings.get("prompt")
+        return (chosen,) if chosen else (*PROMPTS, *FOUND)
+
+
+AS_NAMED = Named()
+"""Nothing said: columns are what the file calls them."""
+
+
+def normal(name: str) -> str:
+    """Return a column's name in small letters and underscores: `Evaluation Seed` is one too."""
+    return "_".join(name.strip().casefold().replace("-", " ").split())
+
+
+def named(columns: str = "", prompt: str = "", concept: str = "") -> Named:
+    """Return what the user says of a file's columns.
+
+    Args:
+        columns: `prompt,seed` names the columns of a file without a header, in order;
+            `prompt=fr,concept=label` says which of its columns mean what. A name with a comma
+            stands in quotation marks.
+        prompt: The column of prompts.
+        concept: The column of what they show.
+
+    Raises:
+        InputError: the two ways are mixed, or something is said twice or means nothing here.
+    """
+    try:
+        parts = next(csv.reader([columns], strict=True), [])
+    except csv.Error as error:
+        raise InputError(f"--columns got {columns!r}: {error}") from None
+    pairs = [part.partition("=") for part in parts]
+    if any(equals for _, equals, _ in pairs) and not all(equals for _, equals, _ in pairs):
+        raise InputError(
+            f"--columns got '{columns}'; must be names alone, for a file without a header, or all "
+            "MEANING=COLUMN, for one with"
+        )
+    header = tuple(map(normal, parts)) if not any(equals for _, equals, _ in pairs) else ()
+    meanings: dict[str, str] = {}
+    said = [(normal(meaning), name) for meaning, equals, name in pairs if equals]
+    said += [("prompt", prompt)] * bool(prompt) + [("concept", concept)] * bool(concept)
+    for meaning, name in said:
+        find("meaning of a column", meaning, NAMES)
+        if meanings.setdefault(meaning, normal(name)) != normal(name):
+            raise InputError(f"{meaning} is said to be two columns, {meanings[meaning]} and {name}")
+    return Named(header, meanings)
+
+
+def same(meaning: str) -> frozenset[str]:
+    """Return all names of columns that mean the same to any format.
+
+    Args:
+        meaning: One of `NAMES`.
+    """
+    more = {"prompt": FOUND, "concept": ("categories", "name")}.get(meaning, ())
+    return frozenset((*NAMES[meaning], *more))
+
+
+def layout(
+    columns: Mapping[str, Sequence[str]],
+    own: Mapping[str, tuple[str, ...]],
+    is_role: frozenset[str],
+) -> dict[str, str]:
+    """Return which column holds what, by meaning; what the file lacks is not in it.
+
+    Args:
+        columns: The file's columns, each with its cells.
+        own: The names that a format has for some meanings, in place of those of all.
+        is_role: Words that say a role: a column `type` without one says something else.
+
+    Raises:
+        InputError: two columns say different things of what prompts show.
+    """
+    found: dict[str, str] = {}
+    for meaning, usual in NAMES.items():
+        names = [n for n in own.get(meaning, usual) if n in columns and n not in found.values()]
+        if meaning == "concept" and meaning not in own:
+            names = _labels({name: columns[name] for name in names})
+        if meaning == "role":
+            names = [n for n in names if n == "role" or is_role & set(map(normal, columns[n]))]
+        if names:
+            found[meaning] = names[0]
+    return found
+
+
+def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the columns that name concepts, and not only number them or stay empty."""
+    if any(cell.strip() for cell in columns.get("concept", ())):
+        return ["concept"]
+    words = [
+        name
+        for name, cells in columns.items()
+        if any(cell.strip() and not _is_number(cell) for cell in cells)
+    ]
+    for other in words[1:]:
+        pairs = zip(columns[words[0]], columns[other], strict=True)
+        if any(one.strip() != two.strip() for one, two in pairs):
+            raise InputError(
+                f"both {words[0]} and {other} may say what the prompts show; --concept-column "
+                "decides"
+            )
+    return words
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def told(layout: Mapping[str, str], columns: Iterable[str], said: Mapping[str, str]) -> str:
+    """Return in words which column was read as what, and which were not read.
+
+    Args:
+        layout: Columns by meaning.
+        columns: All of the file.
+        said: Columns, as they are called in the file, by the meaning that the user gave them.
+    """
+    read = [f"{meaning} from {said.get(meaning, name)}" for meaning, name in layout.items()]
+    left = [name for name in columns if name not in layout.values()]
+    return ", ".join(read) + (f"; not read: {', '.join(left)}" if left else "")

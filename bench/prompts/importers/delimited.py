@@ -1,0 +1,162 @@
+"""Rows of comma-separated files and their kin, and of files with one prompt a line; pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.prompts.importers.columns import FOUND, PROMPTS, Named, normal
+
+WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+"""What may stand between fields, and its name."""
+TRIED = 100
+"""Rows that are enough to tell what stands between fields."""
+_NOWHERE = "\x1f"
+"""A delimiter that no text has: a line is one field."""
+_ENDS = re.compile(r"\r\n|\n|\r")
+A_LINE = "if every line is a prompt, --columns prompt reads it so"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: the line where it ends, and its fields."""
+
+    number: int
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The columns and rows of a file, what stands between fields, and what was guessed."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Line]
+    word: str = "comma"
+    guesses: tuple[str, ...] = ()
+
+
+def look(text: str, named: Named, delimiters: str) -> Lines:
+    """Return the rows of a table, and of a file in which each line is a prompt.
+
+    Args:
+        text: The file's.
+        named: What the user says of its columns.
+        delimiters: What may stand between fields, the usual one first.
+
+    Raises:
+        ValueError: it is empty, its header cannot be one, or a quotation mark leaves its rows in
+            doubt.
+    """
+    header = named.header
+    delimiter = _delimiter(text, named, delimiters)
+    guesses = [f"{WORDS[delimiter]}s between fields"] if delimiter != delimiters[0] else []
+    first = next(iter(_some(text, delimiter, 1)), [])
+    names = {normal(cell) for cell in first}
+    if header and names & {*PROMPTS, *FOUND}:
+        raise ValueError(
+            f"line 1 is a header ({', '.join(first)[:80]}); --columns names columns in its place "
+            "for a file that has none, and renames one as MEANING=NAME"
+        )
+    if len(header or first) == 1 and (header or names & set(named.prompts)):
+        return _one_column(text, _names(header or first), 0 if header else 1)
+    try:
+        rows = list(_rows(text, delimiter))
+    except csv.Error as error:
+        raise ValueError(f"{error}; a quotation mark is open or stands alone; {A_LINE}") from None
+    columns = _names(header or (rows[0].cells if rows else ()))
+    return Lines(columns, rows if header else rows[1:], WORDS[delimiter], tuple(guesses))
+
+
+def prompt_lines(text: str, *, quoted: bool) -> Iterator[Line]:
+    """Yield the lines of a file that are not blank, each as one field.
+
+    Args:
+        text: The file's.
+        quoted: Whether a line in quotation marks is what stands between them.
+
+    Raises:
+        ValueError: a line begins with a quotation mark that it does not close.
+    """
+    for number, line in enumerate(_ENDS.split(text), start=1):
+        if line.strip():
+            yield Line(number, [_unquoted(line, number) if quoted else line])
+
+
+def _one_column(text: str, columns: tuple[str, ...], skipped: int) -> Lines:
+    """Read a table of one column, whose lines may have commas and quotation marks as they like."""
+    try:
+        rows = list(_rows(text, ","))
+        if all(len(row.cells) == 1 for row in rows):
+            return Lines(columns, rows[skipped:])
+    except csv.Error:
+        pass
+    lines = list(prompt_lines(text, quoted=True))[skipped:]
+    commas = sum("," in line.cells[0] for line in lines)
+    return Lines(columns, lines, guesses=(f"every line is one {columns[0]}, {commas} have commas",))
+
+
+def _unquoted(line: str, number: int) -> str:
+    if not line.startswith('"'):
+        return line
+    try:
+        (cells,) = csv.reader([line], delimiter=_NOWHERE, strict=True)
+        return cells[0]
+    except csv.Error:
+        if line.count('"') % 2:
+            raise ValueError(
+                f"line {number}: a quotation mark is open; as a .txt file every line is a prompt "
+                "as it stands"
+            ) from None
+        return line
+
+
+def _delimiter(text: str, named: Named, delimiters: str) -> str:
+    """Return what stands between fields: what makes a header of the first line, or even rows."""
+    if named.header:
+        wanted = len(named.header)
+        fitting = {
+            each: sum(len(row) == wanted for row in _some(text, each, TRIED)) for each in delimiters
+        }
+        return max(delimiters, key=lambda each: fitting[each]) if wanted > 1 else delimiters[0]
+    for each in delimiters:
+        first = next(iter(_some(text, each, 1)), [])
+        if set(map(normal, first)) & {*named.prompts, *named.meanings.values()}:
+            return each
+    return delimiters[0]
+
+
+def _some(text: str, delimiter: str, count: int) -> list[list[str]]:
+    """Return the first rows, as far as they can be read."""
+    found: list[list[str]] = []
+    try:
+        for row in _rows(text, delimiter):
+            found.append(list(row.cells))
+            if len(found) == count:
+                break
+    except csv.Error:
+        pass
+    return found
+
+
+def _rows(text: str, delimiter: str) -> Iterator[Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if row:  # a line with nothing on it is no row
+                yield Line(reader.line_num, row)
+    except csv.Error as error:
+        raise csv.Error(f"line {reader.line_num}: {error}") from None
+
+
+def _names(header: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns' names; those without one are numbered."""
+    names = tuple(normal(name) or f"unnamed_{number}" for number, name in enumerate(header))
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"has two columns called '{twice[0]}'")
+    if not names:
+        raise ValueError("is empty")
+    return names

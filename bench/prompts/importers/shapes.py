@@ -1,0 +1,214 @@
+"""Rows of JSON in the shapes that circulate: lists, tables by column, prompts by concept; pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.prompts.importers import roles
+from bench.prompts.importers.columns import FOUND, LABELS, NAMES, PROMPTS, Named, normal
+
+Row = dict[str, str]
+WORDS = frozenset(word for word in roles.WORDS if not word.isdigit())
+WRAPPERS = (
+    *("annotations", "data", "rows", "prompts", "items", "samples", "records", "examples"),
+    *("entries", "dataset", "captions", "train", "test", "validation", "val"),
+)
+"""Keys under which a file's only list may stand, beside what is said of the whole."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows by column, or why one cannot be read; and the shape that was found, in words."""
+
+    rows: Sequence[Row | str]
+    guesses: tuple[str, ...] = ()
+
+
+def loaded(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or an object has a key twice, of which one would be lost.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the key '{twice[:80]}' twice")
+    return found
+
+
+def rows(data: Any, named: Named) -> Rows:
+    """Return the rows of a JSON value.
+
+    Args:
+        data: A list, or an object.
+        named: What the user says of its columns.
+
+    Raises:
+        ValueError: it has none of the shapes that are known.
+    """
+    texts = {*PROMPTS, *FOUND, *named.meanings.values()}
+    found = _rows(data, texts, named.header)
+    if found.rows and all(isinstance(row, str) for row in found.rows):
+        raise ValueError(f"holds no prompts: {found.rows[0]}")
+    return found
+
+
+def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
+    if isinstance(data, list):
+        by_key = any(isinstance(each, dict) and not _is_record(each, texts) for each in data)
+        said = ("prompts by concept",) if by_key else ()
+        return Rows([row for item in data for row in _item(item, {}, texts, header)], said)
+    if not isinstance(data, dict):
+        raise ValueError("must be a list of objects or strings, or an object with such lists")
+    if header:
+        raise ValueError("its keys name its columns; say what they mean as --columns MEANING=KEY")
+    if data and all(key.isdigit() for key in data):
+        return _rows(list(data.values()), texts, ())
+    if columns := _by_column(data, texts):
+        return Rows(columns, ("a list of cells a column",))
+    if wrapper := _wrapper(data):
+        left = [key for key in data if key != wrapper]
+        inner = _rows(data[wrapper], texts, ())
+        said = (f"rows under {wrapper}" + (f"; not read: {', '.join(left)[:200]}" if left else ""),)
+        return Rows(inner.rows, (*said, *inner.guesses))
+    if texts & set(map(normal, data)):
+        return Rows(list(_record(data, {})))
+    return Rows(list(_grouped(data, {}, texts)), ("prompts by concept",))
+
+
+def _is_record(item: Mapping[str, Any], texts: set[str]) -> bool:
+    """Return whether an object is a row: a key holds its prompt, or nothing in it is nested."""
+    names = set(map(normal, item))
+    return bool(names & texts) or not any(isinstance(v, dict | list) for v in item.values())
+
+
+def _wrapper(data: Mapping[str, Any]) -> str:
+    """Return the key of the rows, beside which an object says other things; "" if there is none."""
+    nested = [key for key, value in data.items() if isinstance(value, list | dict)]
+    lists = [key for key in nested if isinstance(data[key], list)]
+    if "annotations" in lists:
+        return "annotations"
+    (only,) = lists if len(lists) == 1 else nested if len(nested) == 1 else ("",)
+    if not only:
+        return ""
+    rows = data[only]
+    plain = isinstance(rows, list) and all(isinstance(each, str) for each in rows)
+    if normal(only) in WRAPPERS:
+        return "" if plain and normal(only) in PROMPTS else only
+    first = rows[0] if isinstance(rows, list) and rows else None
+    labelled = isinstance(first, dict) and set(map(normal, first)) & set(LABELS)
+    return only if len(data) == 1 and labelled else ""
+
+
+def _by_column(data: Mapping[str, Any], texts: set[str]) -> list[Row | str]:
+    """Return the rows of an object of lists or numbered cells by column; none if it is not one."""
+    if not set(map(normal, data)) & texts:
+        return []
+    values = list(data.values())
+    if all(isinstance(value, dict) for value in values):
+        keys = list(values[0])
+        if not all(list(value) == keys and all(map(str.isdigit, keys)) for value in values):
+            return []
+        values = [list(value.values()) for value in values]
+    if not all(isinstance(value, list) for value in values):
+        return []
+    if len({len(value) for value in values}) > 1:
+        raise ValueError(
+            "its columns differ in length: "
+            + ", ".join(f"{key} {len(v)}" for key, v in zip(data, values, strict=True))[:200]
+        )
+    if any(isinstance(cell, dict | list) for value in values for cell in value):
+        return []
+    return [
+        row
+        for cells in zip(*values, strict=True)
+        for row in _record(dict(zip(data, cells, strict=True)), {})
+    ]
+
+
+def _item(
+    item: Any, above: Row, texts: set[str], header: Sequence[str] = ()
+) -> Iterator[Row | str]:
+    """Yield the rows of a list's item; what its keys say already is in `above`."""
+    if isinstance(item, str):
+        yield {**above, "prompt": item}
+    elif isinstance(item, dict) and _is_record(item, texts):
+        yield from _record(item, above)
+    elif isinstance(item, dict) and all(isinstance(v, dict | list | str) for v in item.values()):
+        yield from _grouped(item, above, texts)
+    elif isinstance(item, dict):
+        yield f"has no prompt among {', '.join(item)[:80]}"
+    elif isinstance(item, list) and header and len(item) == len(header):
+        yield {**above, **{name: _cell(cell) for name, cell in zip(header, item, strict=True)}}
+    elif isinstance(item, list):
+        yield f"is a list of {len(item)} values; --columns names them"
+    else:
+        yield f"is {json.dumps(item)[:40]}, must be an object or text"
+
+
+def _grouped(data: Mapping[str, Any], above: Row, texts: set[str]) -> Iterator[Row | str]:
+    """Yield the rows under keys that are roles, concepts or, below a concept, tags."""
+    role = "role" not in above and all(normal(key) in WORDS for key in data)
+    level = "role" if role else "tag" if "concept" in above else "concept"
+    for key, value in data.items():
+        here = {**above, level: key}
+        if isinstance(value, dict) and all(map(str.isdigit, value)):
+            value = list(value.values())
+        if level in above:
+            yield f"'{key[:40]}' lies deeper than a role, a concept and a tag"
+        elif isinstance(value, list):
+            for item in value:
+                yield from _item(item, here, texts)
+        elif isinstance(value, dict | str):
+            yield from _item(value, here, texts)
+        else:
+            yield f"'{key[:40]}' holds {json.dumps(value)[:40]}, must hold prompts"
+
+
+def _record(item: Mapping[str, Any], above: Row) -> Iterator[Row | str]:
+    """Yield the row of an object, or the rows of one that holds lists of prompts or seeds."""
+    flat = list(_flat(item, ""))
+    many = {
+        name: value
+        for name, value in flat
+        if isinstance(value, list) and name in (*PROMPTS, *NAMES["seed"])
+    }
+    row = {name: _cell(value) for name, value in flat if name not in many}
+    if len(row) + len(many) < len(flat):
+        yield "has two keys of one name"
+        return
+    counts = {len(value) for value in many.values()}
+    if len(counts) > 1:
+        yield "has " + " and ".join(f"{len(value)} {name}" for name, value in many.items())
+        return
+    for cells in zip(*many.values(), strict=True) if many else [()]:
+        yield {**above, **row, **dict(zip(many, map(_cell, cells), strict=True))}
+
+
+def _flat(item: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    """Yield columns and values, an inner object's under both names: `prompt_en`."""
+    for key, value in item.items():
+        name = "_".join(filter(None, (before, normal(key)))) or "unnamed"
+        if isinstance(value, dict) and value:
+            yield from _flat(value, name)
+        else:
+            yield name, value
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a CSV would have it; null and NaN say nothing, the text "null" does."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
