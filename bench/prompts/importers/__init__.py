@@ -68,6 +68,8 @@ def import_file(
         find("role", role, ROLES)
     if kind:
         find("kind", kind, suite.KINDS)
+    if anchor and not anchor.strip():
+        raise InputError("--anchor is empty; name what new concepts are mapped to, or leave it out")
     table = records.read(path, named=named, encoding=encoding).renamed(named.meanings)
     name = formats.choose(format, table)
     module = formats.found()[name]

@@ -39,10 +39,10 @@ def attacked(row: Row, asked: str, attack: str) -> Draft:
         asked: Name of the concept that the user asked for; "" for none.
         attack: The attack's name, for rows without a tag.
     """
-    concept = row["concept"].strip() or asked
+    named = row["concept"].strip()
+    concept = (named or asked).casefold()
     text = row["plain"] or row["benign"]
-    direct = bool(row["plain"]) or (bool(concept) and concept.casefold() in text.casefold())
+    direct = bool(row["plain"]) or (bool(concept) and concept in text.casefold())
     role: Role = "target" if direct else "general"
-    twin = Draft(text, role=role, concept=concept if direct else "") if text.strip() else None
-    tag = row["tag"] or attack
-    return Draft(row["prompt"], row["seed"], concept, "adversarial", tag, twin)
+    twin = Draft(text, role=role, concept=named if direct else "") if text.strip() else None
+    return Draft(row["prompt"], row["seed"], named, "adversarial", row["tag"] or attack, twin)

@@ -185,6 +185,8 @@ def _jsonl(text: str, named: Named) -> Table:
 
 
 def _items(found: shapes.Rows) -> Table:
+    if not found.rows:
+        raise ValueError("is empty")
     columns = dict.fromkeys(name for row in found.rows if isinstance(row, dict) for name in row)
     records = (
         Record(number, problem=row)

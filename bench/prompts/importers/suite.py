@@ -86,6 +86,7 @@ def draft(
         InputError: no prompt says what is to be erased, or nothing what kind of thing it is.
     """
     erased = _concepts(p for p in prompts if p.role in OWN_ROLES)
+    alone = together or not erased
     if not erased and asked:
         erased = [asked]
     if not erased:
@@ -94,7 +95,7 @@ def draft(
             "--concept"
         )
     kept = {p.concept for p in prompts if p.role in ("near", "far")}
-    both = [name for name in erased if together and name in kept]
+    both = [name for name in erased if alone and name in kept]
     if both:
         raise InputError(f"{both[0]} is to be erased and to be kept in one erasure")
     shown = list(dict.fromkeys([*erased, *_concepts(prompts)]))

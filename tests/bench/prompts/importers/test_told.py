@@ -1,0 +1,127 @@
+"""What an import finds out by itself is told; what it cannot is asked for, with the way named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import prompts
+from bench.prompts import importers
+from bench.prompts.importers import columns, report
+from bench.types import InputError
+
+LABELS = ["concept", "target", "class", "label_str", "label", "artist", "object", "style"]
+
+
+def imported(
+    folder: Path, name: str, content: str | bytes, columns_: str = "", **options: str
+) -> tuple[importers.Imported, list[str], list[prompts.Prompt]]:
+    path, out = folder / name, folder / "mine"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    named = columns.named(columns_)
+    done = importers.import_file(path, out, named=named, trusted=lambda *_: ["clip"], **options)
+    rows = list(prompts.rows(prompts.suite(str(out))))
+    return done, list(report.lines(done, out)), rows
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_goes_by_many_names(label: str, tmp_path: Path) -> None:
+    done, said, rows = imported(tmp_path, "a.csv", f"prompt,{label}\na red one,kite\n")
+    assert [row.concept for row in rows] == ["kite"]
+    assert f"columns   prompt from prompt, concept from {label}" in said
+    kind = "style" if label in ("artist", "style") else "object"
+    assert done.draft.kind == kind and any(line.startswith(f"kind      {kind},") for line in said)
+
+
+def test_two_labels_that_differ_are_asked_for_and_numbers_are_none(tmp_path: Path) -> None:
+    text = "prompt,object,style,class\na kite in ink,kite,ink,3\na pot in oil,pot,oil,4\n"
+    with pytest.raises(InputError, match=r"both object and style may say.*--concept-column"):
+        imported(tmp_path, "a.csv", text)
+    done, said, rows = imported(tmp_path, "a.csv", text, "concept=style")
+    assert [row.concept for row in rows] == ["ink", "oil"] and done.draft.kind == "style"
+    assert any("not read: object (set aside), class (set aside)" in line for line in said)
+
+
+@pytest.mark.parametrize("format", ["p4d", "mma", "ring_a_bell", "attack"])
+def test_the_kind_of_what_an_attack_brings_back_is_asked_for(format: str, tmp_path: Path) -> None:
+    text = "prompt,evaluation_seed\nzz kite qq,4\n"
+    with pytest.raises(InputError, match="what kind of thing kite is; say it with --kind: object"):
+        imported(tmp_path, "a.csv", text, format=format, concept="kite")
+    options = {"format": format, "concept": "kite", "kind": "style"}
+    done, _, rows = imported(tmp_path, "a.csv", text, **options)
+    assert done.draft.kind == "style" and done.draft.concepts[0].anchor == "a photo"
+    assert [(row.role, row.seed) for row in rows] == [("adversarial", 4)]
+
+
+def test_a_kind_is_told_from_nothing_only_aloud(tmp_path: Path) -> None:
+    _, said, _ = imported(tmp_path, "a.csv", "prompt\na kite\n", concept="kite")
+    assert "kind      object, for lack of a word; --kind says otherwise" in said
+    (tmp_path / "two").mkdir()
+    with pytest.raises(InputError, match="--kind style: cat is of kind object here"):
+        imported(tmp_path / "two", "b.csv", "prompt\na cat\n", concept="cat", kind="style")
+
+
+def test_every_guess_is_told(tmp_path: Path) -> None:
+    _, said, _ = imported(tmp_path, "a.csv", "id;prompt;seed\n1;a cat;3\n", concept="cat")
+    assert "file      semicolons between fields" in said
+    assert "columns   prompt from prompt, seed from seed; not read: id" in said
+    assert "format    table; --format says otherwise" in said
+    assert "role      target, as the format has it; --role says otherwise" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns_", "message"),
+    [
+        (
+            "a.csv",
+            "A blue kite, high\nA kettle\n",
+            "",
+            "--columns prompt if every line is a prompt",
+        ),
+        ("a.csv", 'zz kite\n"kite" over sand\n', "", "--columns prompt reads it so"),
+        ("a.csv", "en,fr\na kite,un cerf-volant\n", "", "holds prompts with --prompt-column NAME"),
+        ("a.csv", "prompt,seed\na kite,1\n", "prompt,seed", "line 1 is a header"),
+        ("a.csv", "prompt\na kite\n", "promt=prompt", "'promt'; nearest: prompt"),
+        ("a.csv", "en,fr\na,b\n", "prompt=fx", "unknown column of prompt: 'fx'.*choices: en, fr"),
+        ("a.csv", "en,fr\na,b\n", "prompt=fr,en", "names alone, for a file without a header, or"),
+        ("a.csv", "a,b\n", "prompt=a,prompt=b", "prompt is said to be two columns, a and b"),
+        ("a.txt", "prompt,seed\na kite,1\n", "", "line 1 names columns .*call a table .csv"),
+        ("a.txt", "a kite\n", "prompt,seed", "a txt file has a prompt in each line"),
+        ("a.json", '{"prompt": ["a", "b"], "seed": [1]}', "", "columns differ in length"),
+        ("a.json", "[]", "", "is empty"),
+        ("a.json", '{"images": [{"sentences": [{"tokens": ["a"]}], "id": 1}]}', "", "no prompt"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_with_the_way_named(
+    name: str, content: str, columns_: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        imported(tmp_path, name, content, columns_, concept="kite")
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("format", ["i2p", "coco", "mace_celebrity", "mma", "p4d", "table"])
+def test_a_format_that_is_named_says_which_columns_it_lacks(format: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the columns are a, b; none is called prompt"):
+        imported(tmp_path, "a.csv", "a,b\n1,2\n", format=format, concept="kite")
+
+
+@pytest.mark.parametrize(
+    "name", ["CON", "nul.txt", "a\nb", "x" * 200, "a\u202eb", "-x", "a:b", "trailing."]
+)
+def test_a_suite_that_no_other_system_could_hold_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat\n")
+    with pytest.raises(InputError, match="a suite is called by its folder, whose name"):
+        importers.import_file(
+            tmp_path / "a.txt", tmp_path / name, concept="cat", trusted=lambda *_: ["clip"]
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["🪁", "мой набор", "кот.v2"])
+def test_a_suite_is_called_in_any_script(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat\n")
+    out = tmp_path / name
+    importers.import_file(tmp_path / "a.txt", out, concept="cat", trusted=lambda *_: ["clip"])
+    assert prompts.suite(str(out)).name == name
