@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from bench.names import find
-from bench.types import ROLES, InputError, Kind, Role
+from bench.prompts import portable
+from bench.types import ALL, ROLES, InputError, Kind, Role
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SEEDS = range(2**63)
@@ -42,6 +43,25 @@ def _id(text: str) -> str:
     return text
 
 
+def _portable(text: str) -> str:
+    why = portable.problem(text)
+    if why:
+        raise ValueError(f"names files, but {why}")
+    return text
+
+
+def case_problem(name: str) -> str:
+    """Return why a name cannot be a case's, which its files are called by; "" if it can."""
+    return f"is {ALL}, which means all cases" if name == ALL else portable.problem(name)
+
+
+def _case(text: str) -> str:
+    why = case_problem(text)
+    if why:
+        raise ValueError(f"names files, but {why}")
+    return text
+
+
 def is_seed(text: str) -> bool:
     """Return whether a text is a seed: an integer from 0 to 2^63 - 1."""
     return len(text) < 40 and text.isascii() and text.isdigit() and int(text) in _SEEDS
@@ -59,6 +79,8 @@ def _role(text: str) -> str:
 
 
 Filled = Annotated[str, AfterValidator(_filled)]
+CaseName = Annotated[str, AfterValidator(_case)]
+FileName = Annotated[str, AfterValidator(_portable)]
 
 
 class Table(BaseModel):
@@ -110,8 +132,8 @@ class SuiteTable(Table):
     prompt_files: list[Filled]
     metrics: list[str]
     summary: str
-    cases: dict[str, list[str]]
-    sizes: dict[str, SizeTable]
+    cases: dict[CaseName, list[str]]
+    sizes: dict[FileName, SizeTable]
     family_files: dict[str, list[Filled]] = {}
     families: list[str] = []
     adversarial: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from bench.families import FAMILIES
 from bench.names import find
-from bench.prompts import adversarial
+from bench.prompts import adversarial, portable
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
 
@@ -80,6 +81,12 @@ def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
         for each, entry in table.concepts.items()
     }
     place = folder.resolve()
+    why = "" if table.name else portable.problem(place.name)
+    if why:
+        raise InputError(f"{where}: it is called by its folder, whose name {why}; give it a name")
+    twice = Counter(name.casefold() for name in table.cases).most_common(1)
+    if twice and twice[0][1] > 1:
+        raise InputError(f"{where}: two cases are called '{twice[0][0]}', but for small letters")
     found = _suite(table.name or place.name, table, {**known, **own}, where)
     return replace(found, concepts=tuple(own.values()), folder=str(place))
 

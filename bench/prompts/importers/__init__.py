@@ -11,7 +11,7 @@ from bench import prompts
 from bench.names import find
 from bench.prompts.importers import columns, formats, records, roles, suite
 from bench.prompts.importers.columns import AS_NAMED, LABELS, NAMES, Named
-from bench.prompts.importers.normalise import Asked, Outcome, normalise
+from bench.prompts.importers.normalise import Asked, Outcome, normalise, odd_concept
 from bench.types import ROLES, InputError, Kind
 
 
@@ -68,6 +68,8 @@ def import_file(
         find("role", role, ROLES)
     if kind:
         find("kind", kind, suite.KINDS)
+    if odd := odd_concept(concept.strip()):
+        raise InputError(f"--concept {odd}: {concept.strip()[:40]!r}")
     if anchor and not anchor.strip():
         raise InputError("--anchor is empty; name what new concepts are mapped to, or leave it out")
     table = records.read(path, named=named, encoding=encoding).renamed(named.meanings)

@@ -126,6 +126,18 @@ def _key(found: Draft, seed: int) -> tuple[str, ...]:
     return found.concept, found.role, found.tag, found.text, str(seed)
 
 
+def odd_concept(name: str) -> str:
+    """Return why a text cannot name a concept; "" if it can.
+
+    Args:
+        name: What is to be one's name.
+    """
+    if len(name) > LONGEST_CONCEPT:
+        return f"has more than {LONGEST_CONCEPT} characters"
+    control = any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in name)
+    return "has a control character" if control else ""
+
+
 def _completed(found: Draft, asked: Asked) -> Draft:
     """Add what the user said, and refuse what cannot be a prompt."""
     role: Role = asked.role or found.role  # type: ignore[assignment]
@@ -137,10 +149,8 @@ def _completed(found: Draft, asked: Asked) -> Draft:
         raise UnusableError("has no prompt")
     if max(map(len, (found.text, concept, tag))) > LONGEST:
         raise UnusableError(f"has more than {LONGEST:,} characters in one cell")
-    if len(concept) > LONGEST_CONCEPT:
-        raise UnusableError(f"has a concept of more than {LONGEST_CONCEPT} characters")
-    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in concept):
-        raise UnusableError("has a control character in its concept")
+    if odd := odd_concept(concept):
+        raise UnusableError(f"has a concept that {odd}")
     try:
         f"{found.text}{concept}{tag}".encode()
     except UnicodeEncodeError:

@@ -22,6 +22,7 @@ from bench.prompts import (
     written,
 )
 from bench.prompts.adversarial import slug
+from bench.prompts.schema import case_problem
 from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
 
 ANCHORS: Mapping[Kind, str] = {
@@ -209,8 +210,9 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     cases: dict[str, tuple[str, ...]] = {}
     for name in erased:
         stem = slug(name)[:80]
-        names = (stem, *(f"{stem}-{number}" for number in range(2, len(erased) + 2)))
-        cases[next(each for each in names if each not in cases)] = (name,)
+        names = (stem, *(f"{stem}-{number}" for number in range(2, len(erased) + 3)))
+        free = (each for each in names if each not in cases and not case_problem(each))
+        cases[next(free)] = (name,)
     return cases
 
 

@@ -90,6 +90,15 @@ def test_its_name_is_the_folders_and_its_version_changes_with_any_file(folder: P
         ('cases = ["wyvern"]', 'cases = ["wivern"]', "'wivern'; nearest: wyvern"),
         ('adversarial = ["typo"]', 'adversarial = ["typos"]', "'typos'; nearest: typo"),
         ("[cases]", "[cases", "not valid TOML"),
+        ("wyvern = [", "'../../x' = [", "../../x names files, but has '/', which must not"),
+        ("wyvern = [", "'a\\b' = [", "names files, but has '\\\\', which must not"),
+        ("wyvern = [", '"a\\u0007" = [', "names files, but has '\\x07', which must not"),
+        ("wyvern = [", "CON = [", "names files, but is 'CON', which Windows keeps for a device"),
+        ("wyvern = [", f"{'x' * 200} = [", "names files, but has 200 bytes, must have at most 150"),
+        ("wyvern = [", "all = [", "all names files, but is all, which means all cases"),
+        ("wyvern = [", "'' = [", "names files, but is empty"),
+        ("both = [", "Wyvern = [", "two cases are called 'wyvern', but for small letters"),
+        ("[sizes.smoke]", "[sizes.'a/../b']", "names files, but has '/', which must not"),
     ],
 )
 def test_a_slip_is_named_with_the_file(folder: Path, old: str, new: str, message: str) -> None:
@@ -118,3 +127,23 @@ def test_a_missing_prompt_file_is_named(folder: Path) -> None:
     (folder / "prompts.csv").unlink()
     with pytest.raises(InputError, match=r"prompts\.csv: cannot be read"):
         prompts.suite(str(folder))
+
+
+@pytest.mark.parametrize("name", ["nul", "a\nb", "x" * 160, "a\u202eb"])
+def test_a_folder_whose_name_is_hostile_is_refused_unless_the_suite_has_its_own(
+    folder: Path, name: str
+) -> None:
+    other = folder.rename(folder.with_name(name))
+    with pytest.raises(InputError, match=r"called by its folder, whose name .*; give it a name"):
+        prompts.suite(str(other))
+    (other / "suite.toml").write_text(f'name = "mine"\n{SUITE}')
+    assert prompts.suite(str(other)).name == "mine"
+
+
+@pytest.mark.parametrize("name", ["дракон", "龙", "🐉", "a dragon's"])
+def test_a_case_is_called_in_any_script(folder: Path, name: str) -> None:
+    text = SUITE.replace("wyvern = [", f'"{name}" = [').replace(
+        'cases = ["wyvern"]', f'cases = ["{name}"]'
+    )
+    (folder / "suite.toml").write_text(text)
+    assert prompts.suite(str(folder)).cases[0].name == name

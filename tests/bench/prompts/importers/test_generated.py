@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bench import prompts
 from bench.prompts import importers
-from bench.results import authority
 from bench.types import InputError
 
 COLUMNS = ("prompt", "seed", "concept")
@@ -39,7 +38,7 @@ def check_bytes(content: bytes, ending: str) -> None:
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content)
         try:
-            done = importers.import_file(path, out, concept="cat", trusted=authority.trusted_names)
+            done = importers.import_file(path, out, concept="cat", trusted=lambda *_: ["clip"])
         except InputError as error:
             assert str(error) and [each.name for each in Path(folder).iterdir()] == [path.name]
             return
@@ -63,7 +62,7 @@ def check_rows(rows: list[tuple[str, int, str]], end: str, mark: str, ending: st
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content.encode())
         try:
-            done = importers.import_file(path, out, concept="cat", trusted=authority.trusted_names)
+            done = importers.import_file(path, out, concept="cat", trusted=lambda *_: ["clip"])
         except InputError:
             assert not wanted
             return

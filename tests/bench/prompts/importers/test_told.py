@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts
-from bench.prompts import importers
+from bench.prompts import importers, portable
 from bench.prompts.importers import columns, report
 from bench.types import InputError
 
@@ -125,3 +125,21 @@ def test_a_suite_is_called_in_any_script(name: str, tmp_path: Path) -> None:
     out = tmp_path / name
     importers.import_file(tmp_path / "a.txt", out, concept="cat", trusted=lambda *_: ["clip"])
     assert prompts.suite(str(out)).name == name
+
+
+@pytest.mark.parametrize("concept", ["con", "all", "..", "../../x", "🪁", "nul.txt", "a/b\\c"])
+def test_a_concept_with_a_hostile_name_has_a_case_that_can_be_a_file(
+    concept: str, tmp_path: Path
+) -> None:
+    imported(tmp_path, "a.csv", "prompt\na b\n", concept=concept)
+    suite = prompts.suite(str(tmp_path / "mine"))
+    (case,) = suite.cases
+    assert case.concepts == (concept,) and case.name != "all" and not portable.problem(case.name)
+
+
+@pytest.mark.parametrize("concept", ["a\nb", "a\0b", "x" * 300, "a\u2028b"])
+def test_a_concept_that_no_line_could_hold_is_refused(concept: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"control character|more than 200 characters"):
+        imported(tmp_path, "a.csv", "prompt\na b\n", concept=concept)
+    with pytest.raises(InputError, match=r"--concept has (a control|more than)"):
+        imported(tmp_path, "b.csv", "caption,image_id\na b,1\n", concept=concept)
