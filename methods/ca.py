@@ -58,7 +58,7 @@ class Ca(Eraser):
         "memorised": {"parameters": "full", "steps": 400, "learning_rate": 2e-6, "batch": 2},
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "best of five settings on the ship at size smoke, methods/ca.md",
+        "mini": "the best of six settings on the ship, methods/ca.md",
         "memorised": "the code at c11fb1b, images that the model has memorised",
     }
 

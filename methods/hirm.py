@@ -47,8 +47,12 @@ class Hirm(Eraser):
         "text_encoder*encoder.layers.0.self_attn.*",
         "text_encoder*encoder.layers.0.mlp.*",
     )
-    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {}
-    preset_sources: ClassVar[Mapping[str, str]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
+        "mini": {"target": "anchor", "learning_rate": 1e-3}
+    }
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "the best of six settings on the ship, methods/hirm.md"
+    }
 
     target: Target = "random"
     """What the concept is to be represented by: a field of random numbers (HiRM-R), or what stands

@@ -61,7 +61,9 @@ class Salun(Eraser):
             "parameters": "xattn",
         },
     }
-    preset_sources: ClassVar[Mapping[str, str]] = {"mini": "a choice of ours, not tuned"}
+    preset_sources: ClassVar[Mapping[str, str]] = {
+        "mini": "the best of six settings on the ship, methods/salun.md"
+    }
 
     parameters: Parameters = "full"
     """What may learn: the whole U-Net (published) or its cross-attention (option of the code)."""

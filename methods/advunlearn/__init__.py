@@ -35,7 +35,7 @@ class Advunlearn(Eraser):
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {
             "steps": 150,
-            "learning_rate": 3e-4,
+            "learning_rate": 1e-3,
             "negative_guidance": 3.0,
             "warmup": 30,
             "attack_steps": 5,
@@ -49,7 +49,7 @@ class Advunlearn(Eraser):
         }
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "one setting, on the ship at size smoke, not tuned, methods/advunlearn.md",
+        "mini": "the best of six settings on the ship, methods/advunlearn.md",
     }
 
     layers: int = 0

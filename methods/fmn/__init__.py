@@ -36,11 +36,12 @@ class Fmn(Eraser):
             "inversion_steps": 0,
             "image_steps": 20,
             "image_guidance": 4.0,
-            "learning_rate": 3e-5,
+            "learning_rate": 5e-5,
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "between a rate that does nothing and one that ruins mini, methods/fmn.md"
+        "mini": "of six settings on the ship, the one that erases half; none erases more and "
+        "keeps the rest, methods/fmn.md"
     }
 
     inversion_steps: int = 500

@@ -31,7 +31,8 @@ class Spm(Eraser):
     presets: ClassVar[Mapping[str, Mapping[str, Option]]] = {
         "mini": {
             "steps": 120,
-            "learning_rate": 3e-3,
+            "learning_rate": 1e-2,
+            "negative_guidance": 3.0,
             "warmup_steps": 12,
             "cycles": 1,
             "anchors": 1,
@@ -42,7 +43,7 @@ class Spm(Eraser):
         }
     }
     preset_sources: ClassVar[Mapping[str, str]] = {
-        "mini": "chosen by the training loss on the ship, not by images, methods/spm.md",
+        "mini": "the best of six settings on the ship, methods/spm.md",
     }
 
     rank: int = 1
