@@ -38,17 +38,22 @@ LABELS: Mapping[str, Kind | None] = {
 NAMES: Mapping[str, tuple[str, ...]] = {
     "prompt": PROMPTS,
     "seed": ("evaluation_seed", "seed", "sd_seed", "eval_seed", "random_seed", "seeds"),
+    "role": ("role", "type", "split", "subset", "set", "group", "tag", "label", "category"),
     "concept": tuple(LABELS),
-    "role": ("role", "type", "split", "subset", "set", "group"),
     "tag": ("tag",),
     "plain": (
         *("plain_prompt", "target_prompt", "original_prompt", "clean_prompt", "base_prompt"),
-        *("source_prompt", "direct_prompt", "plain"),
+        *("source_prompt", "direct_prompt", "orig_prompt", "plain", "original", "clean"),
     ),
-    "benign": ("normal_prompt", "benign_prompt", "safe_prompt", "neutral_prompt", "benign"),
+    "benign": (
+        *("normal_prompt", "benign_prompt", "safe_prompt", "neutral_prompt", "harmless_prompt"),
+        *("normal", "benign", "safe", "neutral"),
+    ),
 }
 """The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
 that an attack's stands for, `benign` its counterpart without the concept."""
+PAIRED = ("plain", "benign")
+"""Meanings of columns that only formats of attacks read."""
 
 
 @dataclass(frozen=True)
@@ -130,21 +135,30 @@ def layout(
     Args:
         columns: The file's columns, each with its cells.
         own: The names that a format has for some meanings, in place of those of all.
-        is_role: Words that say a role: a column `type` without one says something else.
+        is_role: Words that say a role. A column `type` without one says something else, and a
+            label is one only where all its words are.
 
     Raises:
         InputError: two columns say different things of what prompts show.
     """
     found: dict[str, str] = {}
-    for meaning, usual in NAMES.items():
+    for meaning, names_of_all in NAMES.items():
+        usual = () if meaning in PAIRED else names_of_all
         names = [n for n in own.get(meaning, usual) if n in columns and n not in found.values()]
         if meaning == "concept" and meaning not in own:
             names = _labels({name: columns[name] for name in names})
         if meaning == "role":
-            names = [n for n in names if n == "role" or is_role & set(map(normal, columns[n]))]
+            names = [n for n in names if _says_role(n, columns[n], is_role)]
         if names:
             found[meaning] = names[0]
     return found
+
+
+def _says_role(name: str, cells: Sequence[str], is_role: frozenset[str]) -> bool:
+    words = set(map(normal, cells)) - {""}
+    if name in (*LABELS, "tag"):
+        return bool(words) and words <= is_role and not all(map(str.isdigit, words))
+    return name == "role" or bool(words & is_role)
 
 
 def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:
@@ -154,7 +168,7 @@ def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:
     words = [
         name
         for name, cells in columns.items()
-        if any(cell.strip() and not _is_number(cell) for cell in cells)
+        if any(cell.strip() and not is_number(cell) for cell in cells)
     ]
     for other in words[1:]:
         pairs = zip(columns[words[0]], columns[other], strict=True)
@@ -166,7 +180,8 @@ def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:
     return words
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell holds a number and no word."""
     try:
         float(cell)
     except ValueError:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.prompts.importers.columns import FOUND, PROMPTS, Named, normal
+from bench.prompts.importers.columns import FOUND, PROMPTS, Named, is_number, normal
 
 WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 """What may stand between fields, and its name."""
@@ -17,6 +17,11 @@ TRIED = 100
 _NOWHERE = "\x1f"
 """A delimiter that no text has: a line is one field."""
 _ENDS = re.compile(r"\r\n|\n|\r")
+_SAID = re.compile(r"sep=([,;\t|])(?=\r?\n)")
+"""How a file for spreadsheets may say what stands between fields."""
+_FEEDS = re.compile(r"\r?\n")
+_LONE = re.compile(r"\r(?!\n)")
+"""A carriage return that ends a line on an old Mac, and no line elsewhere."""
 A_LINE = "if every line is a prompt, --columns prompt reads it so"
 
 
@@ -50,6 +55,9 @@ def look(text: str, named: Named, delimiters: str) -> Lines:
         ValueError: it is empty, its header cannot be one, or a quotation mark leaves its rows in
             doubt.
     """
+    if said := _SAID.match(text):
+        # The line stays, so that those below keep their numbers.
+        text, delimiters = text[said.end(1) :], said[1] + delimiters.replace(said[1], "")
     header = named.header
     delimiter = _delimiter(text, named, delimiters)
     guesses = [f"{WORDS[delimiter]}s between fields"] if delimiter != delimiters[0] else []
@@ -64,10 +72,47 @@ def look(text: str, named: Named, delimiters: str) -> Lines:
         return _one_column(text, _names(header or first), 0 if header else 1)
     try:
         rows = list(_rows(text, delimiter))
+        columns = _names(header or (rows[0].cells if rows else ()))
+        if _LONE.search(text) and any(len(row.cells) != len(columns) for row in rows):
+            rows = _with_returns(text, delimiter, len(columns), rows)
     except csv.Error as error:
         raise ValueError(f"{error}; a quotation mark is open or stands alone; {A_LINE}") from None
-    columns = _names(header or (rows[0].cells if rows else ()))
-    return Lines(columns, rows if header else rows[1:], WORDS[delimiter], tuple(guesses))
+    rows = rows if header else rows[1:]
+    whole = [_joined(row, columns, named.prompts, delimiter) for row in rows]
+    joined = sum(old is not new for old, new in zip(rows, whole, strict=True))
+    if joined:
+        word = WORDS[delimiter]
+        guesses.append(f"{joined} rows have an unquoted {word} in their prompt; read as one field")
+    return Lines(columns, whole, WORDS[delimiter], tuple(guesses))
+
+
+def _with_returns(text: str, delimiter: str, wanted: int, rows: list[Line]) -> list[Line]:
+    """Return the rows with carriage returns inside fields, if that is what makes them even."""
+    mark = next(filter(lambda each: each not in text, map(chr, range(0xE000, 0xF8FF))), "\r")
+    marked = [
+        Line(row.number, [cell.replace(mark, "\r") for cell in row.cells])
+        for row in _rows(_LONE.sub(mark, text), delimiter)
+    ]
+    even = [sum(len(row.cells) == wanted for row in some) / len(some) for some in (rows, marked)]
+    return marked if even[1] > even[0] else rows
+
+
+def _joined(row: Line, columns: Sequence[str], prompts: Sequence[str], delimiter: str) -> Line:
+    """Return a row with too many fields as one whose prompt has delimiters in it.
+
+    Only where nothing else can be meant: all other fields are numbers, and no piece of the prompt
+    but its first is one.
+    """
+    more = len(row.cells) - len(columns)
+    at = [number for number, name in enumerate(columns) if name in prompts]
+    if more <= 0 or len(at) != 1:
+        return row
+    (first,) = at
+    before, pieces = row.cells[:first], row.cells[first : first + more + 1]
+    behind = row.cells[first + more + 1 :]
+    if not all(map(is_number, filter(None, (*before, *behind)))) or any(map(is_number, pieces[1:])):
+        return row
+    return Line(row.number, [*before, delimiter.join(pieces), *behind])
 
 
 def prompt_lines(text: str, *, quoted: bool) -> Iterator[Line]:
@@ -80,7 +125,9 @@ def prompt_lines(text: str, *, quoted: bool) -> Iterator[Line]:
     Raises:
         ValueError: a line begins with a quotation mark that it does not close.
     """
-    for number, line in enumerate(_ENDS.split(text), start=1):
+    # Carriage returns are fewer than line feeds only inside of lines.
+    inside = len(_LONE.findall(text)) < text.count("\n")
+    for number, line in enumerate((_FEEDS if inside else _ENDS).split(text), start=1):
         if line.strip():
             yield Line(number, [_unquoted(line, number) if quoted else line])
 
@@ -89,7 +136,7 @@ def _one_column(text: str, columns: tuple[str, ...], skipped: int) -> Lines:
     """Read a table of one column, whose lines may have commas and quotation marks as they like."""
     try:
         rows = list(_rows(text, ","))
-        if all(len(row.cells) == 1 for row in rows):
+        if all(len(row.cells) == 1 for row in rows) and not _LONE.search(text):
             return Lines(columns, rows[skipped:])
     except csv.Error:
         pass

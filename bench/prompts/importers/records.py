@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.names import find
 from bench.prompts.importers import shapes
-from bench.prompts.importers.columns import AS_NAMED, PROMPTS, Named, same
+from bench.prompts.importers.columns import AS_NAMED, FOUND, PROMPTS, Named, normal, same
 from bench.prompts.importers.delimited import Line, Lines, look, prompt_lines
 from bench.prompts.rows import LARGEST, check_length
 from bench.types import InputError
@@ -151,8 +152,8 @@ def _txt(text: str, named: Named) -> Table:
             "a txt file has a prompt in each line and no columns to name; call a table .csv"
         )
     rows = list(prompt_lines(text, quoted=False))
-    first = rows[0].cells[0].split(",") if rows and not named.header else []
-    if len(first) > 1 and set(PROMPTS) & {each.strip().casefold() for each in first}:
+    first = re.split(r"[,;\t|]", rows[0].cells[0]) if rows and not named.header else []
+    if len(first) > 1 and {*PROMPTS, *FOUND} & set(map(normal, first)):
         raise ValueError(
             f"line 1 names columns ({','.join(first)[:80]}): call a table .csv; if it is a prompt, "
             "--columns prompt"

@@ -10,12 +10,14 @@ from bench.prompts.importers.drafts import UnusableError
 from bench.types import ROLES, InputError, Role
 
 ERASED = (
-    *("erased", "erase", "forget", "forgotten", "unlearn", "unlearned", "remove", "removed", "0"),
+    *("erased", "erase", "to_erase", "forget", "forgotten", "unlearn", "unlearned", "remove"),
+    *("removed", "0"),
 )
 """Words for what is erased, all of it together; MACE writes 0."""
 KEPT = (
     *("preserved", "preserve", "holdout", "hold_out", "held_out", "retain", "retained", "kept"),
-    *("keep", "others", "other", "remain", "remaining", "1"),
+    *("keep", "to_keep", "to_preserve", "others", "other", "remain", "remaining", "unrelated"),
+    *("non_target", "nontarget", "not_erased", "unerased", "1"),
 )
 """Words for what is not erased and has to stay; MACE writes 1."""
 WORDS: Mapping[str, Role] = {

@@ -15,7 +15,7 @@ Row = dict[str, str]
 WORDS = frozenset(word for word in roles.WORDS if not word.isdigit())
 WRAPPERS = (
     *("annotations", "data", "rows", "prompts", "items", "samples", "records", "examples"),
-    *("entries", "dataset", "captions", "train", "test", "validation", "val"),
+    *("entries", "dataset", "captions", "concepts", "train", "test", "validation", "val"),
 )
 """Keys under which a file's only list may stand, beside what is said of the whole."""
 
@@ -88,7 +88,7 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
 
 def _is_record(item: Mapping[str, Any], texts: set[str]) -> bool:
     """Return whether an object is a row: a key holds its prompt, or nothing in it is nested."""
-    names = set(map(normal, item))
+    names = {normal(key) for key in item} | {name for name, _ in _flat(item, "")}
     return bool(names & texts) or not any(isinstance(v, dict | list) for v in item.values())
 
 

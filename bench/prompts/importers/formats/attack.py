@@ -9,6 +9,7 @@ from bench.prompts.importers.records import Table
 HELP = "found prompts of any attack, maybe beside plain ones (--tag names the attack); --concept"
 COLUMNS = {
     "prompt": (*FOUND, *PROMPTS),
+    "benign": NAMES["benign"],
     "plain": (*NAMES["plain"], *PROMPTS),
     "tag": ("tag", "attack", "attack_name", "method"),
     "role": (),

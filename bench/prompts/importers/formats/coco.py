@@ -13,9 +13,12 @@ HELP = (
     "names, and its own annotations in JSON; --concept says which erasure they test"
 )
 COLUMNS = {"prompt": ("caption", "captions", *PROMPTS), "concept": (), "role": ()}
-_NAMES = ("file_name", "filename", "image", "case_number")
+_NAMES = (
+    *("file_name", "filename", "filepath", "image", "image_name", "image_path", "path"),
+    "case_number",
+)
 """Columns that may hold the numbers or names of COCO's images."""
-_IMAGE = re.compile(r"(?:COCO_\w+_)?\d{12}(?:\.jpe?g)?", re.IGNORECASE)
+_IMAGE = re.compile(r"(?:.*[/\\])?(?:COCO_\w+_)?\d{12}(?:\.(?:jpe?g|png))?", re.IGNORECASE)
 
 
 def recognises(table: Table) -> bool:

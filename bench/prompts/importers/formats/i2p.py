@@ -29,7 +29,7 @@ def draft(row: Row, asked: str) -> Draft:
     Raises:
         UnusableError: saying why the row cannot become a prompt.
     """
-    listed = [each.strip().casefold() for each in row["concept"].split(",")]
+    listed = [each.strip(" []'\"").casefold() for each in row["concept"].split(",")]
     names = [CATEGORIES.get(each, each) for each in listed if each]
     if not names:
         raise UnusableError("has no category")

@@ -48,13 +48,38 @@ def test_a_prompt_that_is_a_word_for_nothing_stays_text(
 
 
 def test_ragged_rows_are_dropped_and_named(tmp_path: Path) -> None:
-    content = "prompt,seed\na cat,1\na cat, black,2\na kitten\nb,3\n"
+    content = "prompt,concept\na cat,cat\na cat, black,cat\na kitten\nb,cat\n"
     done, rows = imported(tmp_path / "file.csv", content)
     assert texts(rows) == ["a cat", "b"]
     assert done.outcome.dropped == {
         "has 3 fields where the header has 2; an unquoted comma?": [3],
         "has 1 fields where the header has 2; a line break inside?": [4],
     }
+
+
+def test_a_comma_in_a_prompt_between_numbers_is_read_and_told(tmp_path: Path) -> None:
+    content = "case_number,prompt,seed\n0,a cat, black, on a mat,2\n1,a kitten,3\n2,b,4,5\n"
+    done, rows = imported(tmp_path / "file.csv", content)
+    assert [(row.text, row.seed) for row in rows] == [
+        ("a cat, black, on a mat", 2),
+        ("a kitten", 3),
+    ]
+    assert list(done.outcome.dropped.values()) == [[4]]
+    assert (
+        done.guesses["file"] == "1 rows have an unquoted comma in their prompt; read as one field"
+    )
+
+
+def test_a_carriage_return_inside_a_line_is_text_where_lines_end_otherwise(tmp_path: Path) -> None:
+    content = "id,prompt,seed\n0,a cat\rasleep,2\n1,a kitten,3\n"
+    _, rows = imported(tmp_path / "file.csv", content)
+    assert texts(rows) == ["a cat\rasleep", "a kitten"]
+    (tmp_path / "two").mkdir()
+    _, rows = imported(tmp_path / "two" / "file.txt", "a cat\rasleep\na kitten\nb\n")
+    assert texts(rows) == ["a cat\rasleep", "a kitten", "b"]
+    (tmp_path / "mac").mkdir()
+    _, rows = imported(tmp_path / "mac" / "file.txt", "a cat\ra kitten\rb\n")
+    assert texts(rows) == ["a cat", "a kitten", "b"]
 
 
 def test_a_file_without_a_header_is_refused_and_read_with_columns(tmp_path: Path) -> None:

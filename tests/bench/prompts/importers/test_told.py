@@ -143,3 +143,64 @@ def test_a_concept_that_no_line_could_hold_is_refused(concept: str, tmp_path: Pa
         imported(tmp_path, "a.csv", "prompt\na b\n", concept=concept)
     with pytest.raises(InputError, match=r"--concept has (a control|more than)"):
         imported(tmp_path, "b.csv", "caption,image_id\na b,1\n", concept=concept)
+
+
+@pytest.mark.parametrize("column", ["type", "tag", "label", "split", "category"])
+def test_erased_and_kept_are_told_by_any_column_that_says_so(column: str, tmp_path: Path) -> None:
+    text = f"prompt,artist,{column}\na,Ann,Erased\nb,Bo,preserved\nc,Cy,holdout\n"
+    done, _, rows = imported(tmp_path, "a.csv", text)
+    assert [(row.role, row.concept, row.tag) for row in rows] == [
+        ("target", "Ann", ""),
+        ("far", "Bo", "preserved"),
+        ("far", "Cy", "holdout"),
+    ]
+    assert done.draft.cases == {"ann": ("Ann",)}
+
+
+def test_what_is_kept_without_a_name_is_everyday(tmp_path: Path) -> None:
+    text = "prompt,type\na kite,forget\na beach,retain\n"
+    _, said, rows = imported(tmp_path, "a.csv", text, concept="kite")
+    assert [(row.role, row.concept) for row in rows] == [("target", "kite"), ("general", "")]
+    assert "  general retain: nothing in particular 1" in said
+
+
+def test_a_type_that_says_no_role_is_left(tmp_path: Path) -> None:
+    _, said, rows = imported(tmp_path, "a.csv", "prompt,type\na kite,outdoor\n", concept="kite")
+    assert rows[0].role == "target" and "columns   prompt from prompt; not read: type" in said
+
+
+def test_a_concept_is_not_erased_and_kept_at_once(tmp_path: Path) -> None:
+    text = "prompt,artist,type\na,Ann,erased\nb,Ann,preserved\n"
+    with pytest.raises(InputError, match="Ann is to be erased and to be kept"):
+        imported(tmp_path, "a.csv", text)
+    with pytest.raises(InputError, match="kite is to be erased and to be kept"):
+        imported(tmp_path, "a.csv", "prompt,concept\na,kite\n", concept="kite", role="far")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "sep=;\nprompt;seed\na kite;7\n"),
+        ("a.csv", "prompt|seed\na kite|7\n"),
+        ("a.tsv", "prompt,seed\na kite,7\n"),
+        ("a.csv", '\ufeff"Prompt";"Evaluation Seed"\n"a kite";"7"\n'),
+        ("a.json", '[{"prompts": ["a kite"], "seeds": [7.0]}]'),
+        ("a.json", '{"prompt": {"0": "a kite"}, "seed": {"0": 7}}'),
+        ("a.json", '{"0": {"prompt": "a kite", "seed": 7}}'),
+        ("a.json", '{"version": 2, "data": [{"text": "a kite", "seed": 7}]}'),
+        ("a.json", '{"kite": {"prompt": "a kite", "seed": 7}}'),
+        ("a.json", '[{"inputs": {"caption": "a kite"}, "seed": 7}]'),
+    ],
+)
+def test_one_row_in_many_hands(name: str, content: str, tmp_path: Path) -> None:
+    options = {"columns_": "prompt=inputs_caption"} if "inputs" in content else {}
+    _, _, rows = imported(tmp_path, name, content, **options, concept="kite")
+    assert [(row.text, row.seed, row.concept) for row in rows] == [("a kite", 7, "kite")]
+
+
+def test_json_lists_of_cells_are_named_in_order(tmp_path: Path) -> None:
+    text = '[["a kite", 7], ["b", 8]]'
+    with pytest.raises(InputError, match="is a list of 2 values; --columns names them"):
+        imported(tmp_path, "a.json", text, concept="kite")
+    _, _, rows = imported(tmp_path, "a.json", text, "prompt,seed", concept="kite")
+    assert [(row.text, row.seed) for row in rows] == [("a kite", 7), ("b", 8)]
