@@ -52,6 +52,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
 that an attack's stands for, `benign` its counterpart without the concept."""
+DRAWN: Mapping[str, tuple[str, ...]] = {
+    "guidance": (
+        *("evaluation_guidance", "guidance_scale", "guidance", "sd_guidance_scale"),
+        *("cfg", "cfg_scale"),
+    ),
+    "width": ("width", "sd_image_width", "image_width"),
+    "height": ("height", "sd_image_height", "image_height"),
+    "negative_prompt": ("negative_prompt", "negative", "neg_prompt"),
+}
+"""The names of columns that say how a row is to be drawn."""
 PAIRED = ("plain", "benign")
 """Meanings of columns that only formats of attacks read."""
 

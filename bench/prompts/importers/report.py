@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from bench.names import typed
 from bench.prompts.importers import Imported
@@ -55,4 +56,7 @@ def lines(done: Imported, out: Path) -> Iterator[str]:
     for concept in done.draft.concepts:
         yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
     yield f"wrote     {out / 'suite.toml'} and prompts.csv"
-    yield f"next: {typed(f'show suite {out}')}, then {typed(f'run --suite {out}')} --method realera"
+    suite = quote(str(out))
+    model = " --model sd14" if done.draft.families else ""
+    run = typed(f"run --suite {suite} --method realera{model}")
+    yield f"next: {typed(f'show suite {suite}')}, then {run}"

@@ -197,7 +197,11 @@ def check_new(folder: Path) -> None:
     Raises:
         InputError: naming it.
     """
-    if folder.exists() or folder.is_symlink():
+    try:
+        there = folder.exists() or folder.is_symlink()
+    except OSError as error:
+        raise InputError(f"--out {str(folder)[:80]}: {error.strerror}") from error
+    if there:
         raise InputError(f"{folder} exists, and is not overwritten; choose another --out")
 
 

@@ -204,3 +204,26 @@ def test_json_lists_of_cells_are_named_in_order(tmp_path: Path) -> None:
         imported(tmp_path, "a.json", text, concept="kite")
     _, _, rows = imported(tmp_path, "a.json", text, "prompt,seed", concept="kite")
     assert [(row.text, row.seed) for row in rows] == [("a kite", 7), ("b", 8)]
+
+
+def test_how_rows_are_to_be_drawn_is_not_lost_in_silence(tmp_path: Path) -> None:
+    text = "prompt,seed,sd_guidance_scale,sd_image_width\na cat,1,15,512\n"
+    _, said, _ = imported(tmp_path, "a.csv", text, concept="cat")
+    wanted = "unused    sd_guidance_scale, sd_image_width: a run draws all its prompts alike"
+    assert wanted in said
+
+
+def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat\n")
+    out = tmp_path / ("x" * 300) / "mine"
+    with pytest.raises(InputError, match="File name too long"):
+        importers.import_file(tmp_path / "a.txt", out, concept="cat", trusted=lambda *_: ["clip"])
+
+
+def test_what_comes_next_is_a_command_that_works(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("prompt,categories\na door,hate\n")
+    out = tmp_path / "my suite"
+    done = importers.import_file(path, out, trusted=lambda *_: ["clip"])
+    *_, last = report.lines(done, out)
+    assert last.endswith(f"run --suite '{out}' --method realera --model sd14")
