@@ -76,15 +76,18 @@ def import_file(
     name = formats.choose(format, table)
     module = formats.found()[name]
     cells = {each: table.cells(each) for each in table.columns}
-    layout = columns.layout(cells, formats.own_columns(module), frozenset(roles.WORDS))
+    own = formats.own_columns(module)
+    layout = columns.layout(cells, own, named.meanings, roles.SAID)
     if "prompt" not in layout:
         raise InputError(f"{path}: {formats.no_prompts(table)}")
     unread = [meaning for meaning in named.meanings if meaning not in layout]
     if unread:
-        able = [each for each in NAMES if formats.own_columns(module).get(each, (each,))]
+        able = [each for each in NAMES if own.get(each, each not in columns.PAIRED)]
         raise InputError(
             f"format {name} reads no {unread[0]} from a column; it reads {', '.join(able)}"
         )
+    if layout.get("role") in columns.FLAGS:
+        table = table.said(layout["role"], roles.FLAGGED)
     outcome = normalise(table.records, layout, module.draft, Asked(concept.strip(), role, tag))
     if not outcome.prompts:
         why = "; ".join(outcome.losses()) or "it has no rows"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.names import find
@@ -35,10 +35,15 @@ LABELS: Mapping[str, Kind | None] = {
     "category": None,
 }
 """Names that columns of concepts go by, and the kind of what they hold where the name says it."""
+FLAGS = ("erased", "is_erased", "to_erase", "erase", "forget")
+"""Names of columns that say of each row whether it is erased, yes or no."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "prompt": PROMPTS,
     "seed": ("evaluation_seed", "seed", "sd_seed", "eval_seed", "random_seed", "seeds"),
-    "role": ("role", "type", "split", "subset", "set", "group", "tag", "label", "category"),
+    "role": (
+        *("role", "type", "split", "subset", "set", "group", "tag", "label", "category", "target"),
+        *FLAGS,
+    ),
     "concept": tuple(LABELS),
     "tag": ("tag",),
     "plain": (
@@ -138,6 +143,7 @@ def same(meaning: str) -> frozenset[str]:
 def layout(
     columns: Mapping[str, Sequence[str]],
     own: Mapping[str, tuple[str, ...]],
+    said: Collection[str],
     is_role: frozenset[str],
 ) -> dict[str, str]:
     """Return which column holds what, by meaning; what the file lacks is not in it.
@@ -145,6 +151,7 @@ def layout(
     Args:
         columns: The file's columns, each with its cells.
         own: The names that a format has for some meanings, in place of those of all.
+        said: Meanings of which the user says where they are.
         is_role: Words that say a role. A column `type` without one says something else, and a
             label is one only where all its words are.
 
@@ -155,9 +162,9 @@ def layout(
     for meaning, names_of_all in NAMES.items():
         usual = () if meaning in PAIRED else names_of_all
         names = [n for n in own.get(meaning, usual) if n in columns and n not in found.values()]
-        if meaning == "concept" and meaning not in own:
+        if meaning == "concept" and meaning not in (*own, *said):
             names = _labels({name: columns[name] for name in names})
-        if meaning == "role":
+        if meaning == "role" and meaning not in said:
             names = [n for n in names if _says_role(n, columns[n], is_role)]
         if names:
             found[meaning] = names[0]

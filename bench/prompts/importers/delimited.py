@@ -168,9 +168,12 @@ def _delimiter(text: str, named: Named, delimiters: str) -> str:
             each: sum(len(row) == wanted for row in _some(text, each, TRIED)) for each in delimiters
         }
         return max(delimiters, key=lambda each: fitting[each]) if wanted > 1 else delimiters[0]
-    for each in delimiters:
-        first = next(iter(_some(text, each, 1)), [])
-        if set(map(normal, first)) & {*named.prompts, *named.meanings.values()}:
+    samples = {each: _some(text, each, TRIED) for each in delimiters}
+    for each, rows in samples.items():
+        if rows and set(map(normal, rows[0])) & {*named.prompts, *named.meanings.values()}:
+            return each
+    for each, rows in samples.items():
+        if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
             return each
     return delimiters[0]
 

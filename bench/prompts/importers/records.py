@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.names import find
@@ -53,6 +53,27 @@ class Table:
         """Return the cells of a column; none if it is not there."""
         there = name in self.columns
         return [each.values[name] for each in self.records if not each.problem] if there else []
+
+    def said(self, name: str, words: Mapping[str, str]) -> Table:
+        """Return the table with some words of a column said by others.
+
+        Args:
+            name: The column.
+            words: What is said in place of each, in small letters.
+        """
+        records = [
+            each
+            if each.problem
+            else replace(
+                each,
+                values={
+                    **each.values,
+                    name: words.get(normal(each.values[name]), each.values[name]),
+                },
+            )
+            for each in self.records
+        ]
+        return replace(self, records=tuple(records))
 
     def renamed(self, meanings: Mapping[str, str]) -> Table:
         """Return the table with columns called by what the user says that they mean.

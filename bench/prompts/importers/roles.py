@@ -27,6 +27,14 @@ WORDS: Mapping[str, Role] = {
 }
 
 
+YES = {"true": "erased", "yes": "erased", "1": "erased", "1.0": "erased"}
+NO = {"false": "kept", "no": "kept", "0": "kept", "0.0": "kept"}
+FLAGGED: Mapping[str, str] = {**YES, **NO}
+"""What yes and no say in a column `erased`, in which 1 is not MACE's."""
+SAID = frozenset({*WORDS, "true", "false", "yes", "no"})
+"""Words by which a column is known to say roles."""
+
+
 def read(word: str) -> tuple[Role, str]:
     """Return the role that a word says, and the tag that tells apart what is kept in two ways.
 

@@ -65,6 +65,9 @@ def rows(data: Any, named: Named) -> Rows:
 
 def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
     if isinstance(data, list):
+        if _is_split(data, texts):
+            data = [[key, *each.values()] for each in data for key in each]
+            header = ("concept", "prompt")
         by_key = any(isinstance(each, dict) and not _is_record(each, texts) for each in data)
         said = ("prompts by concept",) if by_key else ()
         return Rows([row for item in data for row in _item(item, {}, texts, header)], said)
@@ -84,6 +87,15 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
     if texts & set(map(normal, data)):
         return Rows(list(_record(data, {})))
     return Rows(list(_grouped(data, {}, texts)), ("prompts by concept",))
+
+
+def _is_split(data: Sequence[Any], texts: set[str]) -> bool:
+    """Return whether a list holds one object a concept, each with its only prompt."""
+    if not all(isinstance(each, dict) and len(each) == 1 for each in data):
+        return False
+    keys = {key for each in data for key in each}
+    words = all(isinstance(value, str) for each in data for value in each.values())
+    return words and len(keys) > 1 and not texts & set(map(normal, keys))
 
 
 def _is_record(item: Mapping[str, Any], texts: set[str]) -> bool:
@@ -187,8 +199,9 @@ def _record(item: Mapping[str, Any], above: Row) -> Iterator[Row | str]:
     if len(row) + len(many) < len(flat):
         yield "has two keys of one name"
         return
-    counts = {len(value) for value in many.values()}
-    if len(counts) > 1:
+    row |= {name: _cell(value[0]) for name, value in many.items() if len(value) == 1}
+    many = {name: value for name, value in many.items() if len(value) != 1}
+    if len({len(value) for value in many.values()}) > 1:
         yield "has " + " and ".join(f"{len(value)} {name}" for name, value in many.items())
         return
     for cells in zip(*many.values(), strict=True) if many else [()]:

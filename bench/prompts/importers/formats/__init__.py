@@ -92,9 +92,8 @@ def no_prompts(table: Table) -> str:
     """Return the message for a file of which no column is known to hold prompts."""
     names = ", ".join(each[:40] for each in table.columns[:12]) or "none"
     more = ", ..." if len(table.columns) > 12 else ""
-    wanted = f"{', '.join(PROMPTS[:4])} or {FOUND[0]}"
     return (
-        f"the columns are {names}{more}; none is called {wanted}: say which holds prompts with "
-        "--prompt-column NAME; name them in order with --columns if the file has no header, "
-        "--columns prompt if every line is a prompt"
+        f"the columns are {names}{more}; none is called {PROMPTS[0]}, text, caption or {FOUND[0]}: "
+        "say which holds prompts with --prompt-column NAME; name them in order with --columns if "
+        "the file has no header, --columns prompt if every line is a prompt"
     )

@@ -82,6 +82,7 @@ def test_every_guess_is_told(tmp_path: Path) -> None:
         ("a.csv", 'zz kite\n"kite" over sand\n', "", "--columns prompt reads it so"),
         ("a.csv", "en,fr\na kite,un cerf-volant\n", "", "holds prompts with --prompt-column NAME"),
         ("a.csv", "prompt,seed\na kite,1\n", "prompt,seed", "line 1 is a header"),
+        ("a.csv", "en;fr\na kite;un cerf-volant\n", "", "the columns are en, fr; none is"),
         ("a.csv", "prompt\na kite\n", "promt=prompt", "'promt'; nearest: prompt"),
         ("a.csv", "en,fr\na,b\n", "prompt=fx", "unknown column of prompt: 'fx'.*choices: en, fr"),
         ("a.csv", "en,fr\na,b\n", "prompt=fr,en", "names alone, for a file without a header, or"),
@@ -227,3 +228,38 @@ def test_what_comes_next_is_a_command_that_works(tmp_path: Path) -> None:
     done = importers.import_file(path, out, trusted=lambda *_: ["clip"])
     *_, last = report.lines(done, out)
     assert last.endswith(f"run --suite '{out}' --method realera --model sd14")
+
+
+@pytest.mark.parametrize(("yes", "no"), [("True", "False"), ("1", "0"), ("yes", "no")])
+def test_a_column_may_say_of_each_row_whether_it_is_erased(
+    yes: str, no: str, tmp_path: Path
+) -> None:
+    text = f"prompt,object,erased\na kite,kite,{yes}\nan oar,oar,{no}\n"
+    _, _, rows = imported(tmp_path, "a.csv", text)
+    assert [(row.role, row.concept) for row in rows] == [("target", "kite"), ("far", "oar")]
+
+
+def test_numbers_are_concepts_where_the_user_says_so(tmp_path: Path) -> None:
+    _, _, rows = imported(tmp_path, "a.csv", "prompt,class\na,0\nb,1\n", "concept=class")
+    assert [row.concept for row in rows] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (
+            '[{"concept": "kite", "prompts": ["a", "b"], "seeds": [1]}]',
+            [("a", "kite"), ("b", "kite")],
+        ),
+        ('[{"concept": "kite", "prompt": "a", "seeds": [1, 2]}]', [("a", "kite"), ("a", "kite")]),
+        ('[{"kite": "a"}, {"oar": "b"}]', [("a", "kite"), ("b", "oar")]),
+        ('{"kite": {"direct": ["a"], "implied": "b"}}', [("a", "kite"), ("b", "kite")]),
+        ('{"concept": "kite", "prompts": ["a", "b"]}', [("a", "kite"), ("b", "kite")]),
+        ('{"concepts": [{"concept": "kite", "prompts": ["a"]}]}', [("a", "kite")]),
+    ],
+)
+def test_json_of_concepts_and_their_prompts(
+    content: str, wanted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    _, _, rows = imported(tmp_path, "a.json", content)
+    assert [(row.text, row.concept) for row in rows] == wanted
