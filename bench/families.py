@@ -94,6 +94,8 @@ class Family:
     """Latents that go through the denoiser at once where gradients are kept."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the pipeline is loaded with besides."""
+    resizable: bool = True
+    """Whether it draws images of other sizes than its own."""
 
 
 UNFILTERED = {"safety_checker": None, "requires_safety_checker": False}
@@ -109,6 +111,7 @@ FAMILIES = {
             tokenizer=data.MINI / "weights" / "tokenizer" / "tokenizer.json",
             chunk=40,
             settings=UNFILTERED,
+            resizable=False,
         ),
         # 50 steps at 7.5 is the published protocol.
         Family(

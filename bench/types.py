@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from bench.drawing import AS_RUN, Drawing
+
 Role = Literal[
     "target",
     "synonym",
@@ -97,6 +99,8 @@ class Prompt:
     tag: str = ""
     """What tells prompts of a role apart: for `adversarial` the kind of change or the attack, for
     `remainder` what beside the concept must survive, for example "desert"."""
+    drawing: Drawing = AS_RUN
+    """How it is drawn where its row says it."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models import pipelines
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning, condition
-from bench.models.steering import empties, twin, without
+from bench.models.steering import empties, halved, negative, twin, without
 from bench.types import Concept, Form, InputError, Option, Progress, silent
 from methods import _options, _tokens
 
@@ -112,11 +112,13 @@ class _Layer:
 
     def __call__(self, layer: Any, args: tuple[Any, ...], values: Tensor) -> Tensor:
         """Return the values (n, positions, width) that the layer is to have made."""
-        bare, made = without(args[0], self.empty), values.float()
+        made, guided = values.float(), halved(args[0], self.empty)
         if self.options.branches == "text":
+            bare = without(args[0], self.empty)
+            if negative():
+                bare = torch.arange(len(bare), device=bare.device) < len(bare) // 2
             return torch.where(bare[:, None, None], values, self._parted(made).to(values))
-        half = len(values) // 2
-        if len(values) % 2 == 0 and bool(bare[:half].all()):
+        if guided:
             pairs = self._parted(torch.cat(made.chunk(2), -1))
             return torch.cat(pairs.chunk(2, -1)).to(values)
         # Whoever asks for prompts alone gets what guidance would be given for them.

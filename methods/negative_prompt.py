@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from bench.models.eraser import Eraser
-from bench.models.prediction import Conditioning, condition
-from bench.models.steering import Predict, Rows, empties, steered
+from bench.models.prediction import Conditioning
+from bench.models.steering import Negative, Predict, Rows, empties, steered
 from bench.types import Concept, Form, Progress, silent
 from methods import _tokens
 
@@ -37,10 +37,13 @@ class NegativePrompt(Eraser):
         return {}
 
     def apply(self, pipe: Any, concepts: Sequence[Concept], tensors: Mapping[str, Tensor]) -> Any:
-        """Return the pipeline with the negative prompt in place of every empty one."""
+        """Return the pipeline with the negative prompt in place of every empty one.
+
+        A prompt's own negative prompt is kept behind it.
+        """
         if not concepts:
             return pipe
-        return steered(pipe, _Instead(empties(pipe), condition(pipe, [self._negative(concepts)])))
+        return steered(pipe, _Instead(empties(pipe), Negative(pipe, self._negative(concepts))))
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
         """Refuse concepts and texts that cannot be read whole."""
@@ -56,7 +59,8 @@ class _Instead:
     """Asks for another text wherever there is no prompt."""
 
     empty: Sequence[Conditioning]
-    negative: Conditioning
+    negative: Negative
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
-        return predict(rows.reading(self.negative, where=rows.unprompted(self.empty)))
+        text = self.negative.text()
+        return predict(rows.reading(text, where=rows.unprompted(self.empty)))

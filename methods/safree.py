@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.models import pipelines
 from bench.models.eraser import Eraser
-from bench.models.prediction import Conditioning, condition
-from bench.models.steering import Predict, Rows, empties, steered, twin
+from bench.models.prediction import Conditioning
+from bench.models.steering import Negative, Predict, Rows, empties, steered, twin
 from bench.types import Concept, Form, InputError, Option, Progress, silent
 from methods import _options, _tokens
 from methods._memory import Memory
@@ -78,7 +78,7 @@ class Safree(Eraser):
         if not concepts:
             return pipe
         phrases, memory = self._phrases(concepts), _Memory(KEPT)
-        negative = condition(pipe, [", ".join(phrases)]) if self.negative else None
+        negative = Negative(pipe, ", ".join(phrases)) if self.negative else None
         made = steered(pipe, _Steps(memory, empties(pipe), negative, pipe.scheduler))
         made.text_encoder = twin(pipe.text_encoder)
         made.text_encoder.register_forward_hook(
@@ -126,13 +126,13 @@ class _Steps:
 
     memory: _Memory
     empty: Sequence[Conditioning]
-    negative: Conditioning | None
+    negative: Negative | None
     scheduler: Any
     """Its grid says which step a timestep is of."""
 
     def __call__(self, predict: Predict, rows: Rows) -> Tensor:
         if self.negative is not None:
-            rows = rows.reading(self.negative, where=rows.unprompted(self.empty))
+            rows = rows.reading(self.negative.text(), where=rows.unprompted(self.empty))
         states, grid = rows.text.states.clone(), self.scheduler.timesteps
         for row, known in enumerate(self.memory.find(rows.text.states)):
             step = int((grid > float(rows.timesteps[row])).sum())

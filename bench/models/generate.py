@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.drawing import AS_RUN, Drawing
 from bench.files import write_bytes
 from bench.types import InputError, Progress, Prompt, Sampler, silent
 
@@ -50,6 +51,8 @@ def generate(
     another batch size can differ by one grey level in single pixels, since torch picks its kernels,
     and so the rounding, by the batch's size.
 
+    Prompts whose rows say how they are drawn are batched with those that say the same.
+
     Args:
         pipe: A diffusers text-to-image pipeline.
         prompts: One image each; ids are unique.
@@ -64,8 +67,8 @@ def generate(
     due = due_batches(prompts, folder, batch_size)
     progress("images", len(paths) - sum(map(len, due)), len(paths))
     for number, batch in enumerate(due):
-        texts = [each.text for each in batch]
-        images = denoise(pipe, texts, _start(pipe, batch, starts), sampler, "pil")
+        texts, own = [each.text for each in batch], batch[0].drawing
+        images = denoise(pipe, texts, _start(pipe, batch, starts), sampler, "pil", own)
         for prompt, image in zip(batch, images, strict=True):
             path = image_path(folder, prompt)
             if not path.exists():
@@ -99,6 +102,7 @@ def denoise(
     latents: Tensor,
     sampler: Sampler,
     output: Literal["pil", "latent"],
+    own: Drawing = AS_RUN,
 ) -> Any:
     """Draw one batch of texts, each from its own latents.
 
@@ -109,16 +113,25 @@ def denoise(
             midway`; (texts, channels, height, width).
         sampler: DDIM steps and guidance.
         output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
+        own: What their rows say, the same for all; latents are of its size.
     """
     import torch
 
-    with torch.inference_mode():
+    from bench.models.steering import led_from
+
+    guidance = sampler.guidance if own.guidance is None else own.guidance
+    size = {"width": own.width, "height": own.height} if own.size else {}
+    negative = own.negative_prompt
+    away = {"negative_prompt": [negative] * len(texts)} if negative else {}
+    with torch.inference_mode(), led_from(negative if guidance > 1 else ""):
         return pipe(
             list(texts),
             num_inference_steps=sampler.steps,
-            guidance_scale=sampler.guidance,
+            guidance_scale=guidance,
             latents=latents,
             output_type=output,
+            **size,
+            **away,
         ).images
 
 
@@ -126,7 +139,9 @@ def _start(pipe: Any, batch: Sequence[Prompt], starts: Mapping[str, Tensor] | No
     import torch
 
     if starts is None:
-        return noise(pipe.unet, [each.seed for each in batch])
+        size = batch[0].drawing.size
+        shape = size and (size[1] // pipe.vae_scale_factor, size[0] // pipe.vae_scale_factor)
+        return noise(pipe.unet, [each.seed for each in batch], shape)
     return torch.stack([starts[each.id] for each in batch]).to(pipe.unet.dtype)
 
 
@@ -134,6 +149,8 @@ def due_batches(
     prompts: Sequence[Prompt], folder: Path, batch_size: int = 25
 ) -> list[Sequence[Prompt]]:
     """Return the batches that `generate` draws: those of which an image is missing, whole.
+
+    The prompts of a batch are drawn with the same settings.
 
     Whole even if parts are there: a resumed run then draws the very batches of an uninterrupted
     one, and no rounding can differ.
@@ -143,7 +160,12 @@ def due_batches(
         folder: Where the images go.
         batch_size: Images drawn at once.
     """
-    batches = (prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size))
+    alike: dict[Drawing, list[Prompt]] = {}
+    for prompt in prompts:
+        alike.setdefault(prompt.drawing, []).append(prompt)
+    batches = (
+        some[i : i + batch_size] for some in alike.values() for i in range(0, len(some), batch_size)
+    )
     return [
         batch
         for batch in batches
@@ -151,7 +173,7 @@ def due_batches(
     ]
 
 
-def noise(unet: Any, seeds: Sequence[int]) -> Tensor:
+def noise(unet: Any, seeds: Sequence[int], size: tuple[int, int] | None = None) -> Tensor:
     """Return initial latents, (seeds, channels, height, width), each drawn in fp32 on the CPU.
 
     They are then cast to the U-Net's precision: all precisions start from the same noise.
@@ -159,11 +181,12 @@ def noise(unet: Any, seeds: Sequence[int]) -> Tensor:
     Args:
         unet: Says shape, precision and number of channels.
         seeds: One an image.
+        size: Height and width of the latents; None is the U-Net's own.
     """
     import torch
 
     side = unet.config.sample_size
-    height, width = (side, side) if isinstance(side, int) else side
+    height, width = size or ((side, side) if isinstance(side, int) else side)
     shape = (1, unet.config.in_channels, height, width)
     drawn = [
         torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)) for seed in seeds

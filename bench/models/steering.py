@@ -7,7 +7,9 @@ was made from, which goes on drawing as before.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -20,6 +22,52 @@ from bench.models.prediction import Conditioning, condition, unconditional
 NEAR = 0.01
 """Greatest distance, as a share of its norm, at which an embedding counts as the same text; batches
 of different sizes round differently."""
+
+_NEGATIVE: ContextVar[str] = ContextVar("negative prompt", default="")
+
+
+@contextmanager
+def led_from(negative: str) -> Iterator[None]:
+    """Tell what acts while drawing that guidance leads away from a negative prompt inside.
+
+    Args:
+        negative: The prompts' own; "" for the empty prompt, which is known by itself.
+    """
+    before = _NEGATIVE.set(negative)
+    try:
+        yield
+    finally:
+        _NEGATIVE.reset(before)
+
+
+def negative() -> str:
+    """Return the negative prompt of the batch that is drawn; "" where it has none of its own."""
+    return _NEGATIVE.get()
+
+
+class Negative:
+    """A negative prompt that an eraser has guidance lead away from, with the prompts' own."""
+
+    def __init__(self, pipe: Any, words: str) -> None:
+        """Encode the eraser's words.
+
+        Args:
+            pipe: Reads them.
+            words: What the eraser has guidance lead away from.
+        """
+        self._pipe, self._words = pipe, words
+        self._known = {"": condition(pipe, [words])}
+
+    def text(self) -> Conditioning:
+        """Return the eraser's words, and behind them the negative prompt of the batch, if any."""
+        own = negative()
+        if own not in self._known:
+            # One beside the eraser's alone: a batch asks for it at each of its steps.
+            self._known = {
+                "": self._known[""],
+                own: condition(self._pipe, [f"{self._words}, {own}"]),
+            }
+        return self._known[own]
 
 
 @dataclass(frozen=True)
@@ -65,14 +113,15 @@ class Rows:
         return without(self.text.states, empty)
 
     def paired(self, empty: Sequence[Conditioning]) -> bool:
-        """Say whether this is a batch of guidance: rows without text, then the same for prompts.
+        """Say whether this is a batch of guidance: rows without prompt, then the same for prompts.
+
+        Rows without prompt have no text, or the negative prompt that `led_from` tells of.
 
         Args:
             empty: What stands for no text, as `empties` returns it.
         """
         half = len(self) // 2
-        bare = len(self) % 2 == 0 and bool(self.without(empty)[:half].all())
-        return bare and self.latents[:half].equal(self.latents[half:])
+        return halved(self.text.states, empty) and self.latents[:half].equal(self.latents[half:])
 
     def unprompted(self, empty: Sequence[Conditioning]) -> Tensor:
         """Say of each row whether it stands for no prompt, (n,) bool.
@@ -100,6 +149,19 @@ def empties(pipe: Any) -> tuple[Conditioning, ...]:
     The same but for SDXL, whose guidance starts from zeros.
     """
     return unconditional(pipe), condition(pipe, [""])
+
+
+def halved(states: Tensor, empty: Sequence[Conditioning]) -> bool:
+    """Say whether the first half of some texts is what guidance leads away from.
+
+    Args:
+        states: Their embeddings, (n, positions, width).
+        empty: What stands for no text, as `empties` returns it.
+    """
+    half = len(states) // 2
+    if len(states) % 2:
+        return False
+    return bool(negative()) or bool(without(states[:half], empty).all())
 
 
 def without(states: Tensor, empty: Sequence[Conditioning]) -> Tensor:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bench.drawing import Drawing
 from bench.prompts.schema import Row, checked
 from bench.types import InputError, Prompt
 
 COLUMNS = ("id", "concept", "role", "text", "seed")
-OPTIONAL = ("tag",)
-"""Columns that a prompt file may have besides, behind the others."""
+OWN = ("guidance", "width", "height", "negative_prompt")
+"""Columns that say how an image is drawn; an empty cell leaves it to the run."""
+OPTIONAL = ("tag", *OWN)
+"""Columns that a prompt file may have besides, behind the others, in any order."""
 LARGEST = 256 * 2**20
 """Bytes of the largest file that is read; the field's largest prompt files have a hundredth."""
 
 
 def read(path: Path, *, repeats: bool = False) -> tuple[Prompt, ...]:
-    """Read a prompt file: a CSV with the columns id, concept, role, text, seed and maybe tag.
+    """Read a prompt file: a CSV with the columns id, concept, role, text, seed and maybe more.
 
     Args:
         path: The file.
@@ -74,9 +77,11 @@ def _read(path: Path, changed: int, size: int, repeats: bool) -> tuple[Prompt, .
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file, strict=True)
         header = next(rows, [])
-        if tuple(header) not in (COLUMNS, COLUMNS + OPTIONAL):
+        own, rest = tuple(header[: len(COLUMNS)]), header[len(COLUMNS) :]
+        if own != COLUMNS or len(set(rest)) < len(rest) or not set(rest) <= set(OPTIONAL):
             got = ",".join(header) or "missing"
-            raise InputError(f"{path}: columns are {got}, must be {','.join(COLUMNS)}[,tag]")
+            more = f"and maybe {', '.join(OPTIONAL)}"
+            raise InputError(f"{path}: columns are {got}, must be {','.join(COLUMNS)} {more}")
         prompts: dict[str, Prompt] = {}
         lines: dict[tuple[str, ...], int] = {}
         for row in rows:
@@ -95,4 +100,23 @@ def _prompt(row: Sequence[str], header: Sequence[str], where: str) -> Prompt:
     if len(row) != len(header):
         raise InputError(f"{where}: has {len(row)} fields, must have {len(header)}")
     found = checked(Row, dict(zip(header, row, strict=True)), where)
-    return Prompt(found.id, found.text, found.seed, found.role, found.concept, found.tag)
+    own = Drawing(found.guidance, found.width, found.height, found.negative_prompt)
+    return Prompt(found.id, found.text, found.seed, found.role, found.concept, found.tag, own)
+
+
+def as_rows(prompts: Sequence[Prompt]) -> tuple[tuple[str, ...], list[Mapping[str, str]]]:
+    """Return prompts as a prompt file has them: its columns, and its rows.
+
+    Args:
+        prompts: Columns that say how an image is drawn are left out where none of them needs it.
+    """
+    rows = [_cells(prompt) for prompt in prompts]
+    own = [name for name in OWN if any(row[name] for row in rows)]
+    columns = (*COLUMNS, "tag", *own)
+    return columns, [{name: row[name] for name in columns} for row in rows]
+
+
+def _cells(prompt: Prompt) -> Mapping[str, str]:
+    own = {name: getattr(prompt.drawing, name) for name in OWN}
+    some = {name: getattr(prompt, name) for name in (*COLUMNS, "tag")}
+    return {name: "" if value is None else str(value) for name, value in (some | own).items()}

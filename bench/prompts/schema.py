@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, get_args
@@ -22,6 +23,10 @@ from bench.types import ALL, ROLES, InputError, Kind, Role
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SEEDS = range(2**63)
+STRONGEST = 1000
+"""Greatest guidance that a row may ask for; the field's prompt files stay below 30."""
+SIDES = range(64, 4097, 8)
+"""Pixels that a side of an image may have: what an autoencoder of Stable Diffusion takes."""
 NEEDS_TAG: Mapping[Role, str] = {
     "adversarial": "the kind of change or the attack",
     "remainder": "what beside the concept must survive",
@@ -74,6 +79,28 @@ def _seed(text: object) -> int:
     return int(digits)
 
 
+def _guidance(text: object) -> float | None:
+    if text in ("", None):
+        return None
+    try:
+        value = float(str(text))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= STRONGEST:
+        raise ValueError(f"'{text}' must be a factor from 0 to {STRONGEST}, or empty")
+    return value
+
+
+def _side(text: object) -> int | None:
+    if text in ("", None):
+        return None
+    digits = str(text)
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 6 and int(digits) in SIDES):
+        allowed = f"{SIDES[0]} to {SIDES[-1]} pixels in steps of {SIDES.step}"
+        raise ValueError(f"'{digits}' must be {allowed}, or empty")
+    return int(digits)
+
+
 def _role(text: str) -> str:
     return find("role", text, ROLES)
 
@@ -98,6 +125,10 @@ class Row(Table):
     text: Filled
     seed: Annotated[int, BeforeValidator(_seed)]
     tag: str = ""
+    guidance: Annotated[float | None, BeforeValidator(_guidance)] = None
+    width: Annotated[int | None, BeforeValidator(_side)] = None
+    height: Annotated[int | None, BeforeValidator(_side)] = None
+    negative_prompt: str = ""
 
     @model_validator(mode="after")
     def _role_fits(self) -> Row:
@@ -105,6 +136,8 @@ class Row(Table):
             raise ValueError("concept is empty, which only a general prompt may have")
         if self.role in NEEDS_TAG and not self.tag.strip():
             raise ValueError(f"a row of role {self.role} needs a tag: {NEEDS_TAG[self.role]}")
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height go together; one of them is empty")
         return self
 
 

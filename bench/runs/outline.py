@@ -87,8 +87,24 @@ def describe(
             yield f"  {part:<8}  {place}"
         if real is not None:
             yield f"  reference {len(real.files)} images of {real.folder}, {real.sha256[:12]}"
+        yield from (f"  rows      {line}" for line in own_settings(resolved))
         for case in resolved.cases:
             yield f"  {_case(resolved, case, folder)}"
+
+
+def own_settings(resolved: Resolved) -> Iterator[str]:
+    """Yield, line by line, what prompts' rows say of how they are drawn, and what is not used.
+
+    Args:
+        resolved: What the run's spec names.
+    """
+    if resolved.own:
+        yield f"images that are drawn with settings of their own: {resolved.own}"
+    if resolved.resized:
+        yield (
+            f"{resolved.resized} images have a size of their own, which {resolved.spec.model} "
+            "does not draw: they get the model's"
+        )
 
 
 def _case(resolved: Resolved, case: Case, folder: RunFolder) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
+from bench.drawing import counted
+from bench.families import FAMILIES
 from bench.models import recognition
 from bench.names import find
 from bench.prompts.choice import Choice
@@ -70,11 +72,30 @@ class Resolved:
 
     @cached_property
     def prompts(self) -> dict[str, tuple[Prompt, ...]]:
-        """The prompts of each case."""
+        """The prompts of each case; of a family that draws one size only, without sizes."""
+        found = self._selected
+        if FAMILIES[self.family].resizable:
+            return found
+        return {case: tuple(map(unsized, rows)) for case, rows in found.items()}
+
+    @cached_property
+    def _selected(self) -> dict[str, tuple[Prompt, ...]]:
         return {
             case.name: prompts.select(self.suite, case, self.size, self.family)
             for case in self.cases
         }
+
+    @property
+    def resized(self) -> int:
+        """Images whose rows ask for a size that a model of this family does not draw."""
+        if FAMILIES[self.family].resizable:
+            return 0
+        return sum(row.drawing.size is not None for rows in self._selected.values() for row in rows)
+
+    @property
+    def own(self) -> str:
+        """How many images are drawn by what their rows say, in words; "" where none is."""
+        return counted(row.drawing for rows in self.prompts.values() for row in rows)
 
     @property
     def prompt_hash(self) -> str:
@@ -180,6 +201,17 @@ class Resolved:
             unerased=unerased,
             none=self.choice.none,
         )
+
+
+def unsized(prompt: Prompt) -> Prompt:
+    """Return a prompt that is drawn at the model's own size.
+
+    Args:
+        prompt: Any; its row may ask for another.
+    """
+    if prompt.drawing.size is None:
+        return prompt
+    return replace(prompt, drawing=prompt.drawing.unsized)
 
 
 def size_of(suite: Suite, name: str) -> Size:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -57,7 +58,7 @@ def derive(prompts: Sequence[Prompt], kinds: Iterable[str], window: int) -> list
                 continue
             number = numbers[prompt.concept] = numbers.get(prompt.concept, -1) + 1
             name = f"{slug(prompt.concept)}-adversarial-{kind}-{number:03d}"
-            found.append(Prompt(name, text, prompt.seed, "adversarial", prompt.concept, kind))
+            found.append(replace(prompt, id=name, text=text, role="adversarial", tag=kind))
     return found
 
 

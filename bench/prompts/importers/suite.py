@@ -12,8 +12,6 @@ from typing import get_args
 from bench.families import of_world
 from bench.files import write_bytes, write_rows
 from bench.prompts import (
-    COLUMNS,
-    OPTIONAL,
     OWN_ROLES,
     classes,
     portable,
@@ -22,6 +20,7 @@ from bench.prompts import (
     written,
 )
 from bench.prompts.adversarial import slug
+from bench.prompts.rows import as_rows
 from bench.prompts.schema import case_problem
 from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
 
@@ -149,13 +148,12 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
         InputError: the folder exists or cannot be written, or the suite would not load.
     """
     check_new(folder)
-    columns = (*COLUMNS, *OPTIONAL)
-    rows = [{name: getattr(prompt, name) for name in columns} for prompt in prompts]
+    columns, cells = as_rows(prompts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             made = Path(temporary) / folder.name
-            write_rows(made / "prompts.csv", columns, rows)
+            write_rows(made / "prompts.csv", columns, cells)
             write_bytes(made / "suite.toml", written.toml(_suite(draft, prompts)).encode())
             _check(made)
             made.rename(folder)

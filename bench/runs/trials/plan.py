@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench import registry
 from bench.attacks import BUDGETS, KINDS, Attack, Budget, Cost
 from bench.names import find
-from bench.runs.resolved import Resolved
+from bench.runs.resolved import Resolved, unsized
 from bench.runs.trials.decider import decisive_metric
 from bench.types import ALL, ORIGINAL, Case, InputError, Option, Prompt, RunSpec
 
@@ -110,13 +110,15 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
 def targets(resolved: Resolved, case: Case, amount: Budget) -> list[Prompt]:
     """Return the first target prompts of a case, as many as the budget says.
 
+    They are attacked at the model's own size, since what is searched for is of one size.
+
     Args:
         resolved: What the run's spec names.
         case: One of its cases.
         amount: Says how many prompts.
     """
     rows = resolved.prompts[case.name]
-    return [row for row in rows if row.role == "target"][: amount.prompts]
+    return [unsized(row) for row in rows if row.role == "target"][: amount.prompts]
 
 
 def outline(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> list[dict[str, object]]:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.models.generate import generate, noise
+from bench.drawing import Drawing
+from bench.models.generate import due_batches, generate, noise
 from bench.models.tiny import build_tiny_pipe
 from bench.types import InputError, Prompt, Sampler
 
@@ -133,3 +134,60 @@ def test_another_precision_draws_nearly_the_same(tiny_pipe: Any, tmp_path: Path)
     moved = [np.abs(pixels(a) - pixels(b)).mean() for a, b in zip(one, other, strict=True)]
     apart = np.abs(pixels(one[0]) - pixels(one[1])).mean()
     assert 0 < max(moved) < apart / 4
+
+
+def own(number: int, drawing: Drawing) -> Prompt:
+    return Prompt(f"own-{number}", TEXTS[number], 100 + number, "target", "cat", "", drawing)
+
+
+def plainly(pipe: Any, prompt: Prompt, **settings: Any) -> np.ndarray:
+    """Draw one image by the pipeline's own call."""
+    size = settings.get("height"), settings.get("width")
+    shape = tuple(side // pipe.vae_scale_factor for side in size) if all(size) else None
+    made = pipe(
+        prompt.text,
+        latents=noise(pipe.unet, [prompt.seed], shape),
+        num_inference_steps=SAMPLER.steps,
+        **{"guidance_scale": SAMPLER.guidance, **settings},
+    ).images[0]
+    return np.asarray(made, dtype=int)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "settings"),
+    [
+        (Drawing(guidance=15.0), {"guidance_scale": 15.0}),
+        (Drawing(guidance=0.0), {"guidance_scale": 0.0}),
+        (Drawing(negative_prompt="a dog"), {"negative_prompt": "a dog"}),
+        (Drawing(width=128, height=64), {"width": 128, "height": 64}),
+    ],
+)
+@pytest.mark.parametrize("layout", ["tiny_pipe", "tiny_sdxl"])
+def test_a_row_is_drawn_as_it_says(
+    layout: str,
+    drawing: Drawing,
+    settings: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    pipe = request.getfixturevalue(layout)
+    some = [own(0, drawing), PROMPTS[1], own(2, drawing)]
+    paths = generate(pipe, some, tmp_path / "mixed", SAMPLER)
+    for prompt, path in zip(some, paths, strict=True):
+        wanted = plainly(pipe, prompt, **(settings if prompt.drawing == drawing else {}))
+        assert pixels(path).shape == wanted.shape
+        assert np.abs(pixels(path) - wanted).max() <= 1
+    # What it says makes a difference, so that it cannot have been left out.
+    (other,) = generate(pipe, [own(0, Drawing())], tmp_path / "plain", SAMPLER)
+    first = pixels(paths[0])
+    assert first.shape != pixels(other).shape or np.abs(first - pixels(other)).max() > 1
+
+
+def test_batches_hold_prompts_that_are_drawn_alike(tmp_path: Path) -> None:
+    some = [own(i, Drawing(guidance=float(i % 2))) for i in range(5)]
+    batches = due_batches(some, tmp_path, 2)
+    assert [[each.id for each in batch] for batch in batches] == [
+        ["own-0", "own-2"],
+        ["own-4"],
+        ["own-1", "own-3"],
+    ]
