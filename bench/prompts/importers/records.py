@@ -61,19 +61,12 @@ class Table:
             name: The column.
             words: What is said in place of each, in small letters.
         """
-        records = [
-            each
-            if each.problem
-            else replace(
-                each,
-                values={
-                    **each.values,
-                    name: words.get(normal(each.values[name]), each.values[name]),
-                },
-            )
-            for each in self.records
-        ]
-        return replace(self, records=tuple(records))
+
+        def translated(each: Record) -> Record:
+            word = each.values.get(name, "")
+            return replace(each, values={**each.values, name: words.get(normal(word), word)})
+
+        return replace(self, records=tuple(map(translated, self.records)))
 
     def renamed(self, meanings: Mapping[str, str]) -> Table:
         """Return the table with columns called by what the user says that they mean.

@@ -263,3 +263,22 @@ def test_json_of_concepts_and_their_prompts(
 ) -> None:
     _, _, rows = imported(tmp_path, "a.json", content)
     assert [(row.text, row.concept) for row in rows] == wanted
+
+
+def test_a_suite_that_would_not_load_is_never_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.prompts.written.toml", lambda suite: 'version = "1"\n')
+    with pytest.raises(InputError, match=r"suite\.toml: 'kind' is missing"):
+        imported(tmp_path, "a.txt", "a cat\n", concept="cat")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_row_whose_concept_no_line_could_hold_is_dropped_and_named(tmp_path: Path) -> None:
+    text = f'prompt,concept\na,kite\nb,"a\nb"\nc,{"x" * 300}\n'
+    done, _, rows = imported(tmp_path, "a.csv", text)
+    assert [row.text for row in rows] == ["a"]
+    assert done.outcome.dropped == {
+        "has a concept that has a control character": [4],
+        "has a concept that has more than 200 characters": [5],
+    }
