@@ -96,6 +96,7 @@ class Begun:
             "workers": setup.workers,
             "threads": setup.threads_each,
             "places": dict(self.spec.places),
+            "own_settings": resolved.own,
             "resumed": self.resumed,
             "started": self.started,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING
 from bench.results import Results, report, store
 from bench.runs import plan, runner
 from bench.runs.capacity import Capacity
+from bench.runs.outline import own_settings
+from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.types import Progress, RunSpec, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
+
+log = logging.getLogger(__name__)
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
 """Gives, for the title of what is under way, what is told of its progress."""
@@ -55,6 +60,8 @@ def carry_out(
         WorkerDiedError: a worker process died; the same call resumes.
     """
     plan.check_erasers(specs, out, device)
+    for line in own_settings(Resolved(specs[0])):
+        log.warning(line)
     setup = Setup(device, workers=shared.workers, threads=shared.threads, real=real)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
     cases = ", ".join(specs[0].cases)

@@ -57,9 +57,19 @@ def page(
     tables = tables or [Table("scores", ("method",), ())]
     printed, missing = published.beside(group)
     tables += printed
-    notes = (*_mixed(group), *flagged(group), *left_out(group), *forms(group))
+    notes = (*_mixed(group), *_own(group), *flagged(group), *left_out(group), *forms(group))
     notes += (*missing, *calibration.notes(group))
     return Page(group, tuple(tables), notes)
+
+
+def _own(group: Group) -> list[str]:
+    """Say how many images are drawn by what their rows say, in place of the heading's sampler."""
+    found = dict.fromkeys(str(run.record.provenance.get("own_settings", "")) for run in group.runs)
+    return [
+        f"Images that are drawn with settings of their own, as the prompt file says: {each}."
+        for each in found
+        if each
+    ]
 
 
 def _mixed(group: Group) -> list[str]:
