@@ -21,6 +21,7 @@ def run(
     suite: str = "objects",
     size: str = "quick",
     concept: str | Sequence[str] = (),
+    together: bool = False,
     seed: int | Sequence[int] = 0,
     options: Mapping[str, Option | Sequence[Option]] | None = None,
     preset: str | None = None,
@@ -48,6 +49,7 @@ def run(
         suite: A name or a folder.
         size: "smoke", "quick" or "full".
         concept: Cases of the suite, or "all"; empty for those of the size.
+        together: Whether one erasure removes all of these, instead of one each.
         seed: Of the erasure; several make a run each.
         options: Values by the name of a method's option; a list of values makes a run for each.
         preset: Published options by their name; None for the model's.
@@ -73,6 +75,7 @@ def run(
         suite=suite,
         size=size,
         concepts=[concept] if isinstance(concept, str) else concept,
+        together=together,
         seeds=[seed] if isinstance(seed, int) else seed,
         settings=[
             f"{name}={written(each)}"

@@ -34,6 +34,7 @@ def specs(
     suite: str,
     size: str,
     concepts: Sequence[str] = (),
+    together: bool = False,
     seed: int = 0,
     settings: Sequence[str] = (),
     preset: str | None = None,
@@ -49,6 +50,7 @@ def specs(
         suite: Name of the suite, or its folder.
         size: Name of one of the suite's sizes.
         concepts: Names of the suite's cases, or "all"; empty for those of the size.
+        together: Whether one erasure removes all of these, instead of one each.
         seed: Of the erasures; prompts have seeds of their own.
         settings: "name=value" for every method that has such an option; one of them must.
         preset: For every method that has one of that name, and one of them must; the others, and
@@ -73,7 +75,7 @@ def specs(
         model=model_name,
         suite=chosen.name,
         suite_version=chosen.version,
-        cases=cases_of(chosen, size, concepts),
+        cases=cases_of(chosen, size, concepts, together=together),
         size=size,
         sampler=Sampler(
             sampler.steps if steps is None else steps,
@@ -201,8 +203,10 @@ def _check_prompts(resolved: Resolved) -> None:
     suite, expected = resolved.suite, resolved.expected_roles
     for case, rows in resolved.prompts.items():
         there = {row.role for row in rows}
-        # An imported file owes no case every role, but each case some prompt.
-        if suite.folder and there:
+        # An imported file owes no case every role, but each case some prompt. Of a joint case
+        # every look-alike may be erased.
+        joined = resolved.choices[case] not in suite.cases
+        if (suite.folder or joined) and there:
             continue
         for role in resolved.size.images:
             if role in expected - there:

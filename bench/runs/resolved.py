@@ -13,6 +13,7 @@ from bench.drawing import counted
 from bench.families import FAMILIES
 from bench.models import recognition
 from bench.names import find
+from bench.prompts import joint
 from bench.prompts.choice import Choice
 from bench.types import ALL, ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
@@ -62,8 +63,8 @@ class Resolved:
 
     @cached_property
     def choices(self) -> dict[str, Case]:
-        """Every case of the suite by name; the run has some of them."""
-        return {case.name: case for case in self.suite.cases}
+        """Every case of the suite by name, and the joint ones of the run, which has some."""
+        return dict(joint.choices(self.suite, self.spec.cases))
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -228,23 +229,40 @@ def size_of(suite: Suite, name: str) -> Size:
     return sizes[find("size", name, sizes)]
 
 
-def cases_of(suite: Suite, size: str, concepts: Sequence[str]) -> tuple[str, ...]:
+def cases_of(
+    suite: Suite, size: str, concepts: Sequence[str], *, together: bool = False
+) -> tuple[str, ...]:
     """Return the names of the cases that are asked for, in the order of the suite.
 
     Args:
         suite: The suite.
         size: The size's name, whose own cases are taken where none is asked for.
-        concepts: Cases by name, or "all".
+        concepts: Cases by name, or by that of the only concept that they erase, or "all".
+        together: Whether one erasure removes what all of these erase.
 
     Raises:
-        InputError: the suite has no such case or size.
+        InputError: the suite has no such case or size, or they cannot be erased together.
     """
-    known = [case.name for case in suite.cases]
+    own = {case.name: case for case in suite.cases}
+    known = joint.choices(suite, concepts)
+    named = {case.concepts[0]: name for name, case in own.items() if len(case.concepts) == 1}
     for name in concepts:
-        if name in prompts.concepts() and name not in known:
+        if name in prompts.concepts() and name not in {*known, *named}:
             raise InputError(
-                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(known)}, {ALL}"
+                f"concept '{name}' is not in suite {suite.name}; choices: {', '.join(own)}, {ALL}"
             )
-        find("concept", name, (*known, ALL))
-    wanted = known if ALL in concepts else concepts or size_of(suite, size).cases
-    return tuple(name for name in known if name in wanted)
+        if name not in {*known, *named}:
+            find("concept", name, (*own, ALL))
+    asked = [name if name in known else named.get(name, name) for name in concepts]
+    wanted = own if ALL in concepts else asked or size_of(suite, size).cases
+    found = [name for name in known if name in wanted]
+    if not together:
+        return tuple(found)
+    made = joint.joint([known[name] for name in found])
+    kinds = {each.kind for each in map(prompts.known_concepts(suite).__getitem__, made.concepts)}
+    if len(kinds) > 1:
+        raise InputError(
+            f"--together: {', '.join(made.concepts)} are of kinds {', '.join(sorted(kinds))}; "
+            "must be of one"
+        )
+    return (made.name,)

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a case of the suite, or all; repeatable (default: those of the size)",
     )
+    add("--together", action="store_true", help="one erasure of all these concepts")
     add(
         "--seed",
         type=arguments.whole,
@@ -75,6 +76,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         suite=args.suite,
         size=args.size,
         concepts=args.concept,
+        together=args.together,
         seeds=args.seed or [0],
         settings=args.set,
         preset=args.preset,

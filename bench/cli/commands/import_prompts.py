@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kind", default="", metavar="KIND", help="of new concepts: object, style, person ...")
     add("--tag", default="", metavar="TEXT", help="of adversarial and remainder prompts without")
     add("--anchor", default="", metavar="TEXT", help="what new concepts are mapped to")
+    add("--together", action="store_true", help="one case of all concepts, erased together")
     add("--prompt-column", default="", metavar="NAME", help="the column that holds the prompts")
     add("--concept-column", default="", metavar="NAME", help="the column that says what they show")
     add(
@@ -56,6 +57,7 @@ def execute(args: argparse.Namespace) -> int:
         anchor=args.anchor,
         named=columns.named(args.columns, args.prompt_column, args.concept_column),
         encoding=args.encoding,
+        together=args.together,
         trusted=authority.trusted_names,
     )
     return print_lines(report.lines(done, args.out))

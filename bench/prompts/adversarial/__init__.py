@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
+from anyascii import anyascii
+
 from bench.prompts.adversarial import letters, sentences
 from bench.types import Prompt
 
@@ -63,5 +65,8 @@ def derive(prompts: Sequence[Prompt], kinds: Iterable[str], window: int) -> list
 
 
 def slug(name: str) -> str:
-    """Return a concept's name as it stands in ids: small letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "concept"
+    """Return a concept's name as it stands in ids: small Latin letters, digits and hyphens.
+
+    Other scripts are written in Latin letters, as they are read or look.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", anyascii(name).casefold()).strip("-") or "concept"

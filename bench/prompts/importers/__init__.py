@@ -40,6 +40,7 @@ def import_file(
     anchor: str = "",
     named: Named = AS_NAMED,
     encoding: str = "",
+    together: bool = False,
     trusted: suite.Trusted,
 ) -> Imported:
     """Read a prompt file of any known format and write it as a suite.
@@ -55,6 +56,7 @@ def import_file(
         anchor: What a concept that is new is mapped to.
         named: What the user says of the file's columns.
         encoding: Of the file; "" to tell it by its first bytes, or UTF-8.
+        together: Whether all concepts are erased together, where the file does not say so.
         trusted: Names the metrics that can tell whether images show what is erased.
 
     Raises:
@@ -101,12 +103,14 @@ def import_file(
         known_suites,
         asked=concept.strip(),
         anchor=anchor,
-        together=any(
-            columns.normal(c) in roles.ERASED for c in table.cells(layout.get("role", ""))
-        ),
+        together=together
+        or any(columns.normal(c) in roles.ERASED for c in table.cells(layout.get("role", ""))),
         source=path.name,
         trusted=trusted,
     )
+    if together and len(draft.erased) < 2:
+        got = ", ".join(draft.erased) or "none"
+        raise InputError(f"--together needs two concepts or more, the file erases {got}")
     for each in draft.erased:
         if kind and each in known and known[each].kind != kind:
             raise InputError(

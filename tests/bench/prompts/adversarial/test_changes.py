@@ -127,4 +127,20 @@ def test_what_a_kind_cannot_change_is_left_out() -> None:
 
 def test_slugs_name_files() -> None:
     assert slug("Vincent van Gogh") == "vincent-van-gogh"
-    assert slug("猫") == "concept"
+    assert slug("...") == "concept"
+
+
+@pytest.mark.parametrize(
+    ("name", "readable"),
+    [
+        ("дракон", "drakon"),
+        ("龍", "long"),
+        ("ドラゴン", "doragon"),
+        ("كلب", "klb"),
+        ("Ünïcode Drache", "unicode-drache"),
+        ("🚀 rocket", "rocket-rocket"),
+        ("../..\\x", "x"),
+    ],
+)
+def test_slugs_of_other_scripts_can_be_read(name: str, readable: str) -> None:
+    assert slug(name) == readable

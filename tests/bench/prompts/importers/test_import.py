@@ -14,6 +14,7 @@ from bench.prompts import importers
 from bench.prompts.importers import columns, records, report
 from bench.results import authority
 from bench.runs import plan
+from bench.runs.resolved import cases_of
 from bench.types import InputError, Prompt
 
 
@@ -304,3 +305,28 @@ def test_importing_and_showing_need_no_torch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "77 tokens" in done.stdout
+
+
+def test_concepts_of_any_script_make_cases_that_can_be_read(tmp_path: Path) -> None:
+    content = "prompt,concept\nдракон в небе,дракон\n空の龍,龍\na dragon,Dragon\nle dragón,dragón\n"
+    _, rows = imported(tmp_path / "scripts.csv", content, concept="", kind="object")
+    found = prompts.suite(str(tmp_path / "mine"))
+    assert [case.name for case in found.cases] == ["drakon", "long", "dragon", "dragon-2"]
+    # By its own name, too.
+    assert cases_of(found, "smoke", ["龍", "дракон"]) == ("drakon", "long")
+    assert [row.id for row in rows if row.concept == "龍"] == ["long-target-00000"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_all_concepts_of_a_file_can_be_erased_together(tmp_path: Path, together: bool) -> None:
+    content = "prompt,concept\na kite,kite\na fan,fan\n"
+    more = {"concept": "", "kind": "object", "together": together}
+    imported(tmp_path / "two.csv", content, **more)
+    cases = [set(case.concepts) for case in prompts.suite(str(tmp_path / "mine")).cases]
+    assert cases == ([{"kite", "fan"}] if together else [{"kite"}, {"fan"}])
+
+
+def test_one_concept_is_not_together(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--together needs two concepts or more, the file erases"):
+        imported(tmp_path / "one.csv", "prompt\na kite\n", kind="object", together=True)
+    assert not (tmp_path / "mine").exists()
