@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from bench import prompts
+from bench.drawing import counted
 from bench.names import find
 from bench.prompts.importers import columns, formats, records, roles, suite
 from bench.prompts.importers.columns import AS_NAMED, LABELS, NAMES, Named
@@ -120,7 +121,7 @@ def import_file(
     guesses = {
         "file": "; ".join(table.guesses),
         "columns": columns.told(layout, table.columns, named.meanings),
-        "unused": _unused(table.columns),
+        "drawing": counted(prompt.drawing for prompt in outcome.prompts),
         "format": f"{name}; --format says otherwise" if format == formats.AUTO else "",
         "role": "" if role or "role" in layout else _mute(outcome),
         "kind": f"{meant}, {by}" if any(c.name not in known for c in draft.concepts) else "",
@@ -141,12 +142,6 @@ def _kind(asked: str, format: str, layout: Mapping[str, str]) -> tuple[Kind | No
     if formats.neutral(module):
         return None, ""
     return "object", "for lack of a word; --kind says otherwise"
-
-
-def _unused(there: Sequence[str]) -> str:
-    """Say which columns tell how to draw their rows, which a run draws all alike."""
-    found = [name for names in columns.DRAWN.values() for name in names if name in there]
-    return f"{', '.join(found)}: a run draws all its prompts alike" if found else ""
 
 
 def _mute(outcome: Outcome) -> str:

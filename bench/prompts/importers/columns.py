@@ -54,10 +54,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("normal_prompt", "benign_prompt", "safe_prompt", "neutral_prompt", "harmless_prompt"),
         *("normal", "benign", "safe", "neutral"),
     ),
-}
-"""The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
-that an attack's stands for, `benign` its counterpart without the concept."""
-DRAWN: Mapping[str, tuple[str, ...]] = {
     "guidance": (
         *("evaluation_guidance", "guidance_scale", "guidance", "sd_guidance_scale"),
         *("cfg", "cfg_scale"),
@@ -66,7 +62,8 @@ DRAWN: Mapping[str, tuple[str, ...]] = {
     "height": ("height", "sd_image_height", "image_height"),
     "negative_prompt": ("negative_prompt", "negative", "neg_prompt"),
 }
-"""The names of columns that say how a row is to be drawn."""
+"""The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
+that an attack's stands for, `benign` its counterpart without the concept."""
 PAIRED = ("plain", "benign")
 """Meanings of columns that only formats of attacks read."""
 

@@ -15,6 +15,27 @@ class UnusableError(ValueError):
     """Why a row cannot become a prompt."""
 
 
+LONGEST = 100_000
+"""Characters of a cell; csv itself reads no more than 131,072."""
+
+
+def check_texts(*cells: str) -> None:
+    """Refuse texts that no prompt file could hold.
+
+    Args:
+        *cells: Of one row.
+
+    Raises:
+        UnusableError: saying why.
+    """
+    if max(map(len, cells)) > LONGEST:
+        raise UnusableError(f"has more than {LONGEST:,} characters in one cell")
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        raise UnusableError("has half a character that no text can hold") from None
+
+
 @dataclass(frozen=True)
 class Draft:
     """Text, seed, concept, role and tag that a row asks for; "" where it says nothing."""

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.drawing import Drawing
 from bench.prompts.adversarial import slug
+from bench.prompts.importers import drawn
 from bench.prompts.importers.columns import NAMES
-from bench.prompts.importers.drafts import Draft, Row, UnusableError
+from bench.prompts.importers.drafts import Draft, Row, UnusableError, check_texts
 from bench.prompts.importers.records import Record
 from bench.prompts.schema import NEEDS_TAG, is_seed
 from bench.prompts.selection import OWN_ROLES
@@ -21,12 +23,8 @@ DERIVED_SEEDS = 10**6
 """Seeds that are given to prompts without one are below this."""
 SHOWN = 8
 """Rows that are named of those dropped for one reason."""
-LONGEST = 100_000
-"""Characters of a cell; csv itself reads no more than 131,072."""
 LONGEST_CONCEPT = 200
 """Characters of a concept's name."""
-NO_SEED = ("", "nan", "na", "none", "null")
-"""What stands in columns of seeds where there is none."""
 _WHOLE = re.compile(r"\s*(\d+)(?:\.0*)?\s*", re.ASCII)
 
 
@@ -87,17 +85,19 @@ def normalise(
     outcome = Outcome()
     numbers: Counter[str] = Counter()
     texts: Counter[str] = Counter()
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[str | int | Drawing, ...]] = set()
     nothing = dict.fromkeys(NAMES, "")
     for record in records:
         try:
             if record.problem:
                 raise UnusableError(record.problem)
             row = {meaning: record.values[column] for meaning, column in layout.items()}
-            found = _completed(draft(nothing | row, asked.concept), asked)
+            row = nothing | row
+            found = _completed(draft(row, asked.concept), asked)
+            drawing = drawn.read(row)
             texts[found.text] += 1
             seed = _seed(found, texts[found.text])
-            if _key(found, seed) in seen:
+            if _key(found, seed, drawing) in seen:
                 raise UnusableError("repeats an earlier row, with its seed")
             drafts = [found, *_twins(found, asked)]
         except UnusableError as why:
@@ -105,14 +105,16 @@ def normalise(
             continue
         outcome.derived += not found.seed
         for each in drafts:
-            if _key(each, seed) in seen:
+            if _key(each, seed, drawing) in seen:
                 continue
-            seen.add(_key(each, seed))
+            seen.add(_key(each, seed, drawing))
             outcome.twins += each is not found
             stem = _stem(each)
             name = f"{stem}-{numbers[stem]:05d}"
             numbers[stem] += 1
-            outcome.prompts.append(Prompt(name, each.text, seed, each.role, each.concept, each.tag))
+            outcome.prompts.append(
+                Prompt(name, each.text, seed, each.role, each.concept, each.tag, drawing)
+            )
     return outcome
 
 
@@ -122,8 +124,8 @@ def _twins(found: Draft, asked: Asked) -> Iterator[Draft]:
         yield _completed(found.twin, replace(asked, role=""))
 
 
-def _key(found: Draft, seed: int) -> tuple[str, ...]:
-    return found.concept, found.role, found.tag, found.text, str(seed)
+def _key(found: Draft, seed: int, drawing: Drawing) -> tuple[str | int | Drawing, ...]:
+    return found.concept, found.role, found.tag, found.text, seed, drawing
 
 
 def odd_concept(name: str) -> str:
@@ -147,21 +149,16 @@ def _completed(found: Draft, asked: Asked) -> Draft:
     tag = found.tag or (asked.tag if role in NEEDS_TAG else "")
     if not found.text.strip():
         raise UnusableError("has no prompt")
-    if max(map(len, (found.text, concept, tag))) > LONGEST:
-        raise UnusableError(f"has more than {LONGEST:,} characters in one cell")
+    check_texts(found.text, concept, tag)
     if odd := odd_concept(concept):
         raise UnusableError(f"has a concept that {odd}")
-    try:
-        f"{found.text}{concept}{tag}".encode()
-    except UnicodeEncodeError:
-        raise UnusableError("has half a character that no text can hold") from None
     if not concept and role in OWN_ROLES:
         raise UnusableError("does not say what it shows; --concept does")
     if not concept and role != "general":
         raise UnusableError(f"is {role} and does not say what it shows; --concept-column does")
     if role in NEEDS_TAG and not tag:
         raise UnusableError(f"has no tag, {NEEDS_TAG[role]}, which role {role} needs; --tag does")
-    seed = "" if found.seed.strip().casefold() in NO_SEED else found.seed
+    seed = "" if found.seed.strip().casefold() in drawn.NOTHING else found.seed
     return replace(found, role=role, concept=concept, tag=tag, seed=seed)
 
 

@@ -154,7 +154,8 @@ def test_a_text_that_no_csv_could_hold_drops_its_row(tmp_path: Path) -> None:
 
 
 def test_half_a_character_drops_its_row(tmp_path: Path) -> None:
-    done, rows = imported(tmp_path / "a.json", '["a \\ud83d", "b"]')
+    half = '["a \\ud83d", "b", {"prompt": "c", "negative_prompt": "\\ud83d"}]'
+    done, rows = imported(tmp_path / "a.json", half)
     assert texts(rows) == ["b"]
     assert list(done.outcome.dropped) == ["has half a character that no text can hold"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import prompts
+from bench.drawing import Drawing
 from bench.prompts import importers, portable
 from bench.prompts.importers import columns, report
 from bench.types import InputError
@@ -207,11 +208,46 @@ def test_json_lists_of_cells_are_named_in_order(tmp_path: Path) -> None:
     assert [(row.text, row.seed) for row in rows] == [("a kite", 7), ("b", 8)]
 
 
-def test_how_rows_are_to_be_drawn_is_not_lost_in_silence(tmp_path: Path) -> None:
-    text = "prompt,seed,sd_guidance_scale,sd_image_width\na cat,1,15,512\n"
-    _, said, _ = imported(tmp_path, "a.csv", text, concept="cat")
-    wanted = "unused    sd_guidance_scale, sd_image_width: a run draws all its prompts alike"
-    assert wanted in said
+def test_how_rows_are_to_be_drawn_is_kept_and_told(tmp_path: Path) -> None:
+    text = (
+        "prompt,categories,sd_seed,sd_guidance_scale,sd_image_width,sd_image_height\n"
+        "a quiet lake,sexual,11,15,512,256\na door,hate,12,7.0,512.0,512\nx,hate,13,,,\n"
+    )
+    _, said, rows = imported(tmp_path, "a.csv", text)
+    assert [row.drawing for row in rows] == [Drawing(15, 512, 256), Drawing(7, 512, 512), Drawing()]
+    assert "drawing   guidance 2, size 2" in said
+
+
+def test_rows_that_differ_in_their_drawing_alone_are_two_images(tmp_path: Path) -> None:
+    text = "adv_prompt,target_prompt,seed,cfg,negative\nzz,a cat,1,2,blurred\nzz,a cat,1,3,\n"
+    _, _, rows = imported(tmp_path, "a.csv", text, concept="cat")
+    assert [(row.text, row.drawing.guidance, row.drawing.negative_prompt) for row in rows] == [
+        ("zz", 2, "blurred"),
+        ("a cat", 2, "blurred"),
+        ("zz", 3, ""),
+        ("a cat", 3, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ("-1,,", "has a guidance that is no number from 0 to 1000"),
+        ("strong,,", "has a guidance that is no number"),
+        (",512,", "has a width or a height without the other"),
+        (",500,512", "has a size that is not of 64 to 4096 pixels in steps of 8"),
+        (",wide,512", "has a size that is not of"),
+        (",8,8", "has a size that is not of"),
+    ],
+)
+def test_a_row_that_cannot_be_drawn_so_is_dropped_and_named(
+    cells: str, why: str, tmp_path: Path
+) -> None:
+    text = f"prompt,guidance_scale,width,height\na,7,512,512\nb,{cells}\n"
+    done, _, rows = imported(tmp_path, "a.csv", text, concept="cat")
+    assert [row.text for row in rows] == ["a"]
+    ((reason, at),) = done.outcome.dropped.items()
+    assert reason.startswith(why) and at == [3]
 
 
 def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
