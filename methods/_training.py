@@ -14,17 +14,6 @@ from bench.types import InputError, Progress
 log = logging.getLogger(__name__)
 
 
-def at_least_one(**counts: int) -> None:
-    """Refuse counts below one.
-
-    Raises:
-        InputError: naming the first of them.
-    """
-    for name, value in counts.items():
-        if value < 1:
-            raise InputError(f"{name} is {value}, allowed is 1 or more")
-
-
 def fit(
     optimizer: torch.optim.Optimizer,
     loss_at: Callable[[int], Tensor],

@@ -15,7 +15,7 @@ from bench.runs import folders, provenance
 from bench.runs.measuring import Again, Measure, stale
 from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
-from bench.runs.units import Draw, Fit, Unit, draws, fits, now, wanted
+from bench.runs.units import Batch, Fit, Unit, draws, fits, now, wanted
 from bench.types import Progress, RunSpec
 
 IMAGES = "images"
@@ -107,7 +107,7 @@ class Begun:
         return fits(self.resolved, self.out, self.setup.device)
 
     @cached_property
-    def draws(self) -> list[Draw]:
+    def draws(self) -> list[Batch]:
         """The batches of which an image is missing."""
         return draws(self.resolved, self.out, self.setup.device, self.setup.batch_size)
 
@@ -120,7 +120,7 @@ class Begun:
         """
         for step, passed in seconds.items():
             self.seconds[step] += passed
-        if isinstance(unit, Draw):
+        if isinstance(unit, Batch):
             # What is drawn again beside a missing image takes its time too.
             self.images += len(unit.prompts)
 

@@ -164,7 +164,7 @@ class WithModel(Unit):
 
 
 @dataclass(frozen=True)
-class Draw(WithModel):
+class Batch(WithModel):
     """Draws one batch of images with an erased model, or with the un-erased one.
 
     A batch is drawn whole and by itself, so no rounding depends on who draws it, or when.
@@ -209,7 +209,7 @@ def fits(resolved: Resolved, out: Path, device: str) -> list[Fit]:
     return [unit for unit in units if not unit.path.exists()]
 
 
-def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[Draw]:
+def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[Batch]:
     """Return a unit for each batch of a run of which an image is missing.
 
     Args:
@@ -221,7 +221,7 @@ def draws(resolved: Resolved, out: Path, device: str, batch_size: int) -> list[D
     cases = {case.name: case for case in resolved.cases if resolved.spec.method != ORIGINAL}
     folder = RunFolder(out, resolved.spec.run_id)
     return [
-        Draw(resolved.spec, out, device, cases.get(name), tuple(batch), folder.images(name))
+        Batch(resolved.spec, out, device, cases.get(name), tuple(batch), folder.images(name))
         for name, rows in wanted(resolved).items()
         for batch in due_batches(rows, folder.images(name), batch_size)
     ]

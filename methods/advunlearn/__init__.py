@@ -16,7 +16,7 @@ from bench.models import pipelines, prediction
 from bench.models.eraser import Eraser
 from bench.models.prediction import Conditioning
 from bench.types import Concept, InputError, Option, Progress, silent
-from methods import _noise, _tokens, _training, _unet
+from methods import _noise, _options, _tokens, _training, _unet
 from methods.advunlearn import _retained
 from methods.advunlearn._student import Student, depth
 
@@ -108,7 +108,8 @@ class Advunlearn(Eraser):
             raise InputError(
                 "advunlearn trains one text encoder; SDXL has two, allowed is SD 1 or 2"
             )
-        _training.at_least_one(
+        _options.at_least(
+            1,
             steps=self.steps,
             attack_every=self.attack_every,
             tokens=self.tokens,
@@ -116,13 +117,19 @@ class Advunlearn(Eraser):
             pool=self.pool,
             trajectory_steps=self.trajectory_steps,
         )
-        for name in ("warmup", "attack_steps", "retain_weight"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} is {getattr(self, name)}, allowed is 0 or more")
+        _options.at_least(
+            0,
+            learning_rate=self.learning_rate,
+            negative_guidance=self.negative_guidance,
+            warmup=self.warmup,
+            attack_steps=self.attack_steps,
+            attack_rate=self.attack_rate,
+            retain_weight=self.retain_weight,
+            trajectory_guidance=self.trajectory_guidance,
+        )
         if self.retain_turns == "alternate" and not self.retain_weight:
             raise InputError("retain_turns is 'alternate' and retain_weight is 0: nothing stays")
-        if not 0 <= self.layers <= depth(pipe.text_encoder):
-            raise InputError(f"layers is {self.layers}, allowed is 0 to {depth(pipe.text_encoder)}")
+        _options.within(0, depth(pipe.text_encoder), layers=self.layers)
         _tokens.check(pipe, concepts)
         room = pipe.tokenizer.model_max_length - 2
         for concept in concepts:

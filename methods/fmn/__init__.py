@@ -77,6 +77,7 @@ class Fmn(Eraser):
         _tokens.check(pipe, concepts)
         _options.at_least(1, images=self.images, image_steps=self.image_steps)
         _options.at_least(0, steps=self.steps, learning_rate=self.learning_rate)
+        _options.at_least(0, image_guidance=self.image_guidance)
         _options.above(0, clip=self.clip)
         _options.at_least(0, inversion_steps=self.inversion_steps)
         _options.above(0, inversion_rate=self.inversion_rate)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.models.eraser import Eraser
 from bench.models.weights import loaded
-from bench.types import Concept, Form, InputError, Option, Progress, silent
-from methods import _options, _tokens, _training
+from bench.types import Concept, Form, Option, Progress, silent
+from methods import _options, _tokens
 from methods.spm import _anchoring, _membrane, _transport
 
 __all__ = ["Spm"]
@@ -119,22 +119,21 @@ class Spm(Eraser):
         Raises:
             InputError: naming the option or text, and what is allowed.
         """
-        _training.at_least_one(
+        _options.at_least(
+            1,
             rank=self.rank,
             steps=self.steps,
             cycles=self.cycles,
             pool=self.pool,
             refresh=self.refresh,
         )
-        if self.trajectory_steps < 2:
-            raise InputError(f"trajectory_steps is {self.trajectory_steps}, allowed is 2 or more")
-        if not 0 <= self.warmup_steps <= self.steps:
-            raise InputError(
-                f"warmup_steps is {self.warmup_steps}, allowed is 0 to {self.steps}, all steps"
-            )
+        _options.at_least(2, trajectory_steps=self.trajectory_steps)
+        _options.within(0, self.steps, warmup_steps=self.warmup_steps)
         _options.at_least(
             0,
             learning_rate=self.learning_rate,
+            negative_guidance=self.negative_guidance,
+            trajectory_guidance=self.trajectory_guidance,
             anchors=self.anchors,
             anchoring=self.anchoring,
             strength=self.strength,

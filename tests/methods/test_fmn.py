@@ -150,6 +150,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
         ({"learning_rate": -1.0}, "learning_rate is -1.0, allowed is 0 or more"),
         ({"clip": 0.0}, "clip is 0.0, allowed is more than 0"),
         ({"images": 0}, "images is 0, allowed is 1 or more"),
+        ({"image_guidance": -1.0}, "image_guidance is -1.0, allowed is 0 or more"),
         ({"image_steps": 0}, "image_steps is 0, allowed is 1 or more"),
     ],
 )

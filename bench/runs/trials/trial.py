@@ -16,7 +16,7 @@ from bench.runs.trials.erasure import Erasure
 from bench.runs.trials.folder import NOTHING, TrialFolder, digest
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.units import Candidates, Conclude, Search
-from bench.runs.units import Draw, Unit
+from bench.runs.units import Batch, Unit
 from bench.types import Prompt, RunSpec
 
 PROMPTS = 3
@@ -122,7 +122,7 @@ class Trial:
         learnt = baseline.learnt_from(prompts[0].concept, erasure.tested) if count else []
         where = (baseline.spec, baseline.out, baseline.device, None)
         return [
-            Draw(*where, tuple(batch), examples) for batch in due_batches(learnt, examples)
+            Batch(*where, tuple(batch), examples) for batch in due_batches(learnt, examples)
         ] or [
             Search(
                 *erasure.where,

@@ -1,6 +1,6 @@
 """The pieces that trials are cut into: images are looked at, words searched for, and summed up.
 
-What is drawn for them are `bench.runs.units.Draw`, of images as of any others.
+What is drawn for them are `bench.runs.units.Batch`, of images as of any others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.runs.trials.folder import RESULT, UNSEEN, TrialFolder, derived
 from bench.runs.trials.oracle import ErasedOracle
 from bench.runs.trials.plan import Attempt
 from bench.runs.trials.unattacked import Unattacked
-from bench.runs.units import Clock, Draw, Kept, Unit, WithModel
+from bench.runs.units import Batch, Clock, Kept, Unit, WithModel
 from bench.types import Case, Progress, Prompt
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Search(WithModel):
 
 
 @dataclass(frozen=True)
-class Candidates(Draw):
+class Candidates(Batch):
     """One batch of images of what an attack found."""
 
     words: Path | None
@@ -232,4 +232,4 @@ def looks(look: Look, drawn: Case | None) -> Sequence[Unit]:
         return []
     where, images = (look.spec, look.out, look.device), look.unattacked.images
     due = due_batches(look.candidates, images)
-    return [Draw(*where, drawn, tuple(batch), images) for batch in due] or [look]
+    return [Batch(*where, drawn, tuple(batch), images) for batch in due] or [look]

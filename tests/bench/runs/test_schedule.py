@@ -12,7 +12,7 @@ from bench.runs import capacity, plan
 from bench.runs.capacity import Capacity
 from bench.runs.measuring import Measure
 from bench.runs.schedule import Begun, Schedule, Setup
-from bench.runs.units import Clock, Draw, Fit, Kept, Unit
+from bench.runs.units import Batch, Clock, Fit, Kept, Unit
 from bench.types import InputError, RunSpec, silent
 
 from ..conftest import WriteSuite
@@ -34,7 +34,7 @@ def begun(specs: list[RunSpec], out: Path) -> list[Begun]:
 def leave(unit: Unit) -> None:
     """Put the files there that a unit would make."""
     paths = [unit.folder.record_path] if isinstance(unit, Measure) else []
-    if isinstance(unit, Draw):
+    if isinstance(unit, Batch):
         paths = [image_path(unit.images, each) for each in unit.prompts]
     if isinstance(unit, Fit):
         paths = [unit.path]
@@ -56,7 +56,7 @@ def test_a_run_is_erased_while_the_one_before_it_is_drawn(
         order.append(word(unit))
         leave(unit)
         schedule.done(unit, {"load": 0.0})
-    draws = {name: [f"Draw {name}"] * 2 for name in ("original", "uce", "mace")}
+    draws = {name: [f"Batch {name}"] * 2 for name in ("original", "uce", "mace")}
     assert order == [
         *("Fit original", "Fit uce", *draws["original"], "Measure original", "Fit mace"),
         *(*draws["uce"], "Measure uce", *draws["mace"], "Measure mace"),
@@ -71,14 +71,14 @@ def test_nothing_is_drawn_before_its_erasure_nor_measured_before_the_un_erased_r
     while (unit := schedule.following()) is not None:
         out.append(unit)
     assert [word(unit) for unit in out] == [
-        *("Fit original", "Fit uce", "Draw original", "Draw original", "Fit mace"),
+        *("Fit original", "Fit uce", "Batch original", "Batch original", "Fit mace"),
     ]
     # Whatever of the un-erased run comes last: the others are measured only after it.
     for unit in out[1:]:
         leave(unit)
         schedule.done(unit, {})
     while (unit := schedule.following()) is not None:
-        assert isinstance(unit, Draw)
+        assert isinstance(unit, Batch)
         leave(unit)
         schedule.done(unit, {})
     assert schedule.done(out[0], {}) == []

@@ -100,7 +100,7 @@ def test_a_unit_is_handed_out_once_and_when_what_it_needs_is_there(bench: Bench)
         return [type(unit).__name__ for unit in units]
 
     (draw, fit) = out()
-    assert kinds([draw, fit]) == ["Draw", "Fit"]
+    assert kinds([draw, fit]) == ["Batch", "Fit"]
     assert out() == [] and made.done() == [] and out() == []
     fit.perform(kept, Clock(), silent)
     made.done()
@@ -113,7 +113,7 @@ def test_a_unit_is_handed_out_once_and_when_what_it_needs_is_there(bench: Bench)
     made.done()
     before, examples, *searches = out()
     # The images before, those to learn from; p4d and seed_search, two prompts at a time.
-    assert kinds([before, examples]) == ["Draw", "Draw"]
+    assert kinds([before, examples]) == ["Batch", "Batch"]
     assert kinds(searches) == ["Search"] * 4
     examples.perform(kept, Clock(), silent)
     made.done()
