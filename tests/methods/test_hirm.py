@@ -13,7 +13,7 @@ from bench.models import pipelines
 from bench.models.generate import draw
 from bench.models.tiny import build_tiny_pipe
 from bench.types import Concept, InputError, Kind, Sampler
-from methods import _training
+from methods import _training, hirm
 from methods.hirm import Hirm, said
 
 SMALL: dict[str, Any] = {"steps": 40, "learning_rate": 1e-2, "ratio": 1.0}
@@ -56,6 +56,7 @@ def test_what_is_said_is_what_attention_adds_to_the_last_layer(tiny_pipe: Any) -
     for hook in hooks:
         hook.remove()
     torch.testing.assert_close(got, seen["after"] - seen["before"], rtol=1e-4, atol=1e-5)
+    assert not any(each._forward_hooks for each in encoder.modules())  # It listens no more.
 
 
 def test_the_concept_is_moved_to_the_random_field(tiny_pipe: Any, airplane: Concept) -> None:
@@ -74,6 +75,31 @@ def test_a_field_too_far_to_reach_is_a_direction(tiny_pipe: Any, airplane: Conce
         return float(torch.cosine_similarity(one.flatten(), aim.flatten(), dim=0))
 
     assert along(heard(erased, "airplane")) > along(own) + 0.2
+
+
+def test_each_concept_has_a_field_as_long_as_what_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, tiny_pipe: Any, airplane: Concept, bird: Concept
+) -> None:
+    """Whatever its anchor is; uniform numbers, drawn for all concepts at once."""
+    seen: list[Tensor] = []
+    monkeypatch.setattr(hirm, "distance", lambda *given: seen.append(given[-1]))
+    monkeypatch.setattr(_training, "fit", lambda *given, **more: [])
+    Hirm(ratio=3.0).fit(tiny_pipe, [airplane, bird], seed=5)
+    own = torch.stack([heard(tiny_pipe, each.name) for each in (airplane, bird)])
+    field = torch.rand(own.shape, generator=torch.Generator().manual_seed(5))
+    scale = [3 * one.norm() / other.norm() for one, other in zip(own, field, strict=True)]
+    wanted = torch.stack([float(each) * one for each, one in zip(scale, field, strict=True)])
+    torch.testing.assert_close(seen[0], wanted)
+    assert float(scale[0]) != pytest.approx(float(scale[1]), rel=1e-3)
+
+
+def test_the_loss_is_the_mean_square_of_what_is_left(tiny_pipe: Any) -> None:
+    ids = pipelines.padded(tiny_pipe, ["airplane", "bird"])[:, 0]
+    wanted = torch.randn((2, 32, 32), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        own = torch.stack([heard(tiny_pipe, each) for each in ("airplane", "bird")])
+        left = hirm.distance(tiny_pipe.text_encoder, ids, -1, wanted)(0)
+    assert float(left) == pytest.approx(float(((own - wanted) ** 2).mean()), rel=1e-5)
 
 
 def test_the_concept_is_moved_to_its_anchor(tiny_pipe: Any, airplane: Concept) -> None:
@@ -161,7 +187,9 @@ def test_what_was_published_depends_on_the_kind_and_the_target(
 
     def watched(optimizer: Any, loss_at: Any, steps: int, **more: Any) -> list[float]:
         seen.append((steps, optimizer.defaults["lr"]))
-        assert optimizer.defaults["betas"] == (0.9, 0.98)
+        assert type(optimizer) is torch.optim.AdamW
+        wanted = {"betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 1e-8}
+        assert {name: optimizer.defaults[name] for name in wanted} == wanted
         return []
 
     monkeypatch.setattr(_training, "fit", watched)
@@ -173,7 +201,8 @@ def test_what_was_published_depends_on_the_kind_and_the_target(
     assert found["random", "object"] == (25, 5e-5) and found["anchor", "object"] == (15, 5e-5)
     assert found["random", "style"] == (40, 5e-5) and found["anchor", "style"] == (30, 5e-5)
     assert found["random", "explicit"] == (50, 1e-4) and found["anchor", "explicit"] == (25, 1e-4)
-    assert found["random", "person"] == found["random", "object"]
+    for target in ("random", "anchor"):
+        assert found[target, "person"] == found[target, "object"]
 
 
 @pytest.mark.parametrize(
@@ -190,3 +219,13 @@ def test_unusable_options_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         Hirm(**options).check(tiny_pipe, [airplane])
+
+
+def test_it_refuses_before_it_works_and_does_nothing_for_no_concept(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    with pytest.raises(InputError, match="steps is -1, allowed is 0 or more"):
+        Hirm(steps=-1).fit(tiny_pipe, [airplane], seed=0)
+    with pytest.raises(InputError, match="a concept to erase needs a name"):
+        Hirm().check(tiny_pipe, [Concept(" ", "object", "the sky")])
+    assert Hirm().fit(tiny_pipe, [], seed=0) == {}
