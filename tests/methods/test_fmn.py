@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.models import prediction
+from bench.models import meter, prediction
 from bench.models.generate import draw, noise
 from bench.types import Concept, InputError, Sampler
 from methods import _maps, _noise, _tokens, _training
@@ -141,6 +141,57 @@ def test_the_defaults_are_those_of_the_code() -> None:
     assert (eraser.parameters, eraser.use_pooler) == ("full", True)
     inversion = eraser.inversion_steps, eraser.inversion_rate, eraser.inversion_words
     assert inversion == (500, 1e-3, 4)
+
+
+def test_it_trains_as_the_code_does_on_images_of_the_concept(
+    monkeypatch: pytest.MonkeyPatch, tiny_pipe: Any, airplane: Concept
+) -> None:
+    heard: dict[str, Any] = {}
+    trajectories = _noise.trajectories
+
+    def drawn(pipe: Any, rows: Any, null: Any, **more: Any) -> Any:
+        heard.update(more, rows=rows, null=null, of=pipe)
+        return trajectories(pipe, rows, null, **more)
+
+    def fit(optimizer: Any, loss_at: Any, steps: int, **more: Any) -> list[float]:
+        heard.update(more, kind=type(optimizer), train_steps=steps, **optimizer.defaults)
+        return []
+
+    monkeypatch.setattr(_noise, "trajectories", drawn)
+    monkeypatch.setattr(_training, "fit", fit)
+    options = {"steps": 5, "images": 3, "image_steps": 4, "image_guidance": 2.0, "clip": 0.5}
+    Fmn(**SMALL | options).fit(tiny_pipe, [airplane], seed=0)
+    assert heard["kind"] is torch.optim.AdamW and heard["train_steps"] == 5
+    assert (heard["betas"], heard["weight_decay"]) == ((0.9, 0.999), 1e-2)
+    assert (heard["lr"], heard["clip"]) == (1e-3, 0.5)
+    assert (heard["count"], heard["steps"], heard["guidance"]) == (3, 4, 2.0)
+    assert heard["of"] is tiny_pipe
+    assert torch.equal(heard["rows"].states, prediction.condition(tiny_pipe, [TEXTS[0]]).states)
+    assert torch.equal(heard["null"].states, prediction.unconditional(tiny_pipe).states)
+
+
+def test_one_noised_image_is_drawn_for_each_step(tiny_pipe: Any, airplane: Concept) -> None:
+    """Images, each denoised with guidance, and then one prediction a step."""
+    with meter.counted() as spent:
+        Fmn(**SMALL | {"steps": 7, "images": 3}).fit(tiny_pipe, [airplane], seed=0)
+    assert spent() == 3 * 2 * 2 + 7
+
+
+def test_sdxl_is_erased(tiny_sdxl: Any, airplane: Concept) -> None:
+    erased = Fmn(**SMALL | {"steps": 15, "use_pooler": False}).erase(tiny_sdxl, [airplane], seed=0)
+    assert paid(erased, TEXTS[0], [5]) < 0.8 * paid(tiny_sdxl, TEXTS[0], [5])
+
+
+def test_it_refuses_before_it_works_and_does_nothing_for_no_concept(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    with meter.counted() as spent:
+        with pytest.raises(InputError, match=r"clip is 0.0, allowed is more than 0"):
+            Fmn(**SMALL | {"clip": 0.0}).fit(tiny_pipe, [airplane], seed=0)
+        with pytest.raises(InputError, match="a concept to erase needs a name"):
+            Fmn(**SMALL).fit(tiny_pipe, [Concept(" ", "object", "the sky")], seed=0)
+        assert Fmn(**SMALL).fit(tiny_pipe, [], seed=0) == {}
+    assert spent() == 0
 
 
 @pytest.mark.parametrize(

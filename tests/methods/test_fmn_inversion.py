@@ -54,6 +54,94 @@ def test_the_words_stand_where_the_name_stood(layout: Any) -> None:
     assert _inversion.placed(pipe, TEXT, "zebra", 2)[1] == 9  # not named: at the end
 
 
+def test_of_a_name_of_several_tokens_all_give_way(tiny_pipe: Any) -> None:
+    text, gone = "a zeppelin in the sky", pipelines.token_count(tiny_pipe, "zeppelin")
+    plain = pipelines.padded(tiny_pipe, [text])[0, 0].tolist()
+    ids, first = _inversion.placed(tiny_pipe, text, "zeppelin", 1)
+    assert gone > 1 and first == 2 and ids.shape == (1, len(plain))
+    pads = [tiny_pipe.tokenizer.pad_token_id] * (gone - 1)
+    assert ids[0].tolist() == [*plain[:2], plain[0], *plain[2 + gone :], *pads]
+
+
+def test_words_start_as_the_names_tokens_and_then_at_random(tiny_pipe: Any) -> None:
+    table = tiny_pipe.text_encoder.get_input_embeddings().weight.detach()
+    made = _inversion.started(table, [7, 9], 400, torch.Generator().manual_seed(0))
+    assert torch.equal(made[:2], table[[7, 9]])
+    assert float(made[2:].std() / table.std()) == pytest.approx(1.0, abs=0.05)
+    cut = _inversion.started(table, [7, 9], 1, torch.Generator().manual_seed(0))
+    assert torch.equal(cut, table[[7]])
+
+
+@pytest.mark.parametrize("layout", ["sd1", "sdxl"])
+def test_each_encoder_has_words_of_its_own_that_learn_as_in_the_code(
+    monkeypatch: pytest.MonkeyPatch, layout: Any
+) -> None:
+    """A step of learning and the whole way back: as long as a word is on average."""
+    pipe = build_tiny_pipe(layout)
+    found: list[Any] = []
+    starts: list[torch.Tensor] = []
+    fit, start = _training.fit, _inversion.started
+
+    def watched(optimizer: Any, *given: Any, **more: Any) -> list[float]:
+        found.append(optimizer)
+        return fit(optimizer, *given, **more)
+
+    def begun(table: torch.Tensor, own: list[int], *given: Any) -> torch.Tensor:
+        assert own == pipe.tokenizer("airplane", add_special_tokens=False).input_ids
+        starts.append(start(table, own, *given).clone())
+        return starts[-1].clone()
+
+    monkeypatch.setattr(_training, "fit", watched)
+    monkeypatch.setattr(_inversion, "started", begun)
+    learnt(pipe, words=2, steps=1, learning_rate=2e-2)
+    (optimizer,) = found
+    assert type(optimizer) is torch.optim.AdamW
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (2e-2, 0.1)
+    vectors, tables = optimizer.param_groups[0]["params"], [
+        each.get_input_embeddings().weight.detach() for each in pipelines.encoders(pipe)
+    ]  # fmt: skip
+    assert len(vectors) == len(tables) == len(starts)
+    for vector, table, before in zip(vectors, tables, starts, strict=True):
+        norm = float(table.norm(dim=1).mean())
+        assert vector.detach().norm(dim=1).tolist() == pytest.approx([norm] * 2, rel=1e-5)
+        assert not torch.allclose(vector / norm, before / before.norm(dim=1, keepdim=True))
+    # The un-erased model is not learnt from: no gradient is left in it.
+    assert all(each.grad is None for each in pipe.unet.parameters())
+    assert all(each.grad is None for own in pipelines.encoders(pipe) for each in own.parameters())
+
+
+@pytest.mark.parametrize("pooler", [True, False])
+def test_options_reach_the_inversion_and_its_words_are_trained_on(
+    monkeypatch: pytest.MonkeyPatch, tiny_pipe: Any, airplane: Concept, pooler: bool
+) -> None:
+    heard: dict[str, Any] = {}
+    learn, loss, predict = _inversion.learn, _maps.attention_loss, prediction.predict
+
+    def learning(*given: Any, **more: Any) -> _inversion.Learnt:
+        heard.update(more, found=learn(*given, **more))
+        made: _inversion.Learnt = heard["found"]
+        return made
+
+    def paid(maps: Any, mask: Any, positions: Any, **more: Any) -> Any:
+        heard.update(positions=list(positions))
+        return loss(maps, mask, positions, **more)
+
+    def told(unet: Any, x: Any, t: Any, text: Any) -> Any:
+        heard.update(told=text.states)
+        return predict(unet, x, t, text)
+
+    monkeypatch.setattr(_inversion, "learn", learning)
+    monkeypatch.setattr(_maps, "attention_loss", paid)
+    monkeypatch.setattr(prediction, "predict", told)
+    options: dict[str, Any] = {"inversion_words": 3, "inversion_steps": 2, "inversion_rate": 5e-3}
+    eraser = Fmn(**options, use_pooler=pooler, steps=1, images=1, image_steps=2)
+    eraser.fit(tiny_pipe, [airplane], seed=0)
+    assert (heard["words"], heard["steps"], heard["learning_rate"]) == (3, 2, 5e-3)
+    assert torch.equal(heard["told"], heard["found"].text.states)
+    ends = list(range(8, 32)) if pooler else []
+    assert heard["positions"] == [5, 6, 7, *ends]
+
+
 def test_words_that_have_learnt_nothing_are_the_name(
     monkeypatch: pytest.MonkeyPatch, tiny_pipe: Any
 ) -> None:
@@ -128,6 +216,7 @@ def test_attention_to_the_learnt_words_is_trained_away(
 def test_more_words_than_there_is_room_for_are_refused(tiny_pipe: Any, airplane: Concept) -> None:
     with pytest.raises(InputError, match="inversion_words is 40, allowed is 1 to 26 in"):
         Fmn(inversion_words=40).check(tiny_pipe, [airplane])
+    Fmn(inversion_words=26).check(tiny_pipe, [airplane])
     Fmn(inversion_words=40, inversion_steps=0).check(tiny_pipe, [airplane])
     for options, message in (
         ({"inversion_words": 0}, "inversion_words is 0, allowed is 1 or more"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.models import meter, prediction
 from bench.models.generate import draw, noise
 from bench.types import Concept, InputError, Sampler
-from methods import _training
+from methods import _noise, _training
 from methods.spm import Spm, _anchoring
 
 QUICK: dict[str, Any] = {
@@ -87,6 +87,7 @@ def test_the_learning_rate_rises_and_falls_along_cosines(
     heard = []
 
     def hear(optimizer: torch.optim.Optimizer, _: Any, steps: int, **__: Any) -> None:
+        assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["weight_decay"] == 1e-2
         for _ in range(steps):
             heard.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
@@ -99,21 +100,91 @@ def test_the_learning_rate_rises_and_falls_along_cosines(
     assert np.allclose(heard, 0.5 * np.concatenate([np.arange(10) / 10, falling]))
 
 
-@pytest.mark.parametrize("guide", ["", None])
+@pytest.mark.parametrize(("guide", "eta"), [("", 1.0), (None, 2.0)])
 def test_the_concept_is_led_to_where_the_loss_wants_it(
-    tiny_pipe: Any, airplane: Concept, guide: str | None
+    tiny_pipe: Any, airplane: Concept, guide: str | None, eta: float
 ) -> None:
     """e(s) - eta (e(c) - e(s)), on noise that it was not trained on; more steps, nearer."""
     start = predicted(tiny_pipe, airplane.anchor if guide is None else guide)
     full = predicted(tiny_pipe, airplane.name)
-    wanted = start - (full - start)
+    wanted = start - eta * (full - start)
     errors = []
     for steps in (1, 6, 24):
-        eraser = Spm(**{**QUICK, "steps": steps, "anchors": 0, "guide": guide})
+        eraser = Spm(
+            **{**QUICK, "steps": steps, "anchors": 0, "guide": guide}, negative_guidance=eta
+        )
         erased = eraser.erase(tiny_pipe, [airplane], seed=0)
         errors.append(float((predicted(erased, airplane.name) - wanted).square().mean()))
     before = float((full - wanted).square().mean())
     assert before > errors[0] > errors[1] > errors[2] and errors[2] < 0.7 * before
+
+
+@pytest.mark.parametrize("pool", [1, 3])
+def test_latents_are_denoised_by_what_learns_to_the_step_they_are_told_to_be_of(
+    tiny_pipe: Any, airplane: Concept, pool: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each latent here is the number of the steps behind it, and a tenth of its trajectory's."""
+    shape = noise(tiny_pipe.unet, [0]).shape[1:]
+    seen: list[tuple[float, int]] = []
+    asked: list[dict[str, Any]] = []
+
+    def made(pipe: Any, text: Any, null: Any, *, count: int, **more: Any) -> _noise.Pool:
+        own = prediction.condition(tiny_pipe, [airplane.name]).states
+        assert pipe.unet is not tiny_pipe.unet and torch.equal(text.states, own)
+        assert torch.equal(null.states, prediction.unconditional(tiny_pipe).states)
+        asked.append({"count": count, **more})
+        marks = torch.arange(4.0)[:, None] + torch.arange(count) / 10
+        latents = marks[..., None, None, None].expand(4, count, *shape)
+        stop = more["stop"] or 0
+        final = torch.full((count, *shape), float(stop))
+        return _noise.Pool(latents, torch.arange(4), final, (0,) * count, None)
+
+    def predict(unet: Any, x: Tensor, t: Tensor, text: Any) -> Tensor:
+        if unet is tiny_pipe.unet:
+            seen.append((round(float(x.flatten()[0]), 1), int(t)))
+        return model(unet, x, t, text)
+
+    model = prediction.predict
+    monkeypatch.setattr(_noise, "trajectories", made)
+    monkeypatch.setattr(prediction, "predict", predict)
+    options = {**QUICK, "steps": 25, "pool": pool, "refresh": 10, "anchors": 0}
+    Spm(**options, trajectory_guidance=2.0).fit(tiny_pipe, [airplane], seed=0)
+    done = [int(mark) for mark, _ in seen]
+    assert len(done) == 25 and set(done) == {1, 2, 3}
+    assert [t for _, t in seen] == [_anchoring.timestep(each, 4, 1000) for each in done]
+    assert {(each["count"], each["steps"], each["guidance"]) for each in asked} == {(pool, 4, 2.0)}
+    if pool == 1:
+        assert [each["stop"] for each in asked] == done
+    else:
+        assert len(asked) == 3 and all(each["stop"] is None and each["keep"] for each in asked)
+        assert {mark - int(mark) > 0.05 for mark, _ in seen} == {True, False}
+
+
+def test_an_adapter_has_as_many_columns_as_it_is_told(tiny_pipe: Any, airplane: Concept) -> None:
+    made = Spm(**QUICK, rank=3).fit(tiny_pipe, [airplane], seed=0)
+    shapes = {(each.shape[2] if name.endswith("up") else each.shape[1]) for name, each in
+              made.items()}  # fmt: skip
+    assert shapes == {3}
+
+
+def test_another_seed_gives_another_erasure(tiny_pipe: Any, airplane: Concept) -> None:
+    one, same, other = (Spm(**QUICK).fit(tiny_pipe, [airplane], seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_it_refuses_before_it_works_and_does_nothing_for_no_concept(
+    tiny_pipe: Any, airplane: Concept
+) -> None:
+    with meter.counted() as spent:
+        with pytest.raises(InputError, match="rank is 0, allowed is 1 or more"):
+            Spm(**QUICK, rank=0).fit(tiny_pipe, [airplane], seed=0)
+        with pytest.raises(InputError, match="a concept to erase needs a name"):
+            Spm(**QUICK).fit(tiny_pipe, [Concept(" ", "object", "the sky")], seed=0)
+        assert Spm(**QUICK).fit(tiny_pipe, [], seed=0) == {}
+    assert spent() == 0
+    for gating in ("transport", "none"):
+        assert Spm(gating=gating).apply(tiny_pipe, [], {}) is tiny_pipe  # type: ignore[arg-type]
 
 
 def test_more_anchoring_moves_random_points_less(tiny_pipe: Any, airplane: Concept) -> None:

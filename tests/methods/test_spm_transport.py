@@ -183,6 +183,7 @@ def test_the_models_own_weights_are_shared(tiny_pipe: Any, airplane: Concept) ->
         own, made = (dict(getattr(p, part).named_parameters()) for p in (tiny_pipe, erased))
         assert all(made[name] is each for name, each in own.items())
         further = {f"{part}.{name}" for name in made.keys() - own.keys()}
+        assert not any(each._forward_hooks for each in getattr(tiny_pipe, part).modules())
         assert further == (filled(tiny_pipe).keys() if part == "unet" else set())
 
 
@@ -213,6 +214,8 @@ def test_strength_is_the_likeness_of_prompt_and_concept(
         wanted = [most[0], most[1], most[2:].max()]
         assert np.allclose(gamma[row], np.maximum(wanted, 0), atol=1e-5)
     assert _transport.shares([1, 2], [[3]], [3]).tolist() == [0]
+    # What points away from the concept has no strength rather than one of the other sign.
+    assert own.gamma(-own.states[:1], torch.zeros(1, 4))[0, 0] == 0
 
 
 def test_a_text_that_no_one_typed_has_the_strength_of_its_embedding(
@@ -262,7 +265,10 @@ def test_adapters_of_another_model_are_refused(
     missing = {key: each for key, each in good.items() if key != name}
     further = {**good, "unet.nowhere.membrane.up": torch.ones(1)}
     wide = {**good, name: torch.ones(1, 99, 1)}
-    for bad in (missing, further, wide):
+    down = name.replace(".up", ".down")
+    long = {**good, down: torch.ones(1, 1, *(1 + each for each in good[down].shape[2:]))}
+    ranks = {**good, down: good[down].repeat(1, 2, *(1 for _ in good[down].shape[2:]))}
+    for bad in (missing, further, wide, long, ranks):
         path = tmp_path / "bad.safetensors"
         erasures.save(
             tiny_pipe, bad, path, method="", options={}, concepts=[], seconds=0.0, form="adapter"
