@@ -62,9 +62,8 @@ def test_each_concept_is_led_away_from_its_own_name_on_its_own_latents(
     monkeypatch: pytest.MonkeyPatch, two: _Training
 ) -> None:
     """|| e(x, f(c)) - (e("") - eta (e(c) - e(""))) ||^2, by hand."""
-    losses = []
     with predictions(monkeypatch) as seen:
-        losses = [float(two._erased(0)) for _ in range(8)]
+        losses = [float(two._erased(0).detach()) for _ in range(8)]
     numbers = set()
     for loss, frozen, learning in zip(losses, seen[::2], seen[1::2], strict=True):
         which = int(frozen[0].flatten()[0])
@@ -89,7 +88,7 @@ def test_each_search_is_for_one_concept_on_fresh_latents(
     grad, adam = torch.autograd.grad, torch.optim.Adam
 
     def graded(loss: Tensor, prefix: Tensor) -> Any:
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         return grad(loss, prefix)
 
     def made(parameters: Any, lr: float) -> Any:
