@@ -95,6 +95,8 @@ def made(seed: int) -> Foreign:
 def _cell(rng: Random, name: str) -> str:
     if name in columns.NAMES["seed"] or "id" in name or "number" in name:
         return rng.choice(SEEDS)
+    if any(name in columns.NAMES[meaning] for meaning in ("guidance", "width", "height")):
+        return rng.choice(("7.5", "512", "512", "512.0", "500", "1e9", "nan", "", "x"))
     return rng.choice(TEXTS if "prompt" in name or name in columns.PROMPTS else WORDS)
 
 
