@@ -15,6 +15,7 @@ from bench.models.eraser import Eraser
 from bench.models.weights import difference
 from bench.types import Concept, InputError, Progress, silent
 from methods.checkpoint import _states
+from methods.checkpoint._files import FORMS
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Checkpoint(Eraser):
 
     path: str = ""
     """What to load: a file of changed tensors (ESD, UCE), a pipeline folder (MACE), a U-Net folder,
-    a LoRA (peft, diffusers or kohya names), or an old `.pt` state dict."""
+    a LoRA (peft, diffusers or kohya names), an old `.pt` state dict, or a CompVis checkpoint."""
     scale: float = 1.0
     """Strength of a LoRA, a factor on its change; 1 is as it was trained."""
 
@@ -45,9 +46,9 @@ class Checkpoint(Eraser):
 
     def _edited(self, pipe: Any) -> Any:
         if not self.path:
-            raise InputError(f"checkpoint needs path=..., {_states.FORMS}")
+            raise InputError(f"checkpoint needs path=..., {FORMS}")
         path = Path(self.path).expanduser()
-        state = _states.read(path)
+        state = _states.read(path, pipe)
         edited = copy.copy(pipe)
         for component in sorted({*state.tensors, *state.loras}):
             module = copy.deepcopy(getattr(pipe, component, None))
@@ -85,6 +86,10 @@ def _checked(tensor: Tensor, shape: torch.Size, name: str, path: Path) -> Tensor
             f"{path} was made for another model: {name} is {tuple(tensor.shape)} there "
             f"and {tuple(shape)} here"
         )
+    if not tensor.is_floating_point():
+        raise InputError(f"{path}: {name} holds {tensor.dtype}, must be real numbers")
+    # Not every format of 8 bits can be asked whether it is finite.
+    tensor = tensor.float() if tensor.element_size() == 1 else tensor
     if not torch.isfinite(tensor).all():
         raise InputError(f"{path}: {name} holds values that are not finite")
     return tensor
@@ -95,6 +100,7 @@ def _add(module: Any, loras: Mapping[str, Mapping[str, Tensor]], scale: float, p
     own = dict(module.named_parameters())
     # kohya writes every dot as an underscore.
     flat = {name.removesuffix(".weight").replace(".", "_"): name for name in own}
+    flat |= {f"text_model_{short}": name for short, name in flat.items()}
     for name, factors in loras.items():
         target = _named(own, f"{name}.weight") or _named(own, f"{name}.0.weight")
         target = target or flat.get(name)
@@ -102,10 +108,8 @@ def _add(module: Any, loras: Mapping[str, Mapping[str, Tensor]], scale: float, p
             raise InputError(f"{path} was made for another model: here is no module {name}")
         weight = own[target]
         up, down = factors["up"].double(), factors["down"].double()
-        if up[0].numel() != len(down) or (len(up), down[0].numel()) != (
-            len(weight),
-            weight[0].numel(),
-        ):
+        fits = up.dim() > 1 and down.dim() > 1 and up[0].numel() == len(down)
+        if not fits or (len(up), down[0].numel()) != (len(weight), weight[0].numel()):
             raise InputError(
                 f"{path} was made for another model: the LoRA of {name} is {tuple(up.shape)} x "
                 f"{tuple(down.shape)} there, and the weight {tuple(weight.shape)} here"

@@ -1,12 +1,8 @@
-"""Reads what others publish of an erased model: state dicts and LoRAs in their usual files.
-
-Nothing is ever unpickled freely: old `.pt` files are read as tensors only.
-"""
+"""Sorts what others publish of an erased model: tensors and factors of LoRAs, by component."""
 
 from __future__ import annotations
 
-import json
-import pickle
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,30 +10,42 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from bench.models.weights import PREFIXES
 from bench.types import InputError
+from methods.checkpoint import _alphas, _compvis, _files
+from methods.checkpoint._alphas import Config
+from methods.checkpoint._files import FORMS, Opened
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-FORMS = (
-    f"a file ({', '.join(SUFFIXES)}), a folder of a pipeline or of a U-Net in diffusers layout, "
-    "or a LoRA folder"
-)
-_UNET_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-_TEXT_FILES = ("model.safetensors", "pytorch_model.bin")
+log = logging.getLogger(__name__)
+
 _LORA_FILES = (
     "adapter_model.safetensors",
     "pytorch_lora_weights.safetensors",
     "adapter_model.bin",
     "pytorch_lora_weights.bin",
 )
+_CONFIG = "adapter_config.json"
 _FACTOR = re.compile(
-    r"^(?P<name>.+?)[._](?:lora|processor\.(?P<part>to_\w+?)_lora|(?P<own>to_\w+)_lora)?\.?"
-    r"(?:lora_)?(?P<side>A|B|up|down)(?:\.default)?\.weight$"
+    r"^(?P<name>.+?)[._](?:lora_linear_layer|lora|processor\.(?P<part>to_\w+?)_lora"
+    r"|(?P<own>to_\w+)_lora)?\.?"
+    r"(?:lora_)?(?P<side>A|B|up|down)(?:\.\w+)?\.weight$"
 )
+_TEXT_PARTS = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
+"""What old files call the parts of a text encoder's attention, and what they are called there."""
+_BLOCKS = tuple(f"lora_unet_{block}_" for block in _compvis.BLOCKS)
+_OTHERS = {
+    "hada_": "a LoHa",
+    "lokr_": "a LoKr",
+    "oft_": "an OFT",
+    "dora_scale": "a DoRA",
+    "lora_magnitude_vector": "a DoRA",
+    "lora_mid": "a LoCon with a middle factor",
+    "eraser_": "Receler's adapters",
+    ".diff": "a difference of weights",
+}
+"""Parts of the names of what is no LoRA, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -50,117 +58,126 @@ class State:
     """Component -> module name -> up, down and, if given, alpha."""
 
 
-def read(path: Path) -> State:
+def read(path: Path, pipe: Any) -> State:
     """Read a published edit, whatever its form.
+
+    Args:
+        path: A file or folder.
+        pipe: The diffusers pipeline that it is for; its layout decides names of other code.
 
     Raises:
         InputError: if it is missing, damaged, of an unknown form, or a pickle that holds more than
             tensors.
     """
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, pipe)
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; allowed is {FORMS}")
-    return _sorted(_file(path), path)
+    return _sorted(_files.opened(path), path, pipe)
 
 
-def _folder(path: Path) -> State:
-    for name in _LORA_FILES:
-        if (path / name).is_file():
-            return _sorted(_file(path / name), path, _alphas(path))
+def _folder(path: Path, pipe: Any) -> State:
+    if lora := _files.first(path, _LORA_FILES):
+        return _sorted(_files.opened(lora), lora, pipe)
     if (path / "model_index.json").is_file():
-        parts = {name: _component(path / name) for name in PREFIXES if (path / name).is_dir()}
-        return State({name: part for name, part in parts.items() if part})
-    tensors = _component(path)
+        parts = {name: _files.component(path / name) for name in PREFIXES if (path / name).is_dir()}
+        empty = [name for name, part in parts.items() if not part]
+        if empty or not parts:
+            raise InputError(
+                f"the pipeline folder {path} holds no weights of {', '.join(empty) or 'any part'}"
+            )
+        return State(parts)
+    tensors = _files.component(path)
     if not tensors:
         raise InputError(f"the folder {path} holds no weights that are known; allowed is {FORMS}")
     return State({"unet": tensors})
 
 
-def _component(folder: Path) -> dict[str, Tensor]:
-    for name in (*_UNET_FILES, *_TEXT_FILES):
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            shards = sorted(set(_json(index)["weight_map"].values()))
-            return {k: v for shard in shards for k, v in _file(folder / shard).items()}
-        if (folder / name).is_file():
-            return _file(folder / name)
-    return {}
-
-
-def _file(path: Path) -> dict[str, Tensor]:
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"{path.name} is of an unknown form; allowed is {FORMS}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, EOFError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(f"the checkpoint {path} is damaged or truncated ({reason})") from None
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"the checkpoint {path} is a pickle that holds more than tensors, which could run "
-            "code; it is not read: save its state dict as safetensors"
-        ) from None
-    for inner in ("state_dict", "unet"):
-        if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
-            data = data[inner]
-    if not isinstance(data, Mapping) or not all(isinstance(v, Tensor) for v in data.values()):
-        raise InputError(f"the checkpoint {path} is no state dict: a mapping of names to tensors")
-    return dict(data)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error})") from None
-
-
-def _alphas(folder: Path) -> float | None:
-    """Return the scale of a peft adapter, alpha over rank, where a file beside it says so."""
-    config = folder / "adapter_config.json"
-    if not config.is_file():
-        return None
-    data = _json(config)
-    if data.get("alpha_pattern") or data.get("rank_pattern") or data.get("use_dora"):
-        raise InputError(
-            f"{config} has ranks or scales by layer, which are not read; merge the LoRA first"
-        )
-    rank = float(data["r"])
-    return float(data["lora_alpha"]) / (rank**0.5 if data.get("use_rslora") else rank)
-
-
-def _sorted(tensors: Mapping[str, Tensor], path: Path, scale: float | None = None) -> State:
+def _sorted(file: Opened, path: Path, pipe: Any) -> State:
     """Split a flat state dict into components, and factors from plain tensors."""
+    tensors = file.tensors
     if not tensors:
         raise InputError(f"the checkpoint {path} holds no tensors")
-    if any(name.startswith(("model.diffusion_model.", "input_blocks.")) for name in tensors):
-        raise InputError(
-            f"the checkpoint {path} has CompVis names; convert it to diffusers layout first"
-        )
+    if _compvis.recognised(tensors):
+        return State(_compvis.converted(tensors, pipe, path))
+    if any(name.startswith(_BLOCKS) for name in tensors):
+        tensors = _renamed(tensors, path, pipe)
     state = State()
     for name, tensor in tensors.items():
+        odd = next((what for part, what in _OTHERS.items() if part in name), "")
+        if odd:
+            raise InputError(
+                f"{path} holds {odd} ({name}), which is not read; merge it into the weights and "
+                "give these"
+            )
         component, rest = _owner(name)
-        if rest.endswith(".alpha"):
-            state.loras.setdefault(component, {}).setdefault(rest[:-6], {})["alpha"] = tensor
-            continue
-        match = _FACTOR.match(rest) if "lora" in rest else None
-        if match is None:
+        bare = rest.removesuffix(".alpha")
+        match = _FACTOR.match(bare) if "lora" in name else None
+        module = bare if match is None else _module(match, component)
+        if bare != rest:
+            state.loras.setdefault(component, {}).setdefault(module, {})["alpha"] = tensor
+        elif match is None:
             state.tensors.setdefault(component, {})[rest] = tensor
-            continue
-        part = match["part"] or match["own"]
-        module = f"{match['name']}.{part}" if part else match["name"]
-        side = "up" if match["side"] in ("B", "up") else "down"
-        state.loras.setdefault(component, {}).setdefault(module, {})[side] = tensor
+        else:
+            side = "up" if match["side"] in ("B", "up") else "down"
+            state.loras.setdefault(component, {}).setdefault(module, {})[side] = tensor
+    _strengthened(state, _configs(file, path), path)
+    return state
+
+
+def _module(match: re.Match[str], component: str) -> str:
+    """Return the name of the module that a factor belongs to."""
+    part = match["part"] or match["own"]
+    if part and component != "unet":
+        part = _TEXT_PARTS.get(part, part)
+    return f"{match['name']}.{part}" if part else match["name"]
+
+
+def _renamed(tensors: Mapping[str, Tensor], path: Path, pipe: Any) -> dict[str, Tensor]:
+    """Return a LoRA of kohya's code for SDXL, whose blocks are called as in CompVis' code."""
+    try:
+        made, alphas = type(pipe).lora_state_dict(dict(tensors), unet_config=pipe.unet.config)
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} was made for another model: {reason}") from None
+    return dict(made) | {
+        name: torch.as_tensor(float(alpha)) for name, alpha in (alphas or {}).items()
+    }
+
+
+def _configs(file: Opened, path: Path) -> dict[str, Config]:
+    """Return what says how strong a LoRA is, by component; "" stands for all of them."""
+    found = _alphas.of_header(file.header, path)
+    beside = path.with_name(_CONFIG)
+    if not found and beside.is_file():
+        return {"": Config(str(beside), _files.read_json(beside))}
+    return found
+
+
+def _strengthened(state: State, configs: Mapping[str, Config], path: Path) -> None:
+    """Give each LoRA its alpha, and refuse factors that do not belong together."""
+    unsaid = 0
     for component, modules in state.loras.items():
+        config = configs.get(component) or configs.get("")
         for module, factors in modules.items():
             if not {"up", "down"} <= factors.keys():
                 raise InputError(f"{path}: the LoRA of {component} {module} lacks a factor")
-            if scale is not None:
-                factors["alpha"] = torch.tensor(scale * len(factors["down"]))
-    return state
+            rank = len(factors["down"]) if factors["down"].dim() else 0
+            if not rank:
+                raise InputError(f"{path}: the LoRA of {component} {module} has rank 0")
+            if "alpha" in factors:
+                if factors["alpha"].numel() != 1 or not torch.isfinite(factors["alpha"]).all():
+                    raise InputError(f"{path}: alpha of {component} {module} is no number")
+                continue
+            alpha = config.alpha(module, rank) if config else None
+            if alpha is None:
+                unsaid += 1
+            else:
+                factors["alpha"] = torch.tensor(alpha, dtype=torch.float64)
+    if unsaid:
+        log.warning(
+            "%s says no alpha of %d modules; taken as their rank, as diffusers does", path, unsaid
+        )
 
 
 def _owner(name: str) -> tuple[str, str]:

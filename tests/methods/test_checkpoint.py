@@ -171,6 +171,7 @@ def test_bad_files_are_refused(tiny_pipe: Any, tmp_path: Path) -> None:
     refused("cut.pt", b"PK\x03\x04 cut", "damaged or truncated")
     refused("evil.pt", {"a": Evil()}, "could run code")
     refused("evil2.pt", pickle.dumps(Evil(), protocol=2), "could run code|damaged")
+    refused("beside.pt", {key: weight, "epoch": 3}, "holds 'epoch' beside its tensors")
     refused("list.pt", [torch.ones(1)], "no state dict")
     refused("none.safetensors", {}, "no tensors")
     refused("what.txt", b"", "unknown form")
@@ -183,6 +184,8 @@ def test_bad_files_are_refused(tiny_pipe: Any, tmp_path: Path) -> None:
     refused("nan.safetensors", {key: weight * torch.nan}, "not finite")
     refused("half.safetensors", {f"unet.{key[:-7]}.lora_A.weight": weight}, "lacks a factor")
     refused("compvis.pt", {"model.diffusion_model.x": weight}, "CompVis")
+    refused("whole.pt", {key: weight.int()}, "must be real numbers")
+    refused("number.pt", {1: weight}, "names a tensor 1, which is no text")
     assert not Path("/tmp/evil-was-here").exists()
 
 

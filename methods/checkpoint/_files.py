@@ -1,0 +1,157 @@
+"""Opens what others publish of an erased model: tensors in files and folders, never code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from bench.types import InputError
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+FORMS = (
+    f"a file ({', '.join(SUFFIXES)}), a folder of a pipeline or of a U-Net in diffusers layout, "
+    "or a LoRA folder"
+)
+WEIGHTS = ("diffusion_pytorch_model", "model", "pytorch_model")
+"""What files of a component's weights are called, without variant and ending."""
+NESTED = ("state_dict", "unet", "model", "module", "params")
+"""Under what names old files hold their state dict."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The tensors of a file as it names them, and what its header says."""
+
+    tensors: dict[str, Tensor]
+    header: Mapping[str, str] = field(default_factory=dict)
+
+
+def opened(path: Path) -> Opened:
+    """Read a file of tensors.
+
+    Raises:
+        InputError: it is of an unknown form, damaged, no state dict, or a pickle that holds more
+            than tensors.
+    """
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path.name} is of an unknown form; allowed is {FORMS}")
+    header: Mapping[str, str] = {}
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                names = list(file.keys())
+                return Opened(
+                    {each: file.get_tensor(each) for each in names}, file.metadata() or {}
+                )
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"the checkpoint {path} is damaged or truncated ({reason})") from None
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"the checkpoint {path} is a pickle that holds more than tensors, which could run "
+            "code; it is not read: save its state dict as safetensors"
+        ) from None
+    for inner in NESTED:
+        if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
+            data = data[inner]
+    # Beside them stand counters and texts of whoever trained it.
+    if not isinstance(data, Mapping) or not any(isinstance(v, Tensor) for v in data.values()):
+        raise InputError(f"the checkpoint {path} is no state dict: a mapping of names to tensors")
+    odd = next((name for name in data if not isinstance(name, str)), None)
+    if odd is not None:
+        raise InputError(f"the checkpoint {path} names a tensor {odd!r}, which is no text")
+    others = [name for name, value in data.items() if not isinstance(value, Tensor)]
+    if others:
+        raise InputError(
+            f"the checkpoint {path} holds {others[0]!r} beside its tensors, which is none; save "
+            "its state dict alone"
+        )
+    return Opened(dict(data), header)
+
+
+def component(folder: Path) -> dict[str, Tensor]:
+    """Return the weights of a component's folder, whole or in shards; empty if it has none.
+
+    A variant such as fp16 is read where there are no plain ones.
+
+    Args:
+        folder: For example `unet` of a pipeline.
+
+    Raises:
+        InputError: there are several variants and no plain weights, or a file is damaged.
+    """
+    whole = [path for path in sorted(folder.glob("*")) if _is_weights(path)]
+    indexes = sorted(folder.glob("*.index*.json"))
+    # What an index lists is not whole by itself.
+    chosen = indexes or whole
+    plain = [path for path in chosen if _variant(path) == ""]
+    variants = sorted({_variant(path) for path in chosen if _variant(path)})
+    if not plain and len(variants) > 1:
+        raise InputError(
+            f"{folder} holds the variants {', '.join(variants)} and no plain weights; keep the one "
+            "that is meant"
+        )
+    some = plain or chosen
+    if not some:
+        return {}
+    # Of one set of weights in two formats, the one that holds nothing but tensors.
+    first = min(some, key=lambda path: ".safetensors" not in path.name)
+    return _sharded(first) if first.suffix == ".json" else opened(first).tensors
+
+
+def _is_weights(path: Path) -> bool:
+    stem = path.name.split(".")[0]
+    shard = "-of-" in path.name
+    return path.suffix in (".safetensors", ".bin") and stem in WEIGHTS and not shard
+
+
+def _variant(path: Path) -> str:
+    """Return the variant in a file's name: `fp16` of `model.fp16.safetensors`; "" if plain."""
+    middle = [
+        part for part in path.name.split(".")[1:-1] if part not in ("safetensors", "bin", "index")
+    ]
+    return ".".join(middle)
+
+
+def _sharded(index: Path) -> dict[str, Tensor]:
+    listed = read_json(index).get("weight_map")
+    if not isinstance(listed, Mapping) or not all(isinstance(v, str) for v in listed.values()):
+        raise InputError(f"{index} has no weight_map that says which file holds which tensor")
+    found: dict[str, Tensor] = {}
+    for shard in sorted(set(listed.values())):
+        if Path(shard).name != shard or not (index.parent / shard).is_file():
+            raise InputError(f"{index} names {shard!r}, which is not beside it")
+        found |= opened(index.parent / shard).tensors
+    missing = sorted(set(listed) - set(found))
+    if missing:
+        raise InputError(f"{index} lists {missing[0]}, which none of its files holds")
+    return found
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON ({error})") from None
+    if not isinstance(data, Mapping):
+        raise InputError(f"{path} holds no JSON object")
+    return data
+
+
+def first(folder: Path, names: Sequence[str]) -> Path | None:
+    """Return the first of some files that is in a folder."""
+    return next((folder / name for name in names if (folder / name).is_file()), None)
