@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bench.names import find
 from bench.prompts.importers.columns import normal
@@ -33,6 +33,15 @@ FLAGGED: Mapping[str, str] = {**YES, **NO}
 """What yes and no say in a column `erased`, in which 1 is not MACE's."""
 SAID = frozenset({*WORDS, "true", "false", "yes", "no"})
 """Words by which a column is known to say roles."""
+
+
+def together(cells: Iterable[str]) -> bool:
+    """Return whether a column says that what it names is erased, which is then one erasure.
+
+    Args:
+        cells: Of a column of roles.
+    """
+    return any(normal(cell) in ERASED for cell in cells)
 
 
 def read(word: str) -> tuple[Role, str]:
