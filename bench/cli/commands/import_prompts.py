@@ -24,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", default=formats.AUTO, metavar="NAME", help=f"auto (default), or {known}")
     add("--concept", default="", metavar="NAME", help="what the prompts show, if the file is mute")
     add("--role", default="", metavar="ROLE", help="their role (default: the file's or format's)")
-    add("--kind", default="", metavar="KIND", help="of new concepts: object, style, person ...")
+    add(
+        "--kind",
+        default="",
+        metavar="KIND",
+        help="of new concepts: object, style, person, explicit",
+    )
     add("--tag", default="", metavar="TEXT", help="of adversarial and remainder prompts without")
     add("--anchor", default="", metavar="TEXT", help="what new concepts are mapped to")
     add("--together", action="store_true", help="one case of all concepts, erased together")

@@ -6,7 +6,7 @@ from bench.prompts.importers.columns import FOUND, NAMES, PROMPTS
 from bench.prompts.importers.drafts import Draft, Row, attacked
 from bench.prompts.importers.records import Table
 
-HELP = "found prompts of any attack, maybe beside plain ones (--tag names the attack); --concept"
+HELP = "found prompts of any attack, maybe beside plain ones; needs --concept, and --tag names it"
 COLUMNS = {
     "prompt": (*FOUND, *PROMPTS),
     "benign": NAMES["benign"],
