@@ -2,6 +2,10 @@
 
 Source: M-ErasureBench (arXiv 2512.22877), where images are inverted through the erased model, and
 TINA, which says nothing meanwhile; DDIM inversion is that of Song et al., arXiv 2010.02502.
+
+The floor, on mini with its own sampler, 16 images of an airplane by mini's judge: 1.00 come back
+from the un-erased model, and 1.00 from the same with a U-Net of random weights, which shows one in
+0.06 of what it is told to draw. Of 16 images of a dog none comes back as an airplane from either.
 """
 
 from __future__ import annotations
