@@ -79,6 +79,37 @@ def test_each_concept_is_led_away_from_its_own_name_on_its_own_latents(
     assert numbers == {0, 1}
 
 
+def test_the_concept_is_trained_on_behind_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, two: _Training
+) -> None:
+    prefix = torch.ones(1, 32)
+    monkeypatch.setattr(two, "_prefix", lambda step, which: prefix)
+    with predictions(monkeypatch) as seen:
+        two._erased(5)
+    which = int(seen[0][0].flatten()[0])
+    with torch.no_grad():
+        wanted = two.student.reads_behind(prefix, two.ids[which : which + 1]).states
+    assert torch.equal(seen[1][2], wanted)
+    assert not torch.allclose(wanted[0], two.asked.states[which], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, [5.0, 5.5]),
+        ({"retain_turns": "alternate"}, [2.0, 3.0, 2.5, 3.0]),
+        ({"retain_weight": 0.0}, [2.0, 2.5]),
+    ],
+)
+def test_what_stays_counts_by_its_weight_in_the_sum_or_in_its_turn(
+    monkeypatch: pytest.MonkeyPatch, two: _Training, options: dict[str, Any], wanted: list[float]
+) -> None:
+    two.options = Advunlearn(**{"retain_weight": 0.3, **options})
+    monkeypatch.setattr(two, "_erased", lambda step: torch.tensor(2.0 + step / 2))
+    monkeypatch.setattr(two, "_kept", lambda: torch.tensor(10.0))
+    assert [float(two.loss(step)) for step in range(len(wanted))] == pytest.approx(wanted)
+
+
 def test_each_search_is_for_one_concept_on_fresh_latents(
     monkeypatch: pytest.MonkeyPatch, two: _Training
 ) -> None:
