@@ -119,6 +119,30 @@ def test_the_concept_is_led_to_where_the_loss_wants_it(
     assert before > errors[0] > errors[1] > errors[2] and errors[2] < 0.7 * before
 
 
+def test_the_loss_is_the_erasing_one_and_the_anchoring_one_times_its_weight(
+    tiny_pipe: Any, airplane: Concept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the last step, when the adapters are no longer nothing."""
+    made: list[Tensor] = []
+    losses: list[float] = []
+    predict, fit = prediction.predict, _training.fit
+
+    def hear(*given: Any) -> Tensor:
+        made.append(predict(*given))
+        return made[-1]
+
+    monkeypatch.setattr(prediction, "predict", hear)
+    monkeypatch.setattr(_training, "fit", lambda *a, **more: losses.extend(fit(*a, **more)))
+    options = {**QUICK, "steps": 3, "negative_guidance": 2.0, "anchoring": 10.0, "guide": None}
+    Spm(**options).fit(tiny_pipe, [airplane], seed=0)
+    frozen, learning = (each.detach() for each in made[-2:])
+    guide, full, held = frozen[0], frozen[1], frozen[2:]
+    erasing = float((learning[0] - (guide - 2 * (full - guide))).square().mean())
+    anchoring = float((learning[1:] - held).square().mean())
+    assert len(held) == 2 and anchoring > 1e-6
+    assert losses[-1] == pytest.approx(erasing + 10 * anchoring, rel=1e-4)
+
+
 @pytest.mark.parametrize("pool", [1, 3])
 def test_latents_are_denoised_by_what_learns_to_the_step_they_are_told_to_be_of(
     tiny_pipe: Any, airplane: Concept, pool: int, monkeypatch: pytest.MonkeyPatch
