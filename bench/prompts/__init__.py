@@ -13,7 +13,7 @@ from bench.families import FAMILIES
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.choice import Choice, choice
-from bench.prompts.rows import COLUMNS, OPTIONAL, read, read_all
+from bench.prompts.rows import COLUMNS, OPTIONAL, is_ours, read, read_all
 from bench.prompts.selection import OWN_ROLES, of_erasure
 from bench.types import Case, Concept, InputError, Kind, Prompt, Role, Size, Suite
 
@@ -26,6 +26,7 @@ __all__ = [
     "concepts",
     "file_hash",
     "files",
+    "is_ours",
     "known_concepts",
     "named",
     "of_erasure",

@@ -39,6 +39,20 @@ def read(path: Path, *, repeats: bool = False) -> tuple[Prompt, ...]:
         raise InputError(f"{path}: cannot be read as a prompt file ({error})") from error
 
 
+def is_ours(path: Path) -> bool:
+    """Return whether a file begins as a prompt file does.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            header = next(csv.reader([file.readline(4096)]), [])
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a prompt file ({error})") from error
+    return tuple(header[: len(COLUMNS)]) == COLUMNS and set(header) <= {*COLUMNS, *OPTIONAL}
+
+
 def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
     """Read several prompt files as one.
 

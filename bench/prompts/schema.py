@@ -40,8 +40,13 @@ def _filled(text: str) -> str:
     return text
 
 
+def is_id(text: str) -> bool:
+    """Return whether a text can be a prompt's id, which names its image."""
+    return bool(_ID.fullmatch(text))
+
+
 def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not is_id(text):
         raise ValueError(
             f"'{text}' names an image file, must be at most 200 letters, digits, '.', '_' and '-'"
         )

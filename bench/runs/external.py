@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
-from bench.files import Row
+from bench.files import Row as Cells
 from bench.images import read_image
 from bench.models import recognition
-from bench.models.generate import image_path
 from bench.names import find
 from bench.prompts.choice import Choice, choice
+from bench.prompts.importers import there
+from bench.prompts.importers.columns import AS_NAMED, Named
 from bench.results import authority
 from bench.results.stats import confirmation
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
-from bench.runs import record
+from bench.runs import matching, record
+from bench.runs.matching import Matched, Row
 from bench.runs.per_image import blank, fill, prompt_row
 from bench.types import Concept, InputError, Progress, Prompt, RunSpec, Sampler, Score, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
-    from bench.metrics import Metric
+    from bench.metrics import Metric, Setting
 
 CASE = "given"
 """The case that these images are."""
@@ -38,6 +40,12 @@ class Given:
     folder: Path
     prompts: tuple[Prompt, ...]
     """What the file says of this erasure, in its roles there."""
+    images: Matched
+    """Where the image of each is."""
+    original: Matched | None
+    """Where the un-erased model's image of each is, if they are given."""
+    told: Mapping[str, str]
+    """What was found out about the file and the folder, in words, by what it is about."""
     left_out: tuple[Prompt, ...]
     """Rows that are written for other concepts alone."""
     missing: tuple[str, ...]
@@ -51,10 +59,29 @@ class Given:
     """What a run of this would be called: the folder is the method, the prompt file the suite."""
 
     @property
-    def unconfirmed(self) -> dict[str, str]:
-        """The concepts that no independent metric could see, and why; none were drawn un-erased."""
-        rows = [prompt_row(CASE, each, "") for each in self.prompts]
-        return confirmation.unconfirmed(rows, (), self.metrics, self.family, prompts.concepts())
+    def paths(self) -> dict[str, Path]:
+        """The image of each prompt, by its id; what is missing is called as it would be."""
+        return {
+            each.id: self.images.path(each) or self.folder / f"{each.id}.png"
+            for each in self.prompts
+        }
+
+    @property
+    def unerased(self) -> dict[str, Path]:
+        """The un-erased model's image of each prompt that has one, by its id."""
+        found = self.original.paths if self.original else {}
+        return {each.id: found[each.id] for each in self.prompts if each.id in found}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of some images, and what could not be scored."""
+
+    scores: list[Score]
+    damaged: tuple[str, ...]
+    """Files that are there and cannot be opened."""
+    unconfirmed: Mapping[str, str]
+    """The concepts that no independent metric saw in the un-erased model's images, and why."""
 
 
 def given(
@@ -65,41 +92,44 @@ def given(
     model: str,
     metrics: Sequence[str] = (),
     compared: bool = False,
+    original: Path | None = None,
+    concept: str = "",
+    named: Named = AS_NAMED,
 ) -> Given:
     """Check what is there and what is asked, without torch.
 
     Args:
-        folder: `<id>.png` for each prompt; some may be missing, and are counted.
-        prompt_file: CSV with the columns id, concept, role, text, seed and maybe tag.
+        folder: Images, found as `bench.runs.matching` does; some may be missing, and are counted.
+        prompt_file: Ours, or of any format that can be imported.
         erased: Names of the concepts that were erased together, of one kind.
         model: Whose images these are, which decides who can read them.
         metrics: Names; empty for those that can tell whether images show what was erased.
         compared: Whether there are real images to compare with.
+        original: The un-erased model's images of the same prompts.
+        concept: What the prompts show, where the file does not say.
+        named: What the user says of the file's columns.
 
     Raises:
         InputError: nothing is there, or a name is unknown.
     """
-    written = prompts.read(prompt_file, repeats=True)
     known = prompts.concepts()
     concepts = tuple(known[find("concept", name, known)] for name in dict.fromkeys(erased))
     kinds = dict.fromkeys(concept.kind for concept in concepts)
     if len(kinds) != 1:
         raise InputError(f"--erased names concepts of kinds {', '.join(kinds)}; must be of one")
-    for name in dict.fromkeys(row.concept for row in written if row.concept):
+    read = there.read(prompt_file, known, concept=concept, named=named)
+    for name in dict.fromkeys(row.concept for row in read.prompts if row.concept):
         find(f"concept in {prompt_file}", name, known)
+    lines = [Row(*each) for each in zip(read.prompts, read.numbers, read.files, strict=True)]
+    images = matching.matched(folder, lines)
+    written = images.prompts
     rows = prompts.of_erasure(written, [concept.name for concept in concepts], known)
     if not rows:
         raise InputError(f"{prompt_file} has no row that an erasure of {', '.join(erased)} needs")
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}")
-    paths = [image_path(folder, row) for row in rows]
-    missing = tuple(path.name for path in paths if not path.is_file())
+    missing = tuple(f"{row.id}.png" for row in rows if images.path(row) is None)
     if len(missing) == len(rows):
-        first = paths[0].name if paths else "any"
-        raise InputError(
-            f"{folder} has none of the {len(rows)} images that {prompt_file} names; the first "
-            f"would be {first}"
-        )
+        raise InputError(f"{folder} has none of the {len(rows)} images of this erasure")
+    before = None if original is None else matching.matched(original, lines)
     recognition.check(model)
     family = recognition.family(model)
     names = dict.fromkeys([*erased, *(row.concept for row in written if row.concept)])
@@ -122,12 +152,15 @@ def given(
     return Given(
         folder,
         rows,
+        images,
+        before,
+        {**read.told, "images": images.how, **_spare(images)},
         tuple(row for row in written if row.id not in {each.id for each in rows}),
         missing,
         concepts,
         choice(shown, prompts.others(), closed=whole),
         family,
-        _metrics(metrics, concepts, rows, family, model, compared),
+        _metrics(metrics, concepts, rows, family, model, compared, paired=before is not None),
         spec,
     )
 
@@ -139,10 +172,12 @@ def _metrics(
     family: str,
     model: str,
     compared: bool,
+    *,
+    paired: bool,
 ) -> tuple[Metric, ...]:
     def fits(metric: Metric) -> bool:
-        """Say whether it reads single images or compares with real ones, but no un-erased ones."""
-        single = bool(metric.columns) and not metric.relative
+        """Say whether it reads single images, compares with real ones, or with un-erased ones."""
+        single = bool(metric.columns) and (paired or not metric.relative)
         alone = single or (compared and metric.least_reference(family) > 0)
         return alone and metric.reads(family, kind)
 
@@ -164,6 +199,11 @@ def _metrics(
     return tuple(found)
 
 
+def _spare(images: Matched) -> Mapping[str, str]:
+    """Say how many images belong to no prompt; nothing where each does."""
+    return {"spare": f"{images.spare} images belong to no prompt"} if images.spare else {}
+
+
 def score(
     work: Given,
     out: Path,
@@ -171,7 +211,7 @@ def score(
     device: str = "cpu",
     real: ReferenceImages | None = None,
     progress: Progress = silent,
-) -> tuple[list[Score], tuple[str, ...]]:
+) -> Scored:
     """Measure the images, and write per_image.csv and scores.csv to `out`.
 
     Args:
@@ -182,7 +222,7 @@ def score(
         progress: Told what is under way.
 
     Returns:
-        The scores, and the files that are there but cannot be opened.
+        The scores, and what could not be scored.
     """
     from bench.metrics import Setting, View
 
@@ -190,21 +230,19 @@ def score(
         metric.prepare(work.family, device)
     classes, none = work.choice.classes, work.choice.none
     setting = Setting(work.erased, classes, work.family, device, none=none)
-    rows: list[Row] = [
-        prompt_row(CASE, each, str(work.folder)) | blank(work.metrics) for each in work.prompts
-    ]
-    images = [image_path(work.folder, each) for each in work.prompts]
-    for metric in work.metrics:
-        fill(rows, metric, images, work.prompts, setting, progress)
-    by_role: dict[str, list[Path]] = {}
-    for prompt, path in zip(work.prompts, images, strict=True):
-        by_role.setdefault(prompt.role, []).append(path)
-    view = View(by_role, {}, setting, reference=real)
+    unerased = work.unerased
+    single = [metric for metric in work.metrics if not metric.relative]
+    before = _measured(work, unerased, single, setting, progress) if unerased else []
+    setting = replace(setting, unerased=unerased)
+    rows = _measured(work, work.paths, work.metrics, setting, progress)
+    sets = (_by_role(work.prompts, each) for each in (work.paths, unerased))
+    view = View(*sets, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = {
         metric.name: [each for each in metric.of_run(view, progress) if each.n]
         for metric in work.metrics
     }
+    left_out = confirmation.unconfirmed(rows, before, work.metrics, work.family, prompts.concepts())
     scores = record.aggregated(
         rows,
         work.spec,
@@ -220,10 +258,39 @@ def score(
         work.metrics,
         work.erased[0].kind,
         decides=authority.decisive(work.metrics, work.family, work.erased),
-        left_out=work.unconfirmed,
+        unerased=before,
+        left_out=left_out,
     )
     folder = RunFolder(out.parent, out.name)
     folder.write_per_image(rows)
     folder.write_scores(scores)
-    there = (path for path in images if path.name not in work.missing)
-    return scores, tuple(path.name for path in there if read_image(path) is None)
+    opened = [path for path in map(work.images.path, work.prompts) if path is not None]
+    damaged = tuple(path.name for path in opened if read_image(path) is None)
+    return Scored(scores, damaged, left_out)
+
+
+def _measured(
+    work: Given,
+    paths: Mapping[str, Path],
+    metrics: Sequence[Metric],
+    setting: Setting,
+    progress: Progress,
+) -> list[Cells]:
+    """Return a row of per_image.csv for each prompt that has an image, with all verdicts."""
+    some = [each for each in work.prompts if each.id in paths]
+    images = [paths[each.id] for each in some]
+    rows: list[Cells] = [
+        prompt_row(CASE, each, "") | {"image": path.as_posix()} | blank(metrics)
+        for each, path in zip(some, images, strict=True)
+    ]
+    for metric in metrics:
+        fill(rows, metric, images, some, setting, progress)
+    return rows
+
+
+def _by_role(some: Sequence[Prompt], paths: Mapping[str, Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for prompt in some:
+        if prompt.id in paths:
+            found.setdefault(prompt.role, []).append(paths[prompt.id])
+    return found

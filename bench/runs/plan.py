@@ -205,8 +205,7 @@ def _check_prompts(resolved: Resolved) -> None:
         there = {row.role for row in rows}
         # An imported file owes no case every role, but each case some prompt. Of a joint case
         # every look-alike may be erased.
-        joined = resolved.choices[case] not in suite.cases
-        if (suite.folder or joined) and there:
+        if (suite.folder or resolved.is_joint(case)) and there:
             continue
         for role in resolved.size.images:
             if role in expected - there:

@@ -66,6 +66,10 @@ class Resolved:
         """Every case of the suite by name, and the joint ones of the run, which has some."""
         return dict(joint.choices(self.suite, self.spec.cases))
 
+    def is_joint(self, case: str) -> bool:
+        """Return whether a case erases together what cases of the suite erase one by one."""
+        return self.choices[case] not in self.suite.cases
+
     @cached_property
     def cases(self) -> list[Case]:
         """The cases of the run."""

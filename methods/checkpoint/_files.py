@@ -153,5 +153,10 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def first(folder: Path, names: Sequence[str]) -> Path | None:
-    """Return the first of some files that is in a folder."""
+    """Return the first of some files that is in a folder, None if none is.
+
+    Args:
+        folder: The folder.
+        names: Of files, in order.
+    """
     return next((folder / name for name in names if (folder / name).is_file()), None)

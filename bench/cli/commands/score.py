@@ -1,7 +1,9 @@
 """Measure images again: a finished run's, by other metrics, or a folder's, made elsewhere.
 
 RUN is the folder of a finished run; only the numbers of the metrics named change. For images made
-elsewhere give a folder of <id>.png and their prompt file; per_image.csv and scores.csv go to --to.
+elsewhere give their folder and their prompt file, of any shape that can be imported: they are found
+by a column of files, their ids, their numbers, or their order. per_image.csv and scores.csv go to
+--to.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
-from bench.types import InputError, Score
+from bench.types import InputError
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
-    from bench.runs.external import Given
+    from bench.runs.external import Given, Scored
 
 HELP = "measure a run again, or images made elsewhere"
 
@@ -28,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run")
     add("--metric", action="append", default=[], metavar="NAME", help="a metric; repeatable")
-    add("--images", type=Path, metavar="DIR", help="images made elsewhere, <id>.png")
+    add(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="images made elsewhere: PNG, JPEG or WebP, also in sub-folders",
+    )
     add("--prompts", type=Path, metavar="FILE", help="their prompt file")
     add(
         "--erased",
@@ -36,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONCEPT",
         help="what was erased from the model that made them; repeatable",
     )
+    add("--original", type=Path, metavar="DIR", help="the un-erased model's images of the same")
+    add("--concept", default="", metavar="NAME", help="what the prompts show, if the file is mute")
+    add("--prompt-column", default="", metavar="NAME", help="the column that holds the prompts")
+    add("--concept-column", default="", metavar="NAME", help="the column that says what they show")
+    add("--columns", default="", metavar="A,B", help="as of import-prompts")
     add("--model", default="sd14", metavar="NAME", help="that model (default: sd14)")
     add("--to", type=Path, metavar="DIR", help="where their scores go (default: --images)")
     arguments.add_reference(parser)
@@ -81,6 +93,7 @@ def _again(args: argparse.Namespace) -> int:
 def _given(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.models import devices
+    from bench.prompts.importers import columns
     from bench.runs import external, folders
 
     for name in ("prompts", "erased"):
@@ -95,37 +108,43 @@ def _given(args: argparse.Namespace) -> int:
         model=args.model,
         metrics=args.metric,
         compared=args.reference_images is not None,
+        original=args.original,
+        concept=args.concept,
+        named=columns.named(args.columns, args.prompt_column, args.concept_column),
     )
     real = _reference(args, work.metrics, work.family)
     with progress.shown(f"measuring {args.images}", quiet=args.quiet) as advance:
-        scores, broken = external.score(
+        done = external.score(
             work, out, device=devices.device(args.device), real=real, progress=advance
         )
     names = [metric.name for metric in work.metrics]
     found = {
-        "scores": [score for score in scores if score.metric in names],
+        "scores": [score for score in done.scores if score.metric in names],
         "folder": out,
         "images": len(work.prompts),
+        "told": work.told,
         "missing": work.missing,
-        "damaged": broken,
+        "damaged": done.damaged,
         "left_out": [row.id for row in work.left_out],
-        "unconfirmed": work.unconfirmed,
+        "unconfirmed": done.unconfirmed,
     }
-    return output.answer(args, found, lambda: _show(work, scores, broken, out))
+    return output.answer(args, found, lambda: _show(work, done, out))
 
 
-def _show(work: Given, scores: Sequence[Score], broken: Sequence[str], out: Path) -> None:
+def _show(work: Given, done: Scored, out: Path) -> None:
     from bench.results import report
 
     names = [metric.name for metric in work.metrics]
-    report.show_scores([score for score in scores if score.metric in names])
+    for what, said in work.told.items():
+        print(f"{what:<8}  {said}")
+    report.show_scores([score for score in done.scores if score.metric in names])
     if work.left_out:
         counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
         some = ", ".join(f"{what} {count}" for what, count in counts.items())
         print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
-    for concept, why in work.unconfirmed.items():
+    for concept, why in done.unconfirmed.items():
         print(f"no statement is possible on {concept}: {why}")
-    for ids, what in ((work.missing, "missing"), (broken, "damaged")):
+    for ids, what in ((work.missing, "missing"), (done.damaged, "damaged")):
         if ids:
             some = ", ".join(ids[:5]) + (" ..." if len(ids) > 5 else "")
             print(f"{len(ids)} of {len(work.prompts)} images are {what}, not scored: {some}")

@@ -10,8 +10,8 @@ from typing import cast
 from bench import prompts
 from bench.drawing import counted
 from bench.names import find
-from bench.prompts.importers import columns, formats, records, roles, suite
-from bench.prompts.importers.columns import AS_NAMED, LABELS, NAMES, Named
+from bench.prompts.importers import columns, formats, reading, roles, suite
+from bench.prompts.importers.columns import AS_NAMED, LABELS, Named
 from bench.prompts.importers.normalise import Asked, Outcome, normalise, odd_concept
 from bench.types import ROLES, InputError, Kind
 
@@ -75,7 +75,7 @@ def import_file(
         raise InputError(f"--concept {odd}: {concept.strip()[:40]!r}")
     if anchor and not anchor.strip():
         raise InputError("--anchor is empty; name what new concepts are mapped to, or leave it out")
-    name, table, layout = _read(path, format, named, encoding)
+    name, table, layout = reading.read(path, format, named, encoding)
     module = formats.found()[name]
     outcome = normalise(table.records, layout, module.draft, Asked(concept.strip(), role, tag))
     if not outcome.prompts:
@@ -112,28 +112,6 @@ def import_file(
         "kind": f"{meant}, {by}" if any(c.name not in known for c in draft.concepts) else "",
     }
     return Imported(path, name, len(table.records), outcome, draft, guesses)
-
-
-def _read(
-    path: Path, format: str, named: Named, encoding: str
-) -> tuple[str, records.Table, dict[str, str]]:
-    """Return a file's format, its table, and which of its columns holds what, by meaning."""
-    table = records.read(path, named=named, encoding=encoding).renamed(named.meanings)
-    name = formats.choose(format, table)
-    own = formats.own_columns(formats.found()[name])
-    cells = {each: table.cells(each) for each in table.columns}
-    layout = columns.layout(cells, own, named.meanings, roles.SAID)
-    if "prompt" not in layout:
-        raise InputError(f"{path}: {formats.no_prompts(table)}")
-    unread = [meaning for meaning in named.meanings if meaning not in layout]
-    if unread:
-        able = [each for each in NAMES if own.get(each, each not in columns.PAIRED)]
-        raise InputError(
-            f"format {name} reads no {unread[0]} from a column; it reads {', '.join(able)}"
-        )
-    if layout.get("role") in columns.FLAGS:
-        table = table.said(layout["role"], roles.FLAGGED)
-    return name, table, layout
 
 
 def _kind(asked: str, format: str, layout: Mapping[str, str]) -> tuple[Kind | None, str]:

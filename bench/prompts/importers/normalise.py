@@ -42,6 +42,8 @@ class Outcome:
     """The prompts that a file's rows became, and the rows that were dropped."""
 
     prompts: list[Prompt] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    """Of each prompt the row that it is from."""
     dropped: dict[str, list[int]] = field(default_factory=dict)
     """Where the rows are that were dropped, by why."""
     derived: int = 0
@@ -70,6 +72,8 @@ def normalise(
     layout: Mapping[str, str],
     draft: Callable[[Row, str], Draft],
     asked: Asked,
+    *,
+    repeats: bool = False,
 ) -> Outcome:
     """Return what becomes of a file's rows: prompts in their order, and what was dropped and why.
 
@@ -81,6 +85,8 @@ def normalise(
         layout: The columns that hold what is read, by what it means.
         draft: The format's reading of a row, see `formats.Format.draft`.
         asked: What the user said holds for all rows.
+        repeats: Whether rows that repeat others are kept and none gets a twin, as where each row
+            is an image that is there already.
     """
     outcome = Outcome()
     numbers: Counter[str] = Counter()
@@ -97,21 +103,22 @@ def normalise(
             drawing = drawn.read(row)
             texts[found.text] += 1
             seed = _seed(found, texts[found.text])
-            if _key(found, seed, drawing) in seen:
+            if _key(found, seed, drawing) in seen and not repeats:
                 raise UnusableError("repeats an earlier row, with its seed")
-            drafts = [found, *_twins(found, asked)]
+            drafts = [found] if repeats else [found, *_twins(found, asked)]
         except UnusableError as why:
             outcome.dropped.setdefault(str(why), []).append(record.place)
             continue
         outcome.derived += not found.seed
         for each in drafts:
-            if _key(each, seed, drawing) in seen:
+            if _key(each, seed, drawing) in seen and not repeats:
                 continue
             seen.add(_key(each, seed, drawing))
             outcome.twins += each is not found
             stem = _stem(each)
             name = f"{stem}-{numbers[stem]:05d}"
             numbers[stem] += 1
+            outcome.records.append(record)
             outcome.prompts.append(
                 Prompt(name, each.text, seed, each.role, each.concept, each.tag, drawing)
             )

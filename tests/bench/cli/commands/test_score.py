@@ -263,7 +263,7 @@ def test_only_what_cannot_be_opened_is_damaged(images: Path, tmp_path: Path) -> 
     """A metric that reads some roles only says nothing of the others' files."""
     file = tmp_path / "prompts.csv"
     work = external.given(images, file, erased=["airplane"], model="mini", metrics=["remainder"])
-    assert external.score(work, tmp_path / "out")[1] == ("ship.png",)
+    assert external.score(work, tmp_path / "out").damaged == ("ship.png",)
 
 
 def test_each_kind_is_seen_by_the_metrics_that_can(images: Path, tmp_path: Path) -> None:
@@ -285,6 +285,47 @@ def test_nothing_is_compared_with_images_that_are_not_there(images: Path, tmp_pa
         external.given(images, file, erased=["airplane"], model="mini", metrics=["change"])
 
 
+def test_unerased_images_beside_them_are_compared_with(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a run says of its own images is said of them where they are given as anybody's."""
+    (erased,), (original,) = made.glob("uce-*"), made.glob("original-*")
+    record = store.RunFolder(made, erased.name).read_record()
+    words = ["score", "--images", str(erased / "images"), "--prompts"]
+    words += [str(erased / "suite" / "prompts.csv"), "--erased", "airplane", "--model", "mini"]
+    words += ["--original", str(original / "images"), "--metric", "judge", "--metric", "change"]
+    assert cli.main([*words, "--to", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert "images    by their ids" in capsys.readouterr().out
+    folder = store.RunFolder(tmp_path, "out")
+    found = {(s.metric, s.measure, s.role): s.value for s in folder.read_scores()}
+    wanted = {(s.metric, s.measure, s.role): s.value for s in record.scores}
+    for key in (("judge", "share", "target"), ("judge", "share", "far")):
+        assert found[key] == wanted[key]
+    # Effects are relative to what the un-erased model drew, which was looked at as well.
+    assert any("efficacy" in measure for _, measure, _ in found)
+    rows = folder.read_per_image()
+    assert all(float(row["change_distance"]) >= 0 for row in rows)
+    assert any(float(row["change_distance"]) > 0 for row in rows)
+
+
+def test_a_published_layout_of_images_is_scored(tmp_path: Path) -> None:
+    """Numbers and samples in file names, labels by another name, no ids, roles or seeds."""
+    folder = tmp_path / "out" / "samples"
+    folder.mkdir(parents=True)
+    lines = ["case_number,prompt,class"]
+    some = {name: image for image, name in known.images("object", 2) if name}
+    for number, name in enumerate(("airplane", "bird")):
+        lines.append(f"{number},a photo of a {name},{name}")
+        for sample in range(2):
+            some[name].convert("RGB").save(folder / f"{number}_{sample}.jpg", quality=95)
+    (tmp_path / "theirs.csv").write_text("\n".join(lines) + "\n")
+    work = external.given(folder.parent, tmp_path / "theirs.csv", erased=["airplane"], model="mini")
+    done = external.score(work, tmp_path / "scores")
+    shares = {(s.metric, s.role): (s.value, s.n) for s in done.scores if s.measure == "share"}
+    assert shares[("judge", "target")] == (1.0, 2)
+    assert shares[("judge", "near")] == (1.0, 2)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -303,7 +344,10 @@ def test_nothing_is_compared_with_images_that_are_not_there(images: Path, tmp_pa
         (["--images", "x", "--prompts", "PROMPTS"], "--images needs --erased"),
         (["--images", "x", "--prompts", "PROMPTS", "--erased", "airplan"], "nearest: airplane"),
         (["--images", "x", "--prompts", "PROMPTS", "--erased", "cat"], "there is no folder x"),
-        (["--images", "EMPTY", "--prompts", "PROMPTS", "--erased", "cat"], "has none of the 4"),
+        (
+            ["--images", "EMPTY", "--prompts", "PROMPTS", "--erased", "cat"],
+            "has none of the images of 4 prompts",
+        ),
     ],
 )
 def test_bad_input(
