@@ -14,8 +14,8 @@ from torch import Tensor
 from bench.models.eraser import Eraser
 from bench.models.weights import difference
 from bench.types import Concept, InputError, Progress, silent
+from methods._files import FORMS
 from methods.checkpoint import _states
-from methods.checkpoint._files import FORMS
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Checkpoint(Eraser):
         return difference(pipe, edited) if concepts else {}
 
     def check(self, pipe: Any, concepts: Sequence[Concept]) -> None:
-        """Refuse what cannot be loaded into this pipeline: by loading it."""
-        self._edited(pipe)
+        """Refuse what cannot be loaded into this pipeline, or changes nothing: by loading it."""
+        if not difference(pipe, self._edited(pipe)):
+            raise InputError(f"{self.path} changes nothing: all its weights are this model's own")
 
     def _edited(self, pipe: Any) -> Any:
         if not self.path:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from bench.models.weights import PREFIXES
 from bench.types import InputError
-from methods.checkpoint import _alphas, _compvis, _files
+from methods import _files
+from methods._files import FORMS, Opened
+from methods.checkpoint import _alphas, _compvis
 from methods.checkpoint._alphas import Config
-from methods.checkpoint._files import FORMS, Opened
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ _LORA_FILES = (
     "adapter_model.bin",
     "pytorch_lora_weights.bin",
 )
+_ERASER = "eraser_weights.pt"
 _CONFIG = "adapter_config.json"
 _FACTOR = re.compile(
     r"^(?P<name>.+?)[._](?:lora_linear_layer|lora|processor\.(?P<part>to_\w+?)_lora"
@@ -42,10 +44,11 @@ _OTHERS = {
     "dora_scale": "a DoRA",
     "lora_magnitude_vector": "a DoRA",
     "lora_mid": "a LoCon with a middle factor",
-    "eraser_": "Receler's adapters",
     ".diff": "a difference of weights",
 }
 """Parts of the names of what is no LoRA, and what it is."""
+_ADAPTERS = {"adapter.": "receler", "membrane.": "spm"}
+"""Parts of the names of adapters that are not weights, and the method that reads them."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,31 @@ def read(path: Path, pipe: Any) -> State:
         return _folder(path, pipe)
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; allowed is {FORMS}")
+    data, header = _files.raw(path)
+    # Receler's code keeps a state dict for each transformer.
+    if isinstance(data, Mapping) and any(
+        isinstance(each, Mapping) and "down.weight" in each for each in data.values()
+    ):
+        raise _elsewhere(path, "receler")
+    if {"prompts", "rank"} <= header.keys():
+        log.warning(
+            "%s is SPM's; folded at full strength. As the prompt asks: --method spm --set path=%s",
+            path,
+            path,
+        )
     return _sorted(_files.opened(path), path, pipe)
 
 
+def _elsewhere(path: Path, method: str) -> InputError:
+    return InputError(
+        f"{path} holds adapters, which are no weights; it is read by --method {method} --set "
+        f"path={path}"
+    )
+
+
 def _folder(path: Path, pipe: Any) -> State:
+    if (path / _ERASER).is_file():
+        raise _elsewhere(path, "receler")
     if lora := _files.first(path, _LORA_FILES):
         return _sorted(_files.opened(lora), lora, pipe)
     if (path / "model_index.json").is_file():
@@ -110,6 +134,9 @@ def _sorted(file: Opened, path: Path, pipe: Any) -> State:
                 f"{path} holds {odd} ({name}), which is not read; merge it into the weights and "
                 "give these"
             )
+        reader = next((method for part, method in _ADAPTERS.items() if f".{part}" in name), "")
+        if reader:
+            raise _elsewhere(path, reader)
         component, rest = _owner(name)
         bare = rest.removesuffix(".alpha")
         match = _FACTOR.match(bare) if "lora" in name else None

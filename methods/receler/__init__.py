@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +19,7 @@ from bench.models.prediction import Conditioning
 from bench.types import Concept, Form, InputError, Option, Progress, silent
 from methods import _maps, _options, _tokens, _training, _unet
 from methods._source import Source
-from methods.receler import _adapters
+from methods.receler import _adapters, _published
 
 __all__ = ["Receler", "beside", "located"]
 
@@ -44,6 +45,11 @@ class Receler(Eraser):
         "mini": "best of six settings on the ship at size quick, methods/receler.md",
     }
 
+    files: ClassVar[tuple[str, ...]] = ("path",)
+
+    path: str = ""
+    """Adapters to take in place of training: a file or folder that Receler's code wrote, or an
+    erasure of this method; empty trains (ours)."""
     rank: int = 128
     """Width of an adapter's middle (published)."""
     steps: int = 500
@@ -87,6 +93,8 @@ class Receler(Eraser):
         self.check(pipe, concepts)
         if not concepts:
             return {}
+        if self.path:
+            return self._given(pipe)
         generator = torch.Generator().manual_seed(seed)
         student = _unet.trainable(pipe.unet)
         weights = _adapters.attach(student, self.rank, generator)
@@ -116,6 +124,13 @@ class Receler(Eraser):
                     f"rows is {self.rows}, allowed is 0 to {room - count} behind the {count} "
                     f"tokens of {concept.name[:40]!r}"
                 )
+        if self.path:
+            self._given(pipe)
+
+    def _given(self, pipe: Any) -> Mapping[str, Tensor]:
+        tensors = _published.read(Path(self.path).expanduser(), pipe.unet)
+        _adapters.check(pipe.unet, tensors)
+        return tensors
 
 
 class _Training:

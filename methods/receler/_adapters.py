@@ -89,22 +89,42 @@ def added(pipe: Any, tensors: Mapping[str, Tensor], strength: float) -> Any:
     Raises:
         InputError: the adapters are those of another model.
     """
+    check(pipe.unet, tensors)
     unet = twin(pipe.unet)
-    missing = set(tensors)
     for name, layer in layers(unet).items():
         own = f"unet.{name}.{NAME}."
-        down = tensors.get(f"{own}down.weight")
-        if down is None or down.shape[1] != _width(layer):
-            raise InputError(f"the adapters were made for another model: none fits {name}")
-        adapter = _put(layer, len(down))
+        adapter = _put(layer, len(tensors[f"{own}down.weight"]))
         for part, each in adapter.named_parameters():
             factor = strength if part.startswith("up.") else 1.0
             each.data.copy_(factor * tensors[own + part])
             each.requires_grad_(False)
-            missing.discard(own + part)
-    if missing:
-        raise InputError(f"the adapters were made for another model, which has {min(missing)}")
     return pipelines.with_unet(pipe, unet)
+
+
+def check(unet: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse adapters that do not fit a U-Net, or more than it has room for.
+
+    Raises:
+        InputError: the adapters are those of another model.
+    """
+    left = set(tensors)
+    for name, layer in layers(unet).items():
+        own, width = f"unet.{name}.{NAME}.", _width(layer)
+        down = tensors.get(f"{own}down.weight")
+        rank = len(down) if down is not None and down.dim() else 0
+        shapes = {
+            "down.weight": (rank, width),
+            "down.bias": (rank,),
+            "up.weight": (width, rank),
+            "up.bias": (width,),
+        }
+        for part, shape in shapes.items():
+            each = tensors.get(own + part)
+            if not rank or each is None or each.shape != shape:
+                raise InputError(f"the adapters were made for another model: none fits {name}")
+            left.discard(own + part)
+    if left:
+        raise InputError(f"the adapters were made for another model, which has {min(left)}")
 
 
 @contextmanager

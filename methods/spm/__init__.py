@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,7 +17,7 @@ from bench.models.eraser import Eraser
 from bench.models.weights import loaded
 from bench.types import Concept, Form, Option, Progress, silent
 from methods import _options, _tokens
-from methods.spm import _anchoring, _membrane, _transport
+from methods.spm import _anchoring, _membrane, _published, _transport
 
 __all__ = ["Spm"]
 
@@ -46,6 +47,11 @@ class Spm(Eraser):
         "mini": "the best of six settings on the ship, methods/spm.md",
     }
 
+    files: ClassVar[tuple[str, ...]] = ("path",)
+
+    path: str = ""
+    """Adapters to take in place of training: a file or folder that SPM's code wrote, or an erasure
+    of this method; empty trains (ours)."""
     rank: int = 1
     """Columns of an adapter's factors (published)."""
     steps: int = 3000
@@ -98,6 +104,8 @@ class Spm(Eraser):
         self.check(pipe, concepts)
         if not concepts:
             return {}
+        if self.path:
+            return _published.read(Path(self.path).expanduser(), pipe.unet, concepts)
         made = [
             _anchoring.trained(self, pipe, concept.name, guide, seed=seed, progress=progress)
             for concept, guide in zip(concepts, self._guides(concepts), strict=True)
@@ -108,6 +116,7 @@ class Spm(Eraser):
         """Return the pipeline with the adapters beside its layers, or folded into its weights."""
         if not concepts:
             return pipe
+        concepts, tensors = _published.erased(tensors, concepts), _published.bare(tensors)
         if self.gating == "transport":
             return _transport.gated(pipe, concepts, tensors, self._mixing)
         full = self._mixing(torch.ones(1, len(concepts)))
@@ -141,6 +150,8 @@ class Spm(Eraser):
         _tokens.check(pipe, concepts)
         for guide in self._guides(concepts):
             _tokens.check_window(pipe, guide)
+        if self.path:
+            _published.read(Path(self.path).expanduser(), pipe.unet, concepts)
 
     def _guides(self, concepts: Sequence[Concept]) -> list[str]:
         return _tokens.guides(concepts, self.guide)

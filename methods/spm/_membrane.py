@@ -150,7 +150,7 @@ def put(unet: Any, tensors: Mapping[str, Tensor], concepts: int) -> Gate:
         InputError: they are those of another model or of other concepts.
     """
     gate = Gate()
-    for _, layer, up, down in _fitting(unet, tensors, concepts):
+    for _, layer, up, down in fitting(unet, tensors, concepts):
         _put(layer, up.to(layer.weight), down.to(layer.weight), gate)
     return gate
 
@@ -167,7 +167,7 @@ def folded(unet: Any, tensors: Mapping[str, Tensor], mixed: Tensor) -> dict[str,
         InputError: they are those of another model or of other concepts.
     """
     found = {}
-    for name, layer, up, down in _fitting(unet, tensors, mixed.shape[-1]):
+    for name, layer, up, down in fitting(unet, tensors, mixed.shape[-1]):
         weight = layer.weight.detach()
         factors = (each.to(weight.device).double() for each in (mixed[0], up, down.flatten(2)))
         change = torch.einsum("ts,tor,sri->oi", *factors).reshape(weight.shape)
@@ -182,7 +182,7 @@ def _put(layer: Any, up: Tensor, down: Tensor, gate: Gate) -> Membrane:
     return membrane
 
 
-def _fitting(
+def fitting(
     unet: Any, tensors: Mapping[str, Tensor], concepts: int
 ) -> Iterator[tuple[str, Any, Tensor, Tensor]]:
     """Give each layer with its name and its u and v, and see that none is left over."""

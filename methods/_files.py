@@ -41,17 +41,27 @@ def opened(path: Path) -> Opened:
         InputError: it is of an unknown form, damaged, no state dict, or a pickle that holds more
             than tensors.
     """
+    data, header = raw(path)
+    for inner in NESTED:
+        if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
+            data = data[inner]
+    return Opened(_state(data, path), header)
+
+
+def raw(path: Path) -> tuple[Any, Mapping[str, str]]:
+    """Return what a file holds, however it is nested, and its header.
+
+    Raises:
+        InputError: it is of an unknown form, damaged, or a pickle that holds more than tensors.
+    """
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path.name} is of an unknown form; allowed is {FORMS}")
-    header: Mapping[str, str] = {}
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 names = list(file.keys())
-                return Opened(
-                    {each: file.get_tensor(each) for each in names}, file.metadata() or {}
-                )
-        data = torch.load(path, map_location="cpu", weights_only=True)
+                return {each: file.get_tensor(each) for each in names}, file.metadata() or {}
+        return torch.load(path, map_location="cpu", weights_only=True), {}
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(f"the checkpoint {path} is damaged or truncated ({reason})") from None
@@ -60,11 +70,14 @@ def opened(path: Path) -> Opened:
             f"the checkpoint {path} is a pickle that holds more than tensors, which could run "
             "code; it is not read: save its state dict as safetensors"
         ) from None
-    for inner in NESTED:
-        if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
-            data = data[inner]
+
+
+def _state(data: Any, path: Path) -> dict[str, Tensor]:
+    # An empty file is one of none; the reader says what it lacks.
+    empty = path.suffix == ".safetensors" and not data
     # Beside them stand counters and texts of whoever trained it.
-    if not isinstance(data, Mapping) or not any(isinstance(v, Tensor) for v in data.values()):
+    tensors = isinstance(data, Mapping) and any(isinstance(v, Tensor) for v in data.values())
+    if not empty and not tensors:
         raise InputError(f"the checkpoint {path} is no state dict: a mapping of names to tensors")
     odd = next((name for name in data if not isinstance(name, str)), None)
     if odd is not None:
@@ -75,7 +88,7 @@ def opened(path: Path) -> Opened:
             f"the checkpoint {path} holds {others[0]!r} beside its tensors, which is none; save "
             "its state dict alone"
         )
-    return Opened(dict(data), header)
+    return dict(data)
 
 
 def component(folder: Path) -> dict[str, Tensor]:
