@@ -37,6 +37,9 @@ class Opened:
 def opened(path: Path) -> Opened:
     """Read a file of tensors.
 
+    Args:
+        path: The file.
+
     Raises:
         InputError: it is of an unknown form, damaged, no state dict, or a pickle that holds more
             than tensors.
@@ -50,6 +53,9 @@ def opened(path: Path) -> Opened:
 
 def raw(path: Path) -> tuple[Any, Mapping[str, str]]:
     """Return what a file holds, however it is nested, and its header.
+
+    Args:
+        path: The file.
 
     Raises:
         InputError: it is of an unknown form, damaged, or a pickle that holds more than tensors.
@@ -152,6 +158,9 @@ def _sharded(index: Path) -> dict[str, Tensor]:
 
 def read_json(path: Path) -> Mapping[str, Any]:
     """Read a JSON object.
+
+    Args:
+        path: Its file.
 
     Raises:
         InputError: it is none.

@@ -104,6 +104,10 @@ def added(pipe: Any, tensors: Mapping[str, Tensor], strength: float) -> Any:
 def check(unet: Any, tensors: Mapping[str, Tensor]) -> None:
     """Refuse adapters that do not fit a U-Net, or more than it has room for.
 
+    Args:
+        unet: The U-Net.
+        tensors: As `named` returns them.
+
     Raises:
         InputError: the adapters are those of another model.
     """

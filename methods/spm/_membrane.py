@@ -185,7 +185,16 @@ def _put(layer: Any, up: Tensor, down: Tensor, gate: Gate) -> Membrane:
 def fitting(
     unet: Any, tensors: Mapping[str, Tensor], concepts: int
 ) -> Iterator[tuple[str, Any, Tensor, Tensor]]:
-    """Give each layer with its name and its u and v, and see that none is left over."""
+    """Give each layer with its name and its u and v, and see that none is left over.
+
+    Args:
+        unet: The U-Net.
+        tensors: As `named` returns them.
+        concepts: How many they are of.
+
+    Raises:
+        InputError: they are those of another model or of other concepts.
+    """
     left = dict(tensors)
     for name, layer in layers(unet).items():
         up, down = (left.pop(f"unet.{name}.{NAME}.{part}", None) for part in ("up", "down"))

@@ -54,7 +54,12 @@ def read(path: Path, unet: Any, concepts: Sequence[Concept]) -> dict[str, Tensor
 
 
 def erased(tensors: Mapping[str, Tensor], concepts: Sequence[Concept]) -> list[Concept]:
-    """Return what adapters stand for: what is stored beside them, else the concepts themselves."""
+    """Return what adapters stand for: what is stored beside them, else the concepts themselves.
+
+    Args:
+        tensors: As `read` returns them, or as `_membrane.named` does.
+        concepts: What a run erases.
+    """
     if WORDS not in tensors:
         return list(concepts)
     names = json.loads(bytes(tensors[WORDS].tolist()).decode())
@@ -62,7 +67,11 @@ def erased(tensors: Mapping[str, Tensor], concepts: Sequence[Concept]) -> list[C
 
 
 def bare(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return adapters without the words beside them."""
+    """Return adapters without the words beside them.
+
+    Args:
+        tensors: As `read` returns them.
+    """
     return {name: each for name, each in tensors.items() if name != WORDS}
 
 
