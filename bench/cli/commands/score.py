@@ -20,6 +20,7 @@ from bench.types import InputError
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
+    from bench.results.agreement import Agreement
     from bench.runs.external import Given, Scored
 
 HELP = "measure a run again, or images made elsewhere"
@@ -44,6 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what was erased from the model that made them; repeatable",
     )
     add("--original", type=Path, metavar="DIR", help="the un-erased model's images of the same")
+    add(
+        "--verdicts",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="CSV of what raters say of the images: image, verdict, maybe rater, metric, case; "
+        "repeatable",
+    )
     add("--concept", default="", metavar="NAME", help="what the prompts show, if the file is mute")
     add("--prompt-column", default="", metavar="NAME", help="the column that holds the prompts")
     add("--concept-column", default="", metavar="NAME", help="the column that says what they show")
@@ -67,34 +77,46 @@ def _again(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.models import devices
     from bench.results import report, store
-    from bench.runs import rescore
+    from bench.runs import rated, rescore
     from bench.runs.resolved import Resolved
 
-    if not args.metric:
+    asked = [*args.metric, *rated.names(args.verdicts)]
+    if not asked:
         raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
     folder = store.RunFolder(args.run.parent, args.run.name)
-    record, metrics = rescore.checked(folder, args.metric)
-    real = _reference(args, metrics, Resolved(record.spec).family)
-    title = f"measuring {args.run} by {', '.join(args.metric)}"
+    record, metrics = rescore.checked(folder, asked)
+    resolved = Resolved(record.spec)
+    images = [(folder.path / row["image"], row["id"]) for row in folder.read_per_image()]
+    told = rated.told(metrics, images, record.spec.cases)
+    real = _reference(args, metrics, resolved.family)
+    title = f"measuring {args.run} by {', '.join(asked)}"
     with progress.shown(title, quiet=args.quiet) as advance:
         record = rescore.score_again(
-            folder, args.metric, device=devices.device(args.device), real=real, progress=advance
+            folder, asked, device=devices.device(args.device), real=real, progress=advance
         )
-    names = [registry.metric(name).name for name in args.metric]
+    names = [metric.name for metric in metrics]
+    every = {metric.name: metric for metric in (*resolved.metrics, *metrics)}
+    agreed = rated.agree(folder, list(every.values()), resolved.family, resolved.targets)
     scores = [score for score in record.scores if score.metric in names]
 
     def show() -> None:
+        for what, said in told.items():
+            print(f"{what}  {said}")
         report.show_scores(scores)
+        for what, said in rated.lines(agreed).items():
+            print(f"{what}: {said}")
         print(f"in {folder.scores_path}")
 
-    return output.answer(args, {"scores": scores, "folder": folder.path}, show)
+    found = {"scores": scores, "folder": folder.path, "told": told, "agreement": agreed}
+    return output.answer(args, found, show)
 
 
 def _given(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.models import devices
     from bench.prompts.importers import columns
-    from bench.runs import external, folders
+    from bench.results.store import RunFolder
+    from bench.runs import external, folders, rated
 
     for name in ("prompts", "erased"):
         if getattr(args, name) is None:
@@ -112,11 +134,13 @@ def _given(args: argparse.Namespace) -> int:
         concept=args.concept,
         named=columns.named(args.columns, args.prompt_column, args.concept_column),
     )
+    work = rated.of_given(work, args.verdicts)
     real = _reference(args, work.metrics, work.family)
     with progress.shown(f"measuring {args.images}", quiet=args.quiet) as advance:
         done = external.score(
             work, out, device=devices.device(args.device), real=real, progress=advance
         )
+    agreed = rated.agree(RunFolder(out.parent, out.name), work.metrics, work.family, work.erased)
     names = [metric.name for metric in work.metrics]
     found = {
         "scores": [score for score in done.scores if score.metric in names],
@@ -127,17 +151,21 @@ def _given(args: argparse.Namespace) -> int:
         "damaged": done.damaged,
         "left_out": [row.id for row in work.left_out],
         "unconfirmed": done.unconfirmed,
+        "agreement": agreed,
     }
-    return output.answer(args, found, lambda: _show(work, done, out))
+    return output.answer(args, found, lambda: _show(work, done, agreed, out))
 
 
-def _show(work: Given, done: Scored, out: Path) -> None:
+def _show(work: Given, done: Scored, agreed: Sequence[Agreement], out: Path) -> None:
     from bench.results import report
+    from bench.runs import rated
 
     names = [metric.name for metric in work.metrics]
     for what, said in work.told.items():
         print(f"{what:<8}  {said}")
     report.show_scores([score for score in done.scores if score.metric in names])
+    for what, said in rated.lines(agreed).items():
+        print(f"{what}: {said}")
     if work.left_out:
         counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
         some = ", ".join(f"{what} {count}" for what, count in counts.items())
