@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from bench.models.tiny import build_tiny_pipe
 from bench.types import Concept, InputError
 from methods.checkpoint import Checkpoint
 
@@ -435,8 +436,6 @@ def test_kohyas_files_for_sdxl_with_compvis_blocks(tiny_sdxl: Any, tmp_path: Pat
     tensors = {}
     for key, tensor in factors(tiny_sdxl.unet, re.compile(r"attn2\.to_[qkv]$"), 2, 7).items():
         module, side = key.removesuffix(".weight").rsplit(".", 1)
-        if module.startswith("mid_block"):
-            continue
         old = compvis(f"{module}.weight", layers).removesuffix(".weight").replace(".", "_")
         tensors[f"lora_unet_{old}.{'lora_up' if side == 'lora_B' else 'lora_down'}.weight"] = tensor
         tensors[f"lora_unet_{old}.alpha"] = torch.tensor(1.0)
@@ -447,3 +446,56 @@ def test_kohyas_files_for_sdxl_with_compvis_blocks(tiny_sdxl: Any, tmp_path: Pat
     before = tiny_sdxl.unet.state_dict()
     assert any((found[key] != before[key]).any() for key in before)
     assert all(torch.allclose(found[key], wanted[key], atol=1e-6) for key in before)
+
+
+LAYER = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+EMBEDDINGS = {
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "final_layer_norm.weight": "ln_final.weight",
+    "final_layer_norm.bias": "ln_final.bias",
+}
+
+
+def open_clip(encoder: Any, prefix: str) -> dict[str, Tensor]:
+    """Return a text encoder's tensors as open_clip's code has them, q, k and v in one."""
+    own = {name.removeprefix("text_model."): t for name, t in encoder.state_dict().items()}
+    named = {new: own[old] for old, new in EMBEDDINGS.items()}
+    if "text_projection.weight" in own:
+        named["text_projection"] = own["text_projection.weight"].T
+    for number in range(encoder.config.num_hidden_layers):
+        here, there = f"encoder.layers.{number}.", f"transformer.resblocks.{number}."
+        for kind in ("weight", "bias"):
+            for old, new in LAYER.items():
+                named[f"{there}{new}.{kind}"] = own[f"{here}{old}.{kind}"]
+            parts = [own[f"{here}self_attn.{part}_proj.{kind}"] for part in "qkv"]
+            named[f"{there}attn.in_proj_{kind}"] = torch.cat(parts)
+    return {f"{prefix}{name}": tensor.contiguous().clone() for name, tensor in named.items()}
+
+
+@pytest.mark.parametrize(
+    ("layout", "part", "prefix"),
+    [
+        ("sd2", "text_encoder", "cond_stage_model.model."),
+        ("sdxl", "text_encoder_2", "conditioner.embedders.1.model."),
+    ],
+)
+def test_open_clips_text_encoder_in_a_whole_checkpoint(
+    layout: Any, part: str, prefix: str, tmp_path: Path
+) -> None:
+    pipe = build_tiny_pipe(layout)
+    other = changed(pipe)
+    wanted = getattr(other, part).state_dict()
+    named = {f"model.diffusion_model.{name}": t for name, t in unet_file(other).items()}
+    path = tmp_path / "whole.safetensors"
+    save_file(named | open_clip(getattr(other, part), prefix), path)
+    found = load(pipe, path)
+    assert all(torch.equal(getattr(found, part).state_dict()[key], wanted[key]) for key in wanted)
+    before = getattr(pipe, part).state_dict()
+    assert any((before[key] != wanted[key]).any() for key in wanted)
