@@ -235,8 +235,8 @@ def score(
     before = _measured(work, unerased, single, setting, progress) if unerased else []
     setting = replace(setting, unerased=unerased)
     rows = _measured(work, work.paths, work.metrics, setting, progress)
-    sets = (_by_role(work.prompts, each) for each in (work.paths, unerased))
-    view = View(*sets, setting, reference=real)
+    mine, theirs = _by_role(work.prompts, work.paths), _by_role(work.prompts, unerased)
+    view = View(mine, theirs, setting, reference=real)
     # Nothing is said of no images, as of pairs with un-erased ones, which are not there.
     whole = {
         metric.name: [each for each in metric.of_run(view, progress) if each.n]

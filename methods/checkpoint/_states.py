@@ -103,8 +103,8 @@ def _folder(path: Path, pipe: Any) -> State:
         raise _elsewhere(path, "receler")
     if lora := _files.first(path, _LORA_FILES):
         return _sorted(_files.opened(lora), lora, pipe)
-    if (path / "model_index.json").is_file():
-        parts = {name: _files.component(path / name) for name in PREFIXES if (path / name).is_dir()}
+    parts = {name: _files.component(path / name) for name in PREFIXES if (path / name).is_dir()}
+    if any(parts.values()) or (path / "model_index.json").is_file():
         empty = [name for name, part in parts.items() if not part]
         if empty or not parts:
             raise InputError(

@@ -1,15 +1,18 @@
 """Compare finished runs: rates with intervals, and differences against a baseline.
 
-Runs of one protocol share a table. Without RUN, all of --out are compared and comparison.csv, .md
-and .tex are written there.
+RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
+protocol share a table. Without RUN, all of --out are compared and comparison.csv, .md and .tex are
+written there.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
@@ -26,7 +29,13 @@ FORMATS = ("terminal", "csv", "markdown", "latex")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare which runs, against what, and in which form."""
     add = parser.add_argument
-    add("runs", nargs="*", type=Path, metavar="RUN", help="run folders (default: all of --out)")
+    add(
+        "runs",
+        nargs="*",
+        type=Path,
+        metavar="RUN",
+        help="run folders or bundles (default: all of --out)",
+    )
     arguments.add_out(parser)
     add("--baseline", metavar="NAME", help="a method or run id (default: un-erased)")
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
@@ -38,10 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Read the records, refuse what cannot be compared, and print."""
     from bench.names import find
-    from bench.results import report
 
     find("format", args.format, FORMATS)
-    results = _results(args.runs, args.out)
+    with TemporaryDirectory() as scratch:
+        return _compare(args, _results(args.runs, args.out, Path(scratch)))
+
+
+def _compare(args: argparse.Namespace, results: Results) -> int:
+    from bench.names import find
+    from bench.results import report
+
     mixed = bool(args.runs) and args.anyway
     if args.runs and not mixed:
         _check_protocols(results)
@@ -62,19 +77,43 @@ def execute(args: argparse.Namespace) -> int:
     )
 
 
-def _results(runs: Sequence[Path], out: Path) -> Results:
+def _results(runs: Sequence[Path], out: Path, scratch: Path) -> Results:
     from bench.results import store
 
-    paths = list(runs) or store.folders(out)
-    for path in runs:
-        if not (path / "record.json").is_file():
-            raise InputError(f"{path} is no finished run: it has no record.json")
+    paths = [
+        each for number, path in enumerate(runs) for each in _folders(path, scratch / str(number))
+    ] or store.folders(out)
     if not paths:
         raise InputError(f"there is no finished run under {out}; `{typed('run')}` makes one")
-    results = store.read(paths)
+    # Bundles of two runs may both bring the same un-erased one along.
+    once = {path.name: path for path in reversed(paths)}
+    results = store.read(path for path in paths if path == once[path.name])
     if not results.runs:
         raise InputError("; ".join(results.problems))
-    return results
+    again = [path for path in paths if path != once[path.name]]
+    return replace(results, problems=results.problems + tuple(_others(again, once)))
+
+
+def _others(again: Iterable[Path], once: Mapping[str, Path]) -> Iterator[str]:
+    """Say of runs that were given twice where the second has other numbers."""
+    for path in again:
+        one, other = (each / "per_image.csv" for each in (once[path.name], path))
+        if one.is_file() and other.is_file() and one.read_bytes() != other.read_bytes():
+            yield f"{path.name} was given twice, with other numbers; the first counts"
+
+
+def _folders(path: Path, scratch: Path) -> list[Path]:
+    """Return the run folders at a path: it is one, or a bundle, which is unpacked into scratch."""
+    from bench.results import bundles
+
+    if (path / "record.json").is_file():
+        return [path]
+    bundle = bundles.found(path)
+    if bundle is None:
+        raise InputError(
+            f"{path} is no finished run: it has no record.json, and it is no bundle of runs"
+        )
+    return bundles.unpacked(bundles.read(bundle), scratch)
 
 
 def _check_protocols(results: Results) -> None:
