@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import inspect
 import os
 import sys
@@ -44,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, say `head`, has seen enough; Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # Any argument may be a path, and any look at one of such a length ends here.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = str(error.filename)
+        long = f"'{name[:40]}...' has {len(name)} characters"
+        print(f"{typed()}: error: {long}, more than a file's name can have", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"{typed()}: interrupted; the same command resumes", file=sys.stderr)
         return 130

@@ -180,6 +180,30 @@ def test_an_interruption_says_how_to_resume(
     assert capsys.readouterr().err.endswith("the same command resumes\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--method", "uce", "--plan", "--suite", "LONG"],
+        ["run", "--method", "uce", "--plan", "--out", "LONG"],
+        ["run", "--method", "uce", "--plan", "--model", "./LONG"],
+        ["run", "--method", "LONG.py:A", "--plan"],
+        ["run", "--method", "checkpoint", "--plan", "--set", "path=LONG"],
+        ["score", "LONG", "--metric", "clip"],
+        ["score", "--images", "x", "--prompts", "LONG", "--erased", "airplane"],
+        ["compare", "LONG"],
+        ["export", "LONG", "--to", "x"],
+        ["import-prompts", "LONG.csv", "--out", "x"],
+        ["import-prompts", "x.csv", "--out", "LONG"],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word.replace("LONG", 400 * "x") for word in words]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "error: " in err and "xxx" in err
+
+
 def test_a_reader_that_stops_early_is_no_error() -> None:
     command = f"{sys.executable} -m bench list methods -v | true"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, check=True)
