@@ -43,9 +43,9 @@ def folded(pipe: Any, erased: Any) -> dict[str, Tensor]:
 def _beside(old: Module, new: Module) -> Iterator[str]:
     """Yield what acts in a module beside its weights, and did not before."""
     before, after = dict(old.named_modules()), dict(new.named_modules())
-    for name in after.keys() - before.keys():
+    for name in sorted(after.keys() - before.keys()):
         yield f"has further modules, as {name}"
-    for name in before.keys() - after.keys():
+    for name in sorted(before.keys() - after.keys()):
         yield f"lacks modules, as {name}"
     for name, module in after.items():
         where = name or "as a whole"

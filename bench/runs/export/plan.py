@@ -157,7 +157,7 @@ def _check_to(to: Path, form: str) -> None:
         raise InputError(f"--to {to} is there already; choose another name, or delete it")
     above = next(each for each in to.absolute().parents if each.exists())
     if not above.is_dir():
-        raise InputError(f"--to {to} cannot be made: {above} is there is no such folder")
+        raise InputError(f"--to {to} cannot be made: {above} is no folder")
 
 
 def _unerased(run: Finished) -> Finished | None:

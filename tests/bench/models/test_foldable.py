@@ -32,7 +32,7 @@ def hooked(unet: Any) -> Any:
 
 def added(unet: Any) -> Any:
     made = twin(unet)
-    made.mid_block.adapter = torch.nn.Linear(2, 2)
+    made.mid_block.adapter = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(20)))
     return made
 
 
@@ -50,7 +50,12 @@ def called(unet: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(hooked, "a hook"), (added, "further modules"), (replaced, "modul"), (called, "function")],
+    [
+        (hooked, "a hook"),
+        (added, r"further modules, as mid_block\.adapter$"),
+        (replaced, "modul"),
+        (called, "function"),
+    ],
 )
 def test_what_acts_beside_the_weights_is_refused(
     tiny_pipe: Any, change: Callable[[Any], Any], says: str
