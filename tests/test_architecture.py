@@ -265,8 +265,7 @@ def test_one_module_writes_finished_records() -> None:
     writing = {module(path) for path in FILES if "write_record" in calls(path)}
     assert writing == {"bench.runs.record"}
     writing = {module(path) for path in FILES if "write_scores" in calls(path)}
-    # Images made elsewhere have scores, and no record.
-    assert writing == {"bench.runs.record", "bench.runs.external"}
+    assert writing == {"bench.runs.record"}
 
 
 def test_tables_and_frames_read_no_files_of_runs() -> None:

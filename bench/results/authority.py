@@ -76,6 +76,23 @@ def tells_loss(metric: Metric) -> bool:
     return main.direction == "by role" and main.statistic == "share" and main.value is not None
 
 
+def having_read(metrics: Iterable[Metric], rows: Rows) -> list[Metric]:
+    """Return the metrics that have read images, without verdicts brought for a part of them alone.
+
+    Args:
+        metrics: Those there are.
+        rows: per_image.csv.
+    """
+    found = [metric for metric in metrics if is_filled(metric, rows)]
+    own = [metric for metric in found if metric.columns and not metric.repeats]
+    read = [row for row in rows if not all(metric.missing(row) for metric in own)]
+    return [
+        metric
+        for metric in found
+        if not metric.repeats or not any(metric.missing(row) for row in read)
+    ]
+
+
 def is_filled(metric: Metric, rows: Rows) -> bool:
     """Return whether rows of per_image.csv have a metric's columns.
 

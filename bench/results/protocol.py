@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bench.results import elsewhere
 from bench.types import RunRecord, RunSpec
 
 FACTS = (
@@ -22,7 +23,8 @@ def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         spec: The run's.
-        provenance: Its record's; None stands where it lacks a fact.
+        provenance: Its record's; None stands where it lacks a fact,
+            and for how images were drawn that were made elsewhere.
     """
     return {
         "model": spec.model,
@@ -30,12 +32,20 @@ def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "suite_version": spec.suite_version,
         "size": spec.size,
         "cases": list(spec.cases),
+        **_drawn(spec),
+        **{name: provenance.get(name) for name in FACTS},
+    }
+
+
+def _drawn(spec: RunSpec) -> dict[str, Any]:
+    """Return how the images were drawn; of those that were made elsewhere nothing is known."""
+    found = {
         "sampler": "DDIM",
         "steps": spec.sampler.steps,
         "guidance": spec.sampler.guidance,
         "precision": spec.precision,
-        **{name: provenance.get(name) for name in FACTS},
     }
+    return dict.fromkeys(found) if elsewhere.made(spec) else found
 
 
 def digest(fields: Mapping[str, Any]) -> str:
@@ -64,11 +74,20 @@ def differences(one: RunRecord, other: RunRecord) -> list[str]:
     left, right = of_record(one), of_record(other)
     if digest(left) == digest(right):
         return []
+    if elsewhere.made(one.spec) or elsewhere.made(other.spec):
+        left, right = _known(left, right), _known(right, left)
     return [
         f"{name}: {_short(left[name])} and {_short(right[name])}"
         for name in left
         if left[name] != right[name]
     ]
+
+
+def _known(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields, and the detectors, that both of two protocols state."""
+    both = {name: value for name, value in fields.items() if None not in (value, others[name])}
+    seen = both.get("detectors", {})
+    return both | {"detectors": {name: seen[name] for name in seen if name in others["detectors"]}}
 
 
 def _short(value: Any) -> str:

@@ -26,7 +26,8 @@ from bench.files import (
     write_bytes,
     write_rows,
 )
-from bench.types import InputError, RunRecord, RunSpec, Score, Suite
+from bench.results import elsewhere
+from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
 UNERASED = "unerased"
 """The image folder of the un-erased model, which all cases share."""
@@ -173,7 +174,8 @@ class RunFolder:
             raise InputError(f"{self.record_path} {error}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(damaged(self.record_path, repr(error))) from None
-        if record.spec.run_id != self.path.name:
+        # A folder of images was not named by us.
+        if record.spec.run_id != self.path.name and not elsewhere.made(record.spec):
             raise InputError(damaged(self.record_path, f"it records {record.spec.run_id}"))
         return record
 
@@ -213,6 +215,16 @@ class Finished:
     def images(self) -> list[Row]:
         """What was measured of each image: the rows of per_image.csv, read once."""
         return self.folder.read_per_image()
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the concepts that were erased.
+
+        Raises:
+            InputError: neither its record says it nor its suite, which cannot be read.
+        """
+        known: Kind | None = self.record.provenance.get("kind")
+        return known or self.suite.kind
 
     @cached_property
     def suite(self) -> Suite:

@@ -37,6 +37,20 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
         device: Where the run computes.
         batch_size: Images drawn at once, which decides the last bit of a pixel.
     """
+    return machine(device) | {
+        "batch_size": batch_size,
+        "prompts_sha256": prompt_hash,
+        "weights_sha256": weights_hash(model),
+        "prediction_type": recognition.prediction_type(model),
+    }
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Return the code and the machine that compute, as JSON-serialisable data.
+
+    Args:
+        device: Where they compute, as torch names it.
+    """
     commit, dirty = git_state(data.ROOT)
     return {
         "commit": commit,
@@ -46,10 +60,6 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "device": _device(device),
-        "batch_size": batch_size,
-        "prompts_sha256": prompt_hash,
-        "weights_sha256": weights_hash(model),
-        "prediction_type": recognition.prediction_type(model),
     }
 
 

@@ -17,7 +17,7 @@ from bench.types import Concept, InputError
 
 if TYPE_CHECKING:
     from bench.metrics import Metric
-    from bench.runs.external import Given
+    from bench.runs.elsewhere.given import Given
 
 SHOWN = 3
 """Names of images that a message shows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from bench.results.stats.aggregate import aggregate
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
 from bench.runs import costs, reference
-from bench.types import ALL, ORIGINAL, Kind, RunRecord, RunSpec, Score
+from bench.types import ALL, ORIGINAL, Concept, Kind, RunRecord, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, SetScore
@@ -56,7 +56,7 @@ def outcome(
     resolved, spec = per_image.resolved, per_image.resolved.spec
     before = per_image.unerased
     unerased = before.read_per_image() if before else []
-    every = [each for each in _every(per_image, facts) if authority.is_filled(each, rows)]
+    every = authority.having_read(_every(per_image, facts), rows)
     decides = authority.decisive(every, resolved.family, resolved.targets)
     left_out = confirmation.unconfirmed(
         rows,
@@ -100,20 +100,38 @@ def flags_of(
     """
     resolved, unerased = per_image.resolved, per_image.unerased
     before = unerased.read_record().scores if unerased else ()
+    metrics = _every(per_image, facts)
+    return flags_by(metrics, scores, before, resolved.family, resolved.targets)
+
+
+def flags_by(
+    metrics: Iterable[Metric],
+    scores: Sequence[Score],
+    before: Sequence[Score],
+    family: str,
+    erased: Sequence[Concept],
+) -> tuple[str, ...]:
+    """Return why images with these scores must not be ranked; nothing for honest ones.
+
+    Args:
+        metrics: All that have measured.
+        scores: All that there are.
+        before: Those of the un-erased model's images; empty where there are none.
+        family: Model family that drew the images.
+        erased: What was erased.
+    """
     there = {(each.metric, each.measure) for each in before or scores}
     trusted = [
         each
-        for each in _every(per_image, facts)
+        for each in metrics
         if authority.tells_loss(each)
-        and resolved.family not in each.kin
+        and family not in each.kin
         and (each.name, each.measures()[0].name) in there
     ]
     # Of equals, and of those that say nothing of what was erased, the suite's first.
-    decider = authority.decisive(trusted, resolved.family, resolved.targets) or next(
-        iter(trusted), None
-    )
+    decider = authority.decisive(trusted, family, erased) or next(iter(trusted), None)
     rate = (decider.name, decider.measures()[0].name) if decider else ("", "")
-    return collapse.flags(scores, before, rate, resolved.family)
+    return collapse.flags(scores, before, rate, family)
 
 
 def aggregated(
@@ -163,13 +181,27 @@ def finish(
         facts: The run's provenance so far; what measuring decides of it is added here.
     """
     spec, folder = per_image.resolved.spec, per_image.folder
-    whole = {**facts, CHANGED: folder.per_image_hash(), **reference.facts(per_image.reference)}
+    whole = {**facts, **reference.facts(per_image.reference), "decides": found.decides}
     whole.pop(CHANGING, None)
-    whole["decides"] = found.decides
-    whole["protocol"] = protocol.digest(protocol.of(spec, whole))
+    whole = stamped(folder, spec, whole)
     flags = flags_of(per_image, found.scores, whole)
     record = RunRecord(spec, whole, dict(seconds), tuple(found.scores), flags, found.unconfirmed)
     return write(folder, record)
+
+
+def stamped(folder: RunFolder, spec: RunSpec, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's provenance with the hashes of its protocol and of its per_image.csv.
+
+    Args:
+        folder: The run's; per_image.csv is written.
+        spec: The run's.
+        facts: The rest of its provenance.
+    """
+    return {
+        **facts,
+        CHANGED: folder.per_image_hash(),
+        "protocol": protocol.digest(protocol.of(spec, facts)),
+    }
 
 
 def write(folder: RunFolder, record: RunRecord) -> RunRecord:

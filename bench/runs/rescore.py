@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.files import Row
 from bench.names import typed
+from bench.results import elsewhere
 from bench.results.stats import headlines
 from bench.results.stats.aggregate import merged
 from bench.results.store import RunFolder
@@ -78,6 +79,11 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
     if not folder.is_done():
         raise InputError(f"{folder.path} is no finished run: it has no record.json")
     found = folder.read_record()
+    if elsewhere.made(found.spec):
+        raise InputError(
+            f"{folder.path} holds scores of images that were made elsewhere; `{typed('score')} "
+            "--images` measures them again, by --metric"
+        )
     resolved = Resolved(found.spec)
     kind = resolved.suite.kind
     metrics = registry.chosen_metrics(

@@ -21,6 +21,7 @@ from bench.types import InputError
 
 if TYPE_CHECKING:
     from bench.results import Results
+    from bench.results.store import Finished
 
 HELP = "tables of finished runs, with differences and tests"
 FORMATS = ("terminal", "csv", "markdown", "latex")
@@ -85,21 +86,23 @@ def _results(runs: Sequence[Path], out: Path, scratch: Path) -> Results:
     ] or store.folders(out)
     if not paths:
         raise InputError(f"there is no finished run under {out}; `{typed('run')}` makes one")
-    # Bundles of two runs may both bring the same un-erased one along.
-    once = {path.name: path for path in reversed(paths)}
-    results = store.read(path for path in paths if path == once[path.name])
+    results = store.read(paths)
     if not results.runs:
         raise InputError("; ".join(results.problems))
-    again = [path for path in paths if path != once[path.name]]
-    return replace(results, problems=results.problems + tuple(_others(again, once)))
+    # Bundles of two runs may both bring the same un-erased one along.
+    once = {run.record.spec.run_id: run for run in reversed(results.runs)}
+    again = [run for run in results.runs if run is not once[run.record.spec.run_id]]
+    problems = results.problems + tuple(_others(again, once))
+    return replace(results, runs=tuple(once.values())[::-1], problems=problems)
 
 
-def _others(again: Iterable[Path], once: Mapping[str, Path]) -> Iterator[str]:
+def _others(again: Iterable[Finished], once: Mapping[str, Finished]) -> Iterator[str]:
     """Say of runs that were given twice where the second has other numbers."""
-    for path in again:
-        one, other = (each / "per_image.csv" for each in (once[path.name], path))
+    for run in again:
+        name = run.record.spec.run_id
+        one, other = (each.folder.per_image_path for each in (once[name], run))
         if one.is_file() and other.is_file() and one.read_bytes() != other.read_bytes():
-            yield f"{path.name} was given twice, with other numbers; the first counts"
+            yield f"{name} was given twice, with other numbers; the first counts"
 
 
 def _folders(path: Path, scratch: Path) -> list[Path]:

@@ -1,9 +1,9 @@
 """Measure images again: a finished run's, by other metrics, or a folder's, made elsewhere.
 
 RUN is the folder of a finished run; only the numbers of the metrics named change. For images made
-elsewhere give their folder and their prompt file, of any shape that can be imported: they are found
-by a column of files, their ids, their numbers, or their order. per_image.csv and scores.csv go to
---to.
+elsewhere give their folder and their prompts: a file of any shape that can be imported, or a suite.
+They are found by a column of files, their ids, their numbers, or their order. --to is then a run of
+its own, which `compare` takes beside others.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
+from bench.names import typed
 from bench.types import InputError
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
     from bench.results.agreement import Agreement
-    from bench.runs.external import Given, Scored
+    from bench.runs.elsewhere.given import Given
+    from bench.runs.elsewhere.scoring import Scored
 
 HELP = "measure a run again, or images made elsewhere"
 
@@ -37,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="images made elsewhere: PNG, JPEG or WebP, also in sub-folders",
     )
-    add("--prompts", type=Path, metavar="FILE", help="their prompt file")
+    add("--prompts", type=Path, metavar="FILE", help="their prompt file (default: the suite's)")
+    add("--suite", default="", metavar="NAME", help="the suite of their prompts and concepts")
+    add("--size", default="", metavar="NAME", help="of the suite (default: the largest that fits)")
+    add("--name", default="", metavar="NAME", help="in tables (default: that of the folder)")
     add(
         "--erased",
         action="append",
@@ -114,30 +119,16 @@ def _again(args: argparse.Namespace) -> int:
 def _given(args: argparse.Namespace) -> int:
     from bench.cli import progress
     from bench.models import devices
-    from bench.prompts.importers import columns
     from bench.results.store import RunFolder
-    from bench.runs import external, folders, rated
+    from bench.runs import rated
+    from bench.runs.elsewhere import scoring
 
-    for name in ("prompts", "erased"):
-        if getattr(args, name) is None:
-            raise InputError(f"--images needs --{name}")
     out = args.to or args.images
-    folders.check_out(out)
-    work = external.given(
-        args.images,
-        args.prompts,
-        erased=args.erased,
-        model=args.model,
-        metrics=args.metric,
-        compared=args.reference_images is not None,
-        original=args.original,
-        concept=args.concept,
-        named=columns.named(args.columns, args.prompt_column, args.concept_column),
-    )
-    work = rated.of_given(work, args.verdicts)
+    work = rated.of_given(_work(args), args.verdicts)
+    scoring.check(out)
     real = _reference(args, work.metrics, work.family)
     with progress.shown(f"measuring {args.images}", quiet=args.quiet) as advance:
-        done = external.score(
+        done = scoring.score(
             work, out, device=devices.device(args.device), real=real, progress=advance
         )
     agreed = rated.agree(RunFolder(out.parent, out.name), work.metrics, work.family, work.erased)
@@ -150,33 +141,70 @@ def _given(args: argparse.Namespace) -> int:
         "missing": work.missing,
         "damaged": done.damaged,
         "left_out": [row.id for row in work.left_out],
-        "unconfirmed": done.unconfirmed,
+        "unconfirmed": done.record.unconfirmed,
         "agreement": agreed,
     }
     return output.answer(args, found, lambda: _show(work, done, agreed, out))
 
 
+def _work(args: argparse.Namespace) -> Given:
+    """Check the images and what is asked of them; nothing is measured."""
+    from bench.prompts.importers import columns
+    from bench.runs.elsewhere import given
+
+    if args.prompts is None and not args.suite:
+        raise InputError("--images needs --prompts, or --suite for the prompts of a suite")
+    if args.erased is None:
+        raise InputError("--images needs --erased")
+    asked = given.Asked(
+        args.images,
+        tuple(args.erased),
+        args.model,
+        tuple(args.metric),
+        original=args.original,
+        compared=args.reference_images is not None,
+        name=args.name,
+    )
+    of_file = {
+        "--concept": args.concept,
+        "--columns": args.columns,
+        "--prompt-column": args.prompt_column,
+        "--concept-column": args.concept_column,
+    }
+    if args.prompts is None:
+        for flag, value in of_file.items():
+            if value:
+                raise InputError(f"{flag} is of a prompt file; needs --prompts")
+        return given.of_suite(asked, args.suite, args.size)
+    if args.size:
+        raise InputError("--size is of a suite's prompts; not allowed with --prompts")
+    named = columns.named(args.columns, args.prompt_column, args.concept_column)
+    return given.of_file(asked, args.prompts, suite=args.suite, concept=args.concept, named=named)
+
+
 def _show(work: Given, done: Scored, agreed: Sequence[Agreement], out: Path) -> None:
-    from bench.results import report
+    from bench.results import report, store
     from bench.runs import rated
 
-    names = [metric.name for metric in work.metrics]
     for what, said in work.told.items():
         print(f"{what:<8}  {said}")
-    report.show_scores([score for score in done.scores if score.metric in names])
+    scored = report.group(store.read([out]).runs)
+    report.show([report.page(scored, tested=False)], "terminal")
     for what, said in rated.lines(agreed).items():
         print(f"{what}: {said}")
     if work.left_out:
         counts = Counter(f"{row.role} of {row.concept}" for row in work.left_out)
         some = ", ".join(f"{what} {count}" for what, count in counts.items())
         print(f"{len(work.left_out)} rows say nothing of this erasure, not scored: {some}")
-    for concept, why in done.unconfirmed.items():
+    for concept, why in done.record.unconfirmed.items():
         print(f"no statement is possible on {concept}: {why}")
     for ids, what in ((work.missing, "missing"), (done.damaged, "damaged")):
         if ids:
             some = ", ".join(ids[:5]) + (" ..." if len(ids) > 5 else "")
             print(f"{len(ids)} of {len(work.prompts)} images are {what}, not scored: {some}")
-    print(f"in {out / 'per_image.csv'} and scores.csv")
+    print(
+        f"in {out / 'per_image.csv'} and scores.csv; `{typed('compare')} {out} RUN` compares them"
+    )
 
 
 def _reference(

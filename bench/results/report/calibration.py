@@ -88,7 +88,7 @@ def _detectors(group: Group) -> list[str]:
     for each in facts:
         detectors |= {**each.get("detectors", {}), **each.get("scored_again", {})}
     try:
-        kind = group.runs[0].suite.kind
+        kind = group.runs[0].kind
     except InputError:
         return [NONE]
     rows = group.runs[0].images
@@ -107,6 +107,9 @@ def _detectors(group: Group) -> list[str]:
 def _unknown(group: Group) -> list[str]:
     """Flag roles on which the un-erased model scores low: a low rate then says nothing."""
     if group.unerased is None:
+        # Of images made elsewhere they may have been looked at without being a run.
+        if all(run.record.provenance.get("original") for run in group.runs):
+            return []
         return ["There is no un-erased run beside these: low rates may say nothing."]
     found = []
     for metric, known in group.metrics.items():

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.results import protocol
+from bench.results import elsewhere, protocol
 from bench.results.stats import effects
 from bench.results.stats.headlines import HEADLINES, NAMES
 from bench.results.store import Finished
@@ -67,8 +67,9 @@ class Group:
 
     @property
     def spec(self) -> RunSpec:
-        """Any run's spec: what differs is no part of the protocol."""
-        return self.runs[0].record.spec
+        """Any spec that says how images were drawn: what differs is no part of the protocol."""
+        specs = [run.record.spec for run in self.runs]
+        return next((spec for spec in specs if not elsewhere.made(spec)), specs[0])
 
     @property
     def case(self) -> str:
@@ -112,7 +113,7 @@ class Group:
         spec = self.spec
         cases = ", ".join(spec.cases) if len(spec.cases) < 4 else f"{len(spec.cases)} cases"
         sampler = f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}"
-        sampler += f", {spec.precision}"
+        sampler = elsewhere.MARK if elsewhere.made(spec) else f"{sampler}, {spec.precision}"
         suite = f"{spec.suite} {spec.suite_version}"
         return f"{suite} · {spec.model} · {spec.size} · {cases} · {sampler}"
 
@@ -205,8 +206,13 @@ def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
         specs: All runs that stand together, itself among them.
         seed: Whether the seed may tell it.
     """
-    others = [each for each in specs if each.method_name == spec.method_name]
-    marks = [
+    made = elsewhere.made(spec)
+    others = [
+        each
+        for each in specs
+        if (each.method_name, elsewhere.made(each)) == (spec.method_name, made)
+    ]
+    marks = [elsewhere.MARK] * made + [
         f"{option}={value}"
         for option, value in spec.options.items()
         if any(other.options.get(option) != value for other in others)
@@ -226,8 +232,18 @@ def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
 def groups(runs: Sequence[Finished]) -> list[Group]:
     """Return the comparable runs together, the protocol of the latest run first."""
     found: dict[str, list[Finished]] = {}
-    for run in sorted(runs, key=_finished, reverse=True):
-        found.setdefault(protocol.digest(protocol.of_record(run.record)), []).append(run)
+    latest = sorted(runs, key=_finished, reverse=True)
+    # Images made elsewhere say less of their protocol, and stand with the first that they fit.
+    for run in sorted(latest, key=lambda run: elsewhere.made(run.record.spec)):
+        key = protocol.digest(protocol.of_record(run.record))
+        if elsewhere.made(run.record.spec):
+            fitting = (
+                name
+                for name, some in found.items()
+                if not protocol.differences(some[0].record, run.record)
+            )
+            key = next(fitting, key)
+        found.setdefault(key, []).append(run)
     return [group(some) for some in found.values()]
 
 

@@ -8,7 +8,15 @@ from bench.results import protocol
 from bench.results.report import calibration, published
 from bench.results.report.differences import differences
 from bench.results.report.groups import Group
-from bench.results.report.table import Table, effects, flagged, forms, left_out, scores
+from bench.results.report.table import (
+    Table,
+    effects,
+    flagged,
+    forms,
+    left_out,
+    made_elsewhere,
+    scores,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def page(
     printed, missing = published.beside(group)
     tables += printed
     notes = (*_mixed(group), *_own(group), *flagged(group), *left_out(group), *forms(group))
-    notes += (*missing, *calibration.notes(group))
+    notes += (*made_elsewhere(group), *missing, *calibration.notes(group))
     return Page(group, tuple(tables), notes)
 
 

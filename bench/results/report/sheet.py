@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
+from bench.results import elsewhere
 from bench.results.report.groups import Group
 from bench.results.report.table import EMPTY
 from bench.results.stats.repeats import mean_and_spread
@@ -69,15 +70,17 @@ def _means(repeated: Sequence[Sequence[dict[str, Any]]]) -> Iterator[dict[str, A
 def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
     """Yield a run's scores of a case, in the order of scores.csv."""
     record, spec = run.record, run.record.spec
+    made = elsewhere.made(spec)
     for score in record.scores:
         if score.case == case:
             yield {
                 "method": spec.method_name,
+                "made": "elsewhere" if made else "here",
                 "model": spec.model,
                 "suite": spec.suite,
                 "suite_version": spec.suite_version,
                 "size": spec.size,
-                "precision": spec.precision,
+                "precision": "" if made else spec.precision,
                 "case": case,
                 "metric": score.metric,
                 "measure": score.measure,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench.results import elsewhere
 from bench.results.report.groups import ARROWS, Column, Group
 from bench.results.stats import repeats
 from bench.results.stats.aggregate import UNREAD
@@ -192,6 +193,26 @@ def forms(group: Group) -> list[str]:
     return [f"{group.label(run)} {FORMS[form]}." for run, form in found if form in FORMS]
 
 
+def made_elsewhere(group: Group) -> list[str]:
+    """Return a note on the runs whose images were made elsewhere: what is not known of them."""
+    found = [run for run in group.runs if elsewhere.made(run.record.spec)]
+    if not found:
+        return []
+    blind = [run for run in found if not run.record.provenance.get("original")]
+    names = ", ".join(group.label(run) for run in found)
+    notes = [
+        f"{names}: sampler, guidance, precision and noise are those of whoever drew the images, "
+        "and not known here."
+    ]
+    if blind:
+        names = ", ".join(group.label(run) for run in blind)
+        notes.append(
+            f"{names}: scored without the un-erased model's images, so nothing is said relative to "
+            "them, and a collapse goes unnoticed."
+        )
+    return notes
+
+
 def left_out(group: Group) -> list[str]:
     """Return a note on the concepts of which nothing can be said, together by why."""
     reasons: dict[str, list[str]] = {}
@@ -214,7 +235,7 @@ def _unread(group: Group, metric: str) -> list[str]:
             wanted = (group.case, metric, UNREAD, ALL, "")
             if score.key == wanted and score.value > 0:
                 count = f"{round(score.value * score.n)} images of {group.label(run)}"
-                found.append(f"{count} could not be opened and count nowhere.")
+                found.append(f"{count} were not read by {metric} and count nowhere.")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import registry
 from bench.models import recognition
 from bench.names import find, typed
-from bench.results import bundles, protocol, store
+from bench.results import bundles, elsewhere, protocol, store
 from bench.results.store import Finished, RunFolder
 from bench.runs import places, provenance
 from bench.runs.resolved import Resolved
@@ -136,7 +136,10 @@ def _finished(path: Path) -> Finished:
         if not begun and path.is_dir():
             why = "it has no record.json"
         raise InputError(f"{path} is no finished run: {why}")
-    return Finished(folder, folder.read_record())
+    found = Finished(folder, folder.read_record())
+    if elsewhere.made(found.record.spec):
+        raise InputError(f"{path} holds images that were made elsewhere: there is no erasure here")
+    return found
 
 
 def _check_options(form: str, *, concept: str, rank: int | None, whole: bool, model: str) -> None:

@@ -102,6 +102,8 @@ def performed(names, tell, workers=2, threads=1):
 
 if __name__ == "__main__":
     import sys
+    # Whoever started this may ignore Ctrl-C, as what runs in the background of a shell does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     list(performed(sys.argv[1:], lambda unit: print))
 """
 

@@ -53,7 +53,7 @@ def test_the_sheet_has_a_row_a_score_with_the_un_erased_first(make: Make, tmp_pa
         assert number(rows, "judge", "share", "target", column=name) == expected
     assert number(rows, "judge", "H_o", "all") == 0.95
     assert list(rows[0]) == [
-        *("method", "model", "suite", "suite_version", "size", "precision", "case"),
+        *("method", "made", "model", "suite", "suite_version", "size", "precision", "case"),
         *("metric", "measure", "role", "tag", "value", "low", "high", "n"),
         *("sd", "seed", "seconds_to_erase", "flags", "unconfirmed", "run_id"),
     ]
@@ -232,7 +232,7 @@ def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
         replace(s, value=2 / 90) if s.measure == "unread" else s for s in run.record.scores
     )
     some = Finished(run.folder, replace(run.record, scores=found))
-    assert "2 images of realera could not be opened" in printed(scores(group([some]), "judge"))
+    assert "2 images of realera were not read by judge" in printed(scores(group([some]), "judge"))
 
 
 def test_latex_escapes_what_latex_reads() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.prompts.importers import there
-from bench.runs.matching import Row, images, matched
+from bench.runs.elsewhere.matching import Row, images, matched
 from bench.types import InputError, Prompt
 
 KNOWN = ("airplane", "bird", "ship")
