@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench import registry
 from bench.files import Row as Cells
 from bench.images import read_image
-from bench.results import authority, elsewhere
+from bench.results import authority
 from bench.results.stats import confirmation
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
@@ -48,10 +48,7 @@ def check(out: Path) -> None:
         InputError: it cannot be written, or it is that of a run whose images were drawn here.
     """
     folders.check_out(out)
-    folder = RunFolder(out.parent, out.name)
-    if folder.spec_path.exists() or (
-        folder.is_done() and not elsewhere.made(folder.read_record().spec)
-    ):
+    if RunFolder(out.parent, out.name).spec_path.exists():
         raise InputError(f"{out} is a run's folder, which would be lost; name another with --to")
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import cli, files, registry
+from bench.metrics.raters import Raters
 from bench.models.mini import known
 from bench.results import store
 from bench.runs import plan, rated, runner
@@ -63,6 +66,32 @@ def test_verdicts_on_images_made_elsewhere_are_a_metric_and_agree_with_the_judge
     judged = agreed["judge"]
     assert int(judged["n"]) == len(images)
     assert float(judged["agreeing"]) == pytest.approx(1 - 1 / len(images))
+
+
+def test_verdicts_on_some_images_alone_decide_nothing(images: list[str], tmp_path: Path) -> None:
+    people, record = tmp_path / "people.csv", tmp_path / "out" / "record.json"
+    for names, decides in ((images, "raters@people"), (images[1:], "judge")):
+        lines = [f"{name}.png,yes" for name in names]
+        people.write_text("\n".join(["image,verdict", *lines]) + "\n")
+        assert cli.main(command(tmp_path, people)) == 0
+        assert files.read_json(record)["provenance"]["decides"] == decides
+
+
+def test_verdicts_are_not_taken_for_those_on_unerased_images_of_the_same_names(
+    images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tmp_path / "mine", tmp_path / "before")
+    people, seen = tmp_path / "people.csv", []
+    people.write_text("\n".join(["image,verdict", *(f"{name}.png,no" for name in images)]) + "\n")
+    measure = Raters.measure
+
+    def told(self: Raters, paths: list[Path], *others: Any) -> Any:
+        seen.extend(path.parent.name for path in paths)
+        return measure(self, paths, *others)
+
+    monkeypatch.setattr(Raters, "measure", told)
+    assert cli.main([*command(tmp_path, people), "--original", str(tmp_path / "before")]) == 0
+    assert seen and set(seen) == {"mine"}
 
 
 def test_verdicts_on_a_run_stand_in_its_record(

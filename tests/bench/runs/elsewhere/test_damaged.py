@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, features
 
-from bench import cli, files
+from bench import cli, data, files
 from bench.models.mini import known
 
 COUNT = 200
@@ -88,3 +91,44 @@ def test_each_is_read_right_or_named_and_none_stops_the_others(
     assert all(f'"{name}"' in told for name in lost)
     right = [row["judge_label"] == row["concept"] for name, row in rows.items() if name not in lost]
     assert len(right) == COUNT // 2 and sum(right) / len(right) > 0.9
+
+
+SCRIPT = """
+import resource, sys
+from bench import cli
+assert cli.main(sys.argv[1:]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_a_thousand_images_need_no_more_memory_than_a_hundred(tmp_path: Path) -> None:
+    """As people have them: sub-folders, three formats, five samples a prompt, no ids or roles."""
+    drawn = [(image.convert("RGB"), name) for image, name in known.images("object", 1) if name]
+    peaks = {}
+    for count in (100, 1000):
+        folder = tmp_path / str(count)
+        lines = ["case_number,prompt,class"]
+        for number in range(count // 5):
+            image, name = drawn[number % len(drawn)]
+            lines.append(f"{number},a photo of a {name},{name}")
+            (folder / "images" / name).mkdir(parents=True, exist_ok=True)
+            for sample in range(5):
+                ending = ("png", "jpg", "webp")[sample % 3]
+                path = folder / "images" / name / f"{number}_{sample}.{ending}"
+                image.resize((512, 512)).save(path)
+        (folder / "prompts.csv").write_text("\n".join(lines) + "\n")
+        words = ["score", "--images", str(folder / "images"), "--prompts"]
+        words += [str(folder / "prompts.csv"), "--erased", "airplane", "--model", "mini"]
+        words += ["--metric", "judge", "--device", "cpu", "--to", str(folder / "out"), "-q"]
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *words],
+            env=os.environ | {"PYTHONPATH": str(data.ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert len(files.read_rows(folder / "out" / "per_image.csv")) == count
+        peaks[count] = int(done.stdout.split()[-1]) / 1024
+    # Megabytes; the images alone are 750.
+    assert peaks[1000] < peaks[100] + 50

@@ -146,12 +146,38 @@ def test_other_prompts_or_detectors_are_another_table(
     assert len(report.groups(runs(there, tmp_path / "out").runs)) == 2
 
 
-def test_the_size_is_the_largest_that_is_there(there: Path, images: Path) -> None:
+def test_the_size_is_the_largest_that_is_there(
+    write_suite: WriteSuite, images: Path, tmp_path: Path
+) -> None:
+    suite = write_suite(tmp_path / "suite")
+    with (suite / "suite.toml").open("a") as table:
+        table.write("\n[sizes.two]\nimages = { target = 2 }\ncases = ['airplane']\n")
     asked = Asked(images, ("airplane",), "mini")
-    found = given.of_suite(asked, str(there))
+    found = given.of_suite(asked, str(suite))
     assert found.told["size"] == "tiny" and not found.missing
     (images / "s-0.png").unlink()
-    assert len(given.of_suite(asked, str(there)).missing) == 1
+    found = given.of_suite(asked, str(suite))
+    assert found.told["size"] == "two" and not found.missing
+    (images / "a-1.png").unlink()
+    found = given.of_suite(asked, str(suite))
+    assert found.told["size"] == "tiny" and found.missing == ("a-1.png", "s-0.png")
+
+
+def test_fewer_metrics_are_of_one_table_and_others_not(
+    write_suite: WriteSuite, images: Path, tmp_path: Path
+) -> None:
+    suite = write_suite(tmp_path / "suite", metrics=("judge", "clip"))
+    for spec in plan.specs(["original"], model="mini", suite=str(suite), size="tiny"):
+        runner.run(spec, suite / "runs")
+
+    def tables(*metrics: str) -> int:
+        asked = Asked(images, ("airplane",), "mini", metrics)
+        scoring.score(given.of_suite(asked, str(suite), "tiny"), tmp_path / "out")
+        return len(report.groups(runs(suite, tmp_path / "out").runs))
+
+    assert tables("judge") == tables() == 1
+    # Another one decides.
+    assert tables("clip") == 2
 
 
 def test_concepts_of_ones_own_come_with_their_suite(
