@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from bench.types import Progress, silent
+
+LINE_SECONDS = 60.0
+"""How often a line of text says how far something is."""
+
+
+class Lines:
+    """Progress as lines of text, for logs: how far a thing is, its pace and the time left."""
+
+    def __init__(self, to: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to a stream, by a clock in seconds."""
+        self.to, self.clock = to, clock
+        self.began: dict[str, tuple[float, int]] = {}
+        self.said: dict[str, float] = {}
+        self.last: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Write a line if the last is a minute old; the first report only starts the clock."""
+        now = self.clock()
+        if done < self.last.get(what, done):
+            # The same step again, for the next case.
+            del self.began[what]
+        self.last[what] = done
+        start, before = self.began.setdefault(what, (now, done))
+        if done == before or now - self.said.get(what, start) < LINE_SECONDS:
+            return
+        self.said[what] = now
+        pace = (now - start) / (done - before)
+        left = duration(pace * (total - done))
+        print(
+            f"  {what}: {done} of {total}, {pace:.2g} s each, {left} left", file=self.to, flush=True
+        )
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, to the minute: "3 h 05 min"."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 @contextmanager
 def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     """Give a callback that draws one bar for each thing under way, headed by the title.
+
+    Where stderr is no terminal, lines of text say once a minute how far each is.
 
     Args:
         title: What is under way.
@@ -41,6 +82,7 @@ def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     with Bars(*columns, console=console) as bars:
         tasks: dict[str, TaskID] = {}
         last: dict[str, int] = {}
+        lines = None if console.is_terminal else Lines(console.file)
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
@@ -50,5 +92,7 @@ def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
                 bars.reset(tasks[what])
             bars.update(tasks[what], completed=done, total=total)
             last[what] = done
+            if lines:
+                lines(what, done, total)
 
         yield advance

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.names import find, typed
 from bench.types import InputError
 
+if TYPE_CHECKING:
+    from bench.models.mini.train.stages import Workshop
+
 HELP = "the embedded model: train it, read its card"
 
 STAGES = ("images", "tokenizer", "autoencoder", "clip", "judge", "unet", "export")
+RENEWED = ("unet", "export")
+"""The stages of a training that leaves a concept out; all other parts stay mini's."""
 FOLDER = Path("reports/mini")
 
 
@@ -25,8 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(STAGES),
     )
     train.add_argument("stage", nargs="*", help="stages to train (default: all, then export)")
-    train.add_argument("--folder", type=Path, default=FOLDER, help=f"work folder ({FOLDER})")
-    train.add_argument("--weights", type=Path, help="where to export (default: the package)")
+    train.add_argument(
+        "--without",
+        metavar="NAME",
+        help="train the U-Net alone, on no image or caption of a concept; exported for "
+        "`run --method retrained`",
+    )
+    train.add_argument(
+        "--folder",
+        type=Path,
+        help=f"work folder ({FOLDER}; of --without a folder in it)",
+    )
+    train.add_argument(
+        "--weights",
+        type=Path,
+        help="where to export (default: the package; of --without, weights/ of the work folder)",
+    )
     train.add_argument("--seed", type=int, default=0, help="of everything (default: 0)")
     train.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     train.add_argument("--images", type=int, default=20_000, help="images to train on")
@@ -62,38 +83,60 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    chosen = args.stage or list(STAGES)
+    stages = RENEWED if args.without else STAGES
+    chosen = args.stage or list(stages)
+    asked = typed("mini train" + " --without" * bool(args.without))
     for stage in chosen:
-        find(f"stage of {typed('mini train')}", stage, STAGES)
+        find(f"stage of {asked}", stage, stages)
     if args.images < 500 or args.images % 500:
         raise InputError(f"--images: got {args.images}, must be a positive multiple of 500")
-    if not args.scale > 0:
+    if not 0 < args.scale < math.inf:
         raise InputError(f"--scale: got {args.scale}, must be above 0")
-    from bench.models import mini
-
-    if args.start:
-        mini.verify(args.start)
-    from bench.cli.progress import shown
-    from bench.models.mini.train import stages
-
-    stages.check_device(args.device)
-    with shown("training mini") as progress:
-        settings: dict[str, Any] = {
-            "seed": args.seed,
-            "images": args.images,
-            "device": args.device,
-            "scale": args.scale,
-            "progress": progress,
-        }
-        shop = (
-            stages.Continuation(args.folder, weights=args.start, **settings)
-            if args.start
-            else stages.Workshop(args.folder, **settings)
+    if args.without and args.start:
+        raise InputError(
+            "--start: goes on from weights that may know the concept of --without; "
+            "leave one of the two out"
         )
+    shop = _workshop(args)
+    from bench.cli.progress import shown
+    from bench.models import mini
+    from bench.models.mini.train.stages import STAGES as TRAINED
+
+    shop.begin()
+    with shown("training mini") as progress:
+        shop = replace(shop, progress=progress)
         for stage in chosen:
             if stage == "export":
-                shop.export(args.weights or mini.WEIGHTS)
+                own = shop.folder / "weights" if args.without else mini.WEIGHTS
+                shop.export(args.weights or own)
             else:
-                stages.STAGES[stage](shop)
-    print(f"trained {', '.join(chosen)} in {args.folder}")
+                TRAINED[stage](shop)
+    print(f"trained {', '.join(chosen)} in {shop.folder}")
     return 0
+
+
+def _workshop(args: argparse.Namespace) -> Workshop:
+    """Return what trains, after refusing a concept, weights or a device that are not there."""
+    from bench.models import mini
+
+    if args.without:
+        from bench.models.mini.train.absence import CONCEPTS
+
+        find("concept that mini has learnt", args.without, CONCEPTS)
+    if args.start:
+        mini.verify(args.start)
+    from bench.models.mini.train import renewal, stages
+
+    stages.check_device(args.device)
+    settings: dict[str, Any] = {
+        "seed": args.seed,
+        "images": args.images,
+        "device": args.device,
+        "scale": args.scale,
+    }
+    if args.start:
+        return renewal.Continuation(args.folder or FOLDER, weights=args.start, **settings)
+    if not args.without:
+        return stages.Workshop(args.folder or FOLDER, **settings)
+    folder = args.folder or FOLDER / f"without-{args.without.casefold().replace(' ', '-')}"
+    return renewal.Renewal(folder, weights=mini.path(), without=args.without, **settings)

@@ -18,6 +18,9 @@ WEIGHTS = data.MINI / "weights"
 SUMS = "SHA256SUMS"
 """The file, in the format of sha256sum, that says what every other file must hold."""
 
+SETTINGS = "training.json"
+"""The file that says what a training was: seed, images, steps, and what it left out."""
+
 
 def sha256(file: Path) -> str:
     """Return the hex digest of a file."""

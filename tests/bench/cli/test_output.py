@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,29 @@ def test_progress_that_is_not_shown_can_be_told(capfd: pytest.CaptureFixture[str
         with progress.shown("a title", quiet=quiet) as advance:
             advance("images", 1, 2)
         assert ("a title" in capfd.readouterr().err) != quiet
+
+
+def test_a_log_says_once_a_minute_how_far_a_thing_is() -> None:
+    now, log = [0.0], StringIO()
+    told = progress.Lines(log, lambda: now[0])
+    for step in range(500, 621):
+        told("unet", step, 8000)
+        now[0] += 2
+    assert log.getvalue().splitlines() == [
+        "  unet: 530 of 8000, 2 s each, 4 h 09 min left",
+        "  unet: 560 of 8000, 2 s each, 4 h 08 min left",
+        "  unet: 590 of 8000, 2 s each, 4 h 07 min left",
+        "  unet: 620 of 8000, 2 s each, 4 h 06 min left",
+    ]
+
+
+def test_a_log_starts_anew_with_the_next_case() -> None:
+    now, log = [0.0], StringIO()
+    told = progress.Lines(log, lambda: now[0])
+    for step, seconds in ((1, 0), (9, 10), (1, 20), (2, 90)):
+        now[0] = seconds
+        told("images", step, 9)
+    assert log.getvalue() == "  images: 2 of 9, 70 s each, 8 min left\n"
 
 
 def test_a_comparison_has_the_mean_of_its_seeds(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
@@ -13,7 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTokenizer
 
-from bench.models.mini import clip, write_sums
+from bench import files
+from bench.models.mini import SETTINGS, clip, write_sums
 from bench.models.mini.judge import Judge
 from bench.models.mini.train.text import clip_config, text_encoder
 from bench.models.mini.train.unet import new_scheduler
@@ -66,6 +69,7 @@ def export(
     pipe: StableDiffusionPipeline,
     clip_model: CLIP,
     judge: Judge,
+    settings: Mapping[str, Any],
 ) -> None:
     """Write all weights in half precision; the folder is replaced whole or not at all.
 
@@ -74,6 +78,7 @@ def export(
         pipe: the assembled pipeline; it is converted in place.
         clip_model: both towers of the CLIP.
         judge: the judge network.
+        settings: what the training was, which a file of the folder says.
     """
     fresh = folder.with_name(folder.name + ".part")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -91,6 +96,7 @@ def export(
         save_file(half_weights(model), fresh / name / "model.safetensors")
     description = json.dumps(clip_config(len(pipe.tokenizer)), indent=2)
     (fresh / "clip" / f"{clip.NAME}.json").write_text(description)
+    files.write_bytes(fresh / SETTINGS, files.to_json(settings))
     write_sums(fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

@@ -50,6 +50,7 @@ def save_atomically(state: object, path: Path) -> None:
         state: What torch can store.
         path: The checkpoint's file.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     torch.save(state, temporary)
     temporary.replace(path)
@@ -96,7 +97,6 @@ def fit(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         average, first, seconds = state["average"], state["step"], state["seconds"]
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     began = saved = time.monotonic()
     model.train()
     running = 0.0

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from open_clip.model import CLIP
-from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
-from bench.models.mini import sha256
-from bench.models.mini.judge import Judge, load_file_into_judge
+from bench import files
+from bench.models.mini import SETTINGS, sha256
+from bench.models.mini.judge import Judge
 from bench.models.mini.train import autoencoder, judge, text, unet
+from bench.models.mini.train.absence import holds
 from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_images
 from bench.models.mini.train.export import assemble, export
 from bench.models.mini.train.fit import Recipe, save_atomically
@@ -24,7 +26,6 @@ from bench.models.mini.world.sample import caption_of, truth_of
 from bench.models.mini.world.truth import Truth
 from bench.types import InputError, Progress, silent
 
-VAE_FILE = "diffusion_pytorch_model.safetensors"
 CAPTIONS_PER_IMAGE = 3
 """Captions per image that the U-Net learns from; the CLIP sees fresh ones all the time."""
 
@@ -40,7 +41,40 @@ class Workshop:
     device: str = "cpu"
     scale: float = 1.0
     """Factor on the steps of every recipe; small values make a quick, poor model."""
+    without: str = ""
+    """A concept that no image shows and no caption names of those that the U-Net learns from."""
     progress: Progress = silent
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the weights."""
+        return {
+            "seed": self.seed,
+            "images": self.images,
+            "scale": self.scale,
+            "without": self.without,
+        }
+
+    def begin(self) -> None:
+        """Mark the folder as this training's, so that no other goes on from its checkpoints.
+
+        Raises:
+            InputError: another training was begun there.
+        """
+        note = self.folder / SETTINGS
+        asked = self.settings
+        begun = files.read_json(note) if note.exists() else asked
+        differing = [n for n in {**asked, **begun} if asked.get(n) != begun.get(n)]
+        if differing:
+            there, here = (
+                ", ".join(f"{name} {each.get(name)!r}" for name in differing)
+                for each in (begun, asked)
+            )
+            raise InputError(
+                f"{self.folder} holds a training of {there}, not of {here}; "
+                "name another --folder, or ask for what it holds"
+            )
+        files.write_bytes(note, files.to_json(asked))
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Scale a recipe's steps."""
@@ -134,14 +168,23 @@ class Workshop:
         return latents
 
     @cached_property
+    def lessons(self) -> tuple[list[int], list[list[str]]]:
+        """The images that the U-Net learns from, by number, and several captions of each."""
+        numbers, captions = [], []
+        for i, truth in enumerate(self.truths):
+            several = [caption_of(self.seed, i, version) for version in range(CAPTIONS_PER_IMAGE)]
+            if not self.without or not holds(self.without, truth, several):
+                numbers.append(i)
+                captions.append(several)
+        return numbers, captions
+
+    @cached_property
     def unet(self) -> UNet2DConditionModel:
         """The trained U-Net."""
-        captions = [
-            [caption_of(self.seed, i, version) for version in range(CAPTIONS_PER_IMAGE)]
-            for i in range(self.images)
-        ]
+        numbers, captions = self.lessons
+        means, deviations = self.latents
         return unet.train_unet(
-            self.latents,
+            (means[numbers], deviations[numbers]),
             captions,
             self.tokenizer,
             text.text_encoder(self.clip, self.tokenizer),
@@ -159,47 +202,7 @@ class Workshop:
 
     def export(self, weights: Path) -> None:
         """Write mini's weights to a folder."""
-        export(weights, self.pipeline(), self.clip, self.judge)
-
-
-@dataclass(frozen=True)
-class Continuation(Workshop):
-    """A workshop that trains the U-Net of finished weights further and keeps their other parts."""
-
-    weights: Path = field(kw_only=True)
-    """The folder of mini's weights to go on from."""
-
-    @cached_property
-    def tokenizer(self) -> CLIPTokenizer:
-        """The vocabulary of the weights."""
-        return CLIPTokenizer.from_pretrained(self.weights / "tokenizer")
-
-    @cached_property
-    def autoencoder(self) -> AutoencoderKL:
-        """The autoencoder of the weights."""
-        return AutoencoderKL.from_pretrained(self.weights / "vae", dtype=torch.float32)
-
-    @property
-    def autoencoder_file(self) -> Path:
-        """The autoencoder's file among the weights."""
-        return self.weights / "vae" / VAE_FILE
-
-    @cached_property
-    def clip(self) -> CLIP:
-        """The CLIP of the weights."""
-        model = text.new_clip(len(self.tokenizer))
-        model.load_state_dict(load_file(self.weights / "clip" / "model.safetensors"))
-        return model.eval()
-
-    @cached_property
-    def judge(self) -> Judge:
-        """The judge of the weights."""
-        return load_file_into_judge(self.weights / "judge" / "model.safetensors")
-
-    @property
-    def unet_to_go_on_from(self) -> Path:
-        """The U-Net of the weights."""
-        return self.weights / "unet"
+        export(weights, self.pipeline(), self.clip, self.judge, self.settings)
 
 
 STAGES: dict[str, Callable[[Workshop], object]] = {

@@ -27,6 +27,11 @@ from bench.types import InputError
         (["train", "--images", "123"], "--images: got 123"),
         (["train", "--scale", "0"], "--scale: got 0.0"),
         (["train", "--start", "nowhere"], "no SHA256SUMS in nowhere"),
+        (["train", "--scale", "inf"], "--scale: got inf, must be above 0"),
+        (["train", "--without", "airplan"], "unknown concept that mini has learnt: 'airplan'; nea"),
+        (["train", "clip", "--without", "cat"], "mini train --without: 'clip'; choices: unet, exp"),
+        (["train", "--without", "cat", "--start", "x"], "--start: goes on from weights that may"),
+        (["train", "--without", "cat", "--device", "tpu"], "cannot train on 'tpu'"),
         (["train", "--device", "tpu"], "cannot train on 'tpu'; allowed here: cpu"),
         (["trian"], "nearest: train"),
         (["train", "--imges", "500"], "'--imges'; nearest: --images"),
@@ -78,8 +83,33 @@ def test_the_chosen_stages_run_in_the_order_given(
     assert (shop.folder, shop.seed, shop.scale) == (tmp_path, 4, 0.5)
     assert capsys.readouterr().out == f"trained judge, export in {tmp_path}\n"
     ran.clear()
-    assert cli.main(["mini", "train", *words]) == 0
+    assert cli.main(["mini", "train", *words, "--scale", "0.5"]) == 0
     assert tuple(name for name, _ in ran) == STAGES
+
+
+def test_a_training_without_a_concept_has_a_folder_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench.models.mini.train import stages
+    from bench.models.mini.train.renewal import Renewal
+
+    ran: list[Any] = []
+    for name in stages.STAGES:
+        monkeypatch.setitem(stages.STAGES, name, lambda shop, name=name: ran.append((name, shop)))
+    monkeypatch.setattr(
+        stages.Workshop, "export", lambda shop, weights: ran.append(("export", weights))
+    )
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["mini", "train", "--without", "Joan of Arc"]) == 0
+    (first, shop), second = ran
+    folder = Path("reports/mini/without-joan-of-arc")
+    assert (first, second) == ("unet", ("export", folder / "weights"))
+    assert isinstance(shop, Renewal) and shop.unet_to_go_on_from is None
+    assert (shop.folder, shop.without, shop.weights) == (folder, "Joan of Arc", mini.path())
+    assert capsys.readouterr().out == f"trained unet, export in {folder}\n"
+    other = ["--without", "cat", "--folder", str(folder)]
+    assert cli.main(["mini", "train", *other]) == 2
+    assert "holds a training of without 'Joan of Arc'" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

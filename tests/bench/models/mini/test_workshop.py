@@ -14,7 +14,8 @@ from diffusers import StableDiffusionPipeline
 from bench.models import mini
 from bench.models.mini.judge import load_file_into_judge
 from bench.models.mini.train import stages
-from bench.models.mini.train.stages import STAGES, Continuation, Workshop
+from bench.models.mini.train.renewal import Continuation
+from bench.models.mini.train.stages import STAGES, Workshop
 from bench.models.mini.world.sample import image_of
 from bench.types import InputError
 
