@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from bench.models.tensorfiles import SUFFIXES
 from bench.types import InputError
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 FORMS = (
     f"a file ({', '.join(SUFFIXES)}), a folder of a pipeline or of a U-Net in diffusers layout, "
     "or a LoRA folder"
@@ -44,7 +44,20 @@ def opened(path: Path) -> Opened:
         InputError: it is of an unknown form, damaged, no state dict, or a pickle that holds more
             than tensors.
     """
-    data, header = raw(path)
+    return unwrapped(*raw(path), path)
+
+
+def unwrapped(data: Any, header: Mapping[str, str], path: Path) -> Opened:
+    """Return the tensors of what a file holds, however deep they are nested.
+
+    Args:
+        data: As `raw` returns it.
+        header: Its header.
+        path: The file.
+
+    Raises:
+        InputError: it is no state dict.
+    """
     for inner in NESTED:
         if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
             data = data[inner]
@@ -69,7 +82,7 @@ def raw(path: Path) -> tuple[Any, Mapping[str, str]]:
                 return {each: file.get_tensor(each) for each in names}, file.metadata() or {}
         return torch.load(path, map_location="cpu", weights_only=True), {}
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0]
+        reason = str(error).split("\n")[0] or "it ends early"
         raise InputError(f"the checkpoint {path} is damaged or truncated ({reason})") from None
     except pickle.UnpicklingError:
         raise InputError(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import digests
+from bench.models import tensorfiles
 from bench.models.recognition import MODELS
 from bench.registry.sources import Entry
 from bench.types import InputError, Option, Suite
@@ -69,7 +70,7 @@ def options(entry: Entry, values: Mapping[str, Option]) -> tuple[dict[str, Optio
         The options as the spec has them, and where their files are.
 
     Raises:
-        InputError: there is nothing at a path.
+        InputError: there is nothing at a path, or what ends as a file of tensors is none.
     """
     named, places = dict(values), Places()
     for name in entry.files:
@@ -78,6 +79,7 @@ def options(entry: Entry, values: Mapping[str, Option]) -> tuple[dict[str, Optio
         path = Path(str(values[name])).expanduser()
         if not path.exists():
             raise InputError(f"--set {name}={values[name]}: there is no such file or folder")
+        tensorfiles.check(path)
         named[name] = f"{path.resolve().name} {digests.of(path)[:DIGITS]}"
         places[f"option.{name}"] = str(path.resolve())
     return named, places

@@ -88,7 +88,22 @@ def read(path: Path, pipe: Any) -> State:
             path,
             path,
         )
-    return _sorted(_files.opened(path), path, pipe)
+    file = _files.unwrapped(data, header, path)
+    if not header and _may_be_spm(file.tensors):
+        log.warning(
+            "%s does not say what wrote it; read as a LoRA. If it is SPM's: --method spm --set "
+            "path=%s",
+            path,
+            path,
+        )
+    return _sorted(file, path, pipe)
+
+
+def _may_be_spm(tensors: Mapping[str, Tensor]) -> bool:
+    """Return whether all tensors are kohya's LoRAs of a U-Net of rank 1, as SPM's are."""
+    downs = [each for name, each in tensors.items() if name.endswith(".lora_down.weight")]
+    unet = all(name.startswith("lora_unet_") for name in tensors)
+    return unet and bool(downs) and all(len(each) == 1 for each in downs if each.dim())
 
 
 def _elsewhere(path: Path, method: str) -> InputError:

@@ -194,3 +194,21 @@ def test_a_checkpoint_that_changes_nothing_is_refused(
         Checkpoint(path=str(path)).check(tiny_pipe, [airplane])
     save_file({name: weight + 1}, path)
     Checkpoint(path=str(path)).check(tiny_pipe, [airplane])
+
+
+def test_an_spm_that_lost_its_header_is_guessed_and_said(
+    tiny_pipe: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "spm.safetensors"
+    for header in ({}, {"ss_network_module": "networks.lora"}):
+        tensors = {}
+        for name, layer in _membrane.layers(tiny_pipe.unet).items():
+            key = "lora_unet_" + name.replace(".", "_")
+            tail = (1,) * (layer.weight.dim() - 2)
+            tensors[f"{key}.lora_up.weight"] = torch.ones(len(layer.weight), 1, *tail)
+            tensors[f"{key}.lora_down.weight"] = torch.ones(1, *layer.weight.shape[1:])
+        save_file(tensors, path, metadata=header or None)
+        caplog.clear()
+        assert Checkpoint(path=str(path)).fit(tiny_pipe, [Concept("cat", "object", "")], seed=0)
+        said = "does not say what wrote it; read as a LoRA. If it is SPM's: --method spm"
+        assert (said in caplog.text) == (not header)
