@@ -12,7 +12,15 @@ from bench.drawing import counted
 from bench.names import find
 from bench.prompts.importers import columns, formats, reading, roles, suite
 from bench.prompts.importers.columns import AS_NAMED, LABELS, Named
-from bench.prompts.importers.normalise import Asked, Outcome, normalise, odd_concept
+from bench.prompts.importers.normalise import (
+    SHOWN,
+    Asked,
+    Outcome,
+    normalise,
+    odd_concept,
+    plain,
+    some,
+)
 from bench.types import ROLES, InputError, Kind
 
 
@@ -77,18 +85,19 @@ def import_file(
         raise InputError("--anchor is empty; name what new concepts are mapped to, or leave it out")
     name, table, layout = reading.read(path, format, named, encoding)
     module = formats.found()[name]
-    outcome = normalise(table.records, layout, module.draft, Asked(concept.strip(), role, tag))
+    known = prompts.concepts()
+    asked = next((name for name in known if plain(name) == plain(concept)), concept.strip())
+    outcome = normalise(table.records, layout, module.draft, Asked(asked, role, tag), known)
     if not outcome.prompts:
         why = "; ".join(outcome.losses()) or "it has no rows"
         raise InputError(f"{path}: no row can be used as {name}: {why}")
-    known = prompts.concepts()
     meant, by = _kind(kind, name, layout)
     draft = suite.draft(
         outcome.prompts,
         meant,
         known,
         known_suites,
-        asked=concept.strip(),
+        asked=asked,
         anchor=anchor,
         together=together or roles.together(table.cells(layout.get("role", ""))),
         source=path.name,
@@ -109,6 +118,8 @@ def import_file(
         "drawing": counted(prompt.drawing for prompt in outcome.prompts),
         "format": f"{name}; --format says otherwise" if format == formats.AUTO else "",
         "role": "" if role or "role" in layout else _mute(outcome),
+        "--concept": _unused(asked, outcome, draft),
+        "spelling": some([f"{a} as {b}" for a, b in outcome.spelled.items()], SHOWN),
         "kind": f"{meant}, {by}" if any(c.name not in known for c in draft.concepts) else "",
     }
     return Imported(path, name, len(table.records), outcome, draft, guesses)
@@ -127,6 +138,12 @@ def _kind(asked: str, format: str, layout: Mapping[str, str]) -> tuple[Kind | No
     if formats.neutral(module):
         return None, ""
     return "object", "for lack of a word; --kind says otherwise"
+
+
+def _unused(asked: str, outcome: Outcome, draft: suite.Draft) -> str:
+    """Say that the concept that was named is none of the file's, where every row has its own."""
+    shown = {*draft.erased, *(prompt.concept for prompt in outcome.prompts)}
+    return "" if asked in {"", *shown} else f"{asked} is not used; every row says its own"
 
 
 def _mute(outcome: Outcome) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,14 +36,19 @@ LABELS: Mapping[str, Kind | None] = {
     "category": None,
 }
 """Names that columns of concepts go by, and the kind of what they hold where the name says it."""
-FLAGS = ("erased", "is_erased", "to_erase", "erase", "forget")
+FLAGS = (
+    *("erased", "is_erased", "to_erase", "erase", "forget", "to_forget", "is_forget"),
+    *("is_target", "unlearn", "to_unlearn"),
+)
 """Names of columns that say of each row whether it is erased, yes or no."""
+KEPT_FLAGS = ("retain", "is_retain", "retained", "preserve", "preserved", "keep", "kept", "to_keep")
+"""Names of columns that say of each row whether it is kept, yes or no."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "prompt": PROMPTS,
     "seed": ("evaluation_seed", "seed", "sd_seed", "eval_seed", "random_seed", "seeds"),
     "role": (
         *("role", "type", "split", "subset", "set", "group", "tag", "label", "category", "target"),
-        *FLAGS,
+        *(*FLAGS, *KEPT_FLAGS),
     ),
     "concept": tuple(LABELS),
     "tag": ("tag",),
@@ -58,14 +64,19 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("evaluation_guidance", "guidance_scale", "guidance", "sd_guidance_scale"),
         *("cfg", "cfg_scale"),
     ),
-    "width": ("width", "sd_image_width", "image_width"),
-    "height": ("height", "sd_image_height", "image_height"),
+    "width": ("width", "sd_image_width", "image_width", "w"),
+    "height": ("height", "sd_image_height", "image_height", "h"),
+    "size": ("size", "image_size", "resolution", "sd_image_size"),
     "negative_prompt": ("negative_prompt", "negative", "neg_prompt"),
 }
 """The names that columns go by, the surest first, by what they mean to us; `plain` is the prompt
 that an attack's stands for, `benign` its counterpart without the concept."""
 PAIRED = ("plain", "benign")
 """Meanings of columns that only formats of attacks read."""
+SIZE = re.compile(r"[\[(]?\s*(\d{2,4})\s*(?:[x×*,]\s*(\d{2,4})\s*)?[\])]?", re.IGNORECASE)
+"""Width and height in one cell: 512x768, (512, 768), or one number of a square."""
+_SUFFIX = re.compile(r"_(?:prompts?|concepts?|class(?:es)?|artists?|set)$")
+"""What may stand behind a word for a role: `retain_prompts`."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,11 @@ AS_NAMED = Named()
 def normal(name: str) -> str:
     """Return a column's name in small letters and underscores: `Evaluation Seed` is one too."""
     return "_".join(name.strip().casefold().replace("-", " ").split())
+
+
+def word(cell: str) -> str:
+    """Return a word that may say a role, without what is behind it: `Retain set` is `retain`."""
+    return _SUFFIX.sub("", normal(cell))
 
 
 def named(columns: str = "", prompt: str = "", concept: str = "") -> Named:
@@ -158,21 +174,42 @@ def layout(
     found: dict[str, str] = {}
     for meaning, names_of_all in NAMES.items():
         usual = () if meaning in PAIRED else names_of_all
-        names = [n for n in own.get(meaning, usual) if n in columns and n not in found.values()]
+        able: Collection[str] = own.get(meaning, usual)
+        if able and meaning in said:
+            able = same(meaning)
+        names = [n for n in able if n in columns and n not in found.values()]
         if meaning == "concept" and meaning not in (*own, *said):
             names = _labels({name: columns[name] for name in names})
         if meaning == "role" and meaning not in said:
             names = [n for n in names if _says_role(n, columns[n], is_role)]
+            more = [n for n in columns if able and _tells_apart(columns[n], is_role)]
+            names += [n for n in more if n not in found.values()]
+        if meaning == "size" and meaning not in said:
+            names = [n for n in names if _says_size(columns[n])]
         if names:
             found[meaning] = names[0]
     return found
 
 
 def _says_role(name: str, cells: Sequence[str], is_role: frozenset[str]) -> bool:
-    words = set(map(normal, cells)) - {""}
+    words = set(map(word, cells)) - {""}
     if name in (*LABELS, "tag"):
         return bool(words) and words <= is_role and not all(map(str.isdigit, words))
     return name == "role" or bool(words & is_role)
+
+
+def _tells_apart(cells: Sequence[str], is_role: frozenset[str]) -> bool:
+    """Return whether a column, by whatever name, has words for roles alone, and several."""
+    words = set(map(word, cells)) - {""}
+    return (
+        len(words) > 1
+        and words <= is_role - {"yes", "no", "true", "false"}
+        and not any(map(is_number, words))
+    )
+
+
+def _says_size(cells: Sequence[str]) -> bool:
+    return all(SIZE.fullmatch(cell.strip()) for cell in cells if cell.strip())
 
 
 def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:

@@ -22,6 +22,7 @@ _SAID = re.compile(r"sep=([,;\t|])(?=\r?\n)")
 _FEEDS = re.compile(r"\r?\n")
 _LONE = re.compile(r"\r(?!\n)")
 """A carriage return that ends a line on an old Mac, and no line elsewhere."""
+_ENCLOSED = re.compile(r'^"([^"]*)"$')
 A_LINE = "if every line is a prompt, --columns prompt reads it so"
 
 
@@ -76,7 +77,13 @@ def look(text: str, named: Named, delimiters: str) -> Lines:
         if _LONE.search(text) and any(len(row.cells) != len(columns) for row in rows):
             rows = _with_returns(text, delimiter, len(columns), rows)
     except csv.Error as error:
-        raise ValueError(f"{error}; a quotation mark is open or stands alone; {A_LINE}") from None
+        rows = _unquoted_rows(text, delimiter)
+        cells = header or (rows[0].cells if rows else ())
+        if len(cells) < 2 or any(len(row.cells) != len(cells) for row in rows):
+            why = "a quotation mark is open or stands alone"
+            raise ValueError(f"{error}; {why}; {A_LINE}") from None
+        columns = _names(cells)
+        guesses.append("quotation marks that enclose no field are text")
     rows = rows if header else rows[1:]
     whole = [_joined(row, columns, named.prompts, delimiter) for row in rows]
     joined = sum(old is not new for old, new in zip(rows, whole, strict=True))
@@ -84,6 +91,17 @@ def look(text: str, named: Named, delimiters: str) -> Lines:
         word = WORDS[delimiter]
         guesses.append(f"{joined} rows have an unquoted {word} in their prompt; read as one field")
     return Lines(columns, whole, WORDS[delimiter], tuple(guesses))
+
+
+def _unquoted_rows(text: str, delimiter: str) -> list[Line]:
+    """Return the rows of a file whose quotation marks are text; none if one is open in a line."""
+    lines = list(prompt_lines(text, quoted=False))
+    if '"' not in text or any(line.cells[0].count('"') % 2 for line in lines):
+        return []
+    return [
+        Line(line.number, [_ENCLOSED.sub(r"\1", cell) for cell in line.cells[0].split(delimiter)])
+        for line in lines
+    ]
 
 
 def _with_returns(text: str, delimiter: str, wanted: int, rows: list[Line]) -> list[Line]:
@@ -101,7 +119,7 @@ def _joined(row: Line, columns: Sequence[str], prompts: Sequence[str], delimiter
     """Return a row with too many fields as one whose prompt has delimiters in it.
 
     Only where nothing else can be meant: all other fields are numbers, and no piece of the prompt
-    but its first is one.
+    is one.
     """
     more = len(row.cells) - len(columns)
     at = [number for number, name in enumerate(columns) if name in prompts]
@@ -110,7 +128,7 @@ def _joined(row: Line, columns: Sequence[str], prompts: Sequence[str], delimiter
     (first,) = at
     before, pieces = row.cells[:first], row.cells[first : first + more + 1]
     behind = row.cells[first + more + 1 :]
-    if not all(map(is_number, filter(None, (*before, *behind)))) or any(map(is_number, pieces[1:])):
+    if not all(map(is_number, filter(None, (*before, *behind)))) or any(map(is_number, pieces)):
         return row
     return Line(row.number, [*before, delimiter.join(pieces), *behind])
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 
 from bench.drawing import Drawing
+from bench.prompts.importers.columns import SIZE
 from bench.prompts.importers.drafts import Row, UnusableError, check_texts
 from bench.prompts.schema import SIDES, STRONGEST
 
 NOTHING = ("", "nan", "na", "none", "null")
 """What stands in columns of numbers where there is none."""
+
+_DECIMAL = re.compile(r"\s*(\d{1,3}),(\d{1,2})\s*")
+"""A decimal comma, as spreadsheets of many countries write it between semicolons."""
 
 
 def read(row: Row) -> Drawing:
@@ -24,6 +29,8 @@ def read(row: Row) -> Drawing:
     negative = row["negative_prompt"] if row["negative_prompt"].strip() else ""
     check_texts(negative)
     guidance, width, height = (_number(row[name]) for name in ("guidance", "width", "height"))
+    if width is None and height is None and (size := SIZE.fullmatch(row["size"].strip())):
+        width, height = float(size[1]), float(size[2] or size[1])
     if guidance is not None and not 0 <= guidance <= STRONGEST:
         raise UnusableError(f"has a guidance that is no number from 0 to {STRONGEST}")
     if (width is None) != (height is None):
@@ -42,6 +49,6 @@ def _number(cell: str) -> float | None:
     if cell.strip().casefold() in NOTHING:
         return None
     try:
-        return float(cell)
+        return float(_DECIMAL.sub(r"\1.\2", cell))
     except ValueError:
         return math.nan

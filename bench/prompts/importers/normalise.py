@@ -48,6 +48,8 @@ class Outcome:
     """Where the rows are that were dropped, by why."""
     derived: int = 0
     """Rows that were given a seed, since the file has none for them."""
+    spelled: dict[str, str] = field(default_factory=dict)
+    """Concepts that are written in several ways, or not as here, and what they are taken for."""
     twins: int = 0
     """Prompts that are the plain ones beside adversarial ones; one that repeats is kept once."""
 
@@ -72,6 +74,7 @@ def normalise(
     layout: Mapping[str, str],
     draft: Callable[[Row, str], Draft],
     asked: Asked,
+    known: Iterable[str],
     *,
     repeats: bool = False,
 ) -> Outcome:
@@ -85,6 +88,7 @@ def normalise(
         layout: The columns that hold what is read, by what it means.
         draft: The format's reading of a row, see `formats.Format.draft`.
         asked: What the user said holds for all rows.
+        known: Names of concepts; one that a row writes otherwise is meant, see `plain`.
         repeats: Whether rows that repeat others are kept and none gets a twin, as where each row
             is an image that is there already.
     """
@@ -93,19 +97,27 @@ def normalise(
     texts: Counter[str] = Counter()
     seen: set[tuple[str | int | Drawing, ...]] = set()
     nothing = dict.fromkeys(NAMES, "")
+    names = {plain(name): name for name in known}
+
+    def meant(found: Draft) -> Draft:
+        name = names.setdefault(plain(found.concept), found.concept)
+        if name != found.concept:
+            outcome.spelled[found.concept] = name
+        return replace(found, concept=name)
+
     for record in records:
         try:
             if record.problem:
                 raise UnusableError(record.problem)
             row = {meaning: record.values[column] for meaning, column in layout.items()}
             row = nothing | row
-            found = _completed(draft(row, asked.concept), asked)
+            found = meant(_completed(draft(row, asked.concept), asked))
             drawing = drawn.read(row)
             texts[found.text] += 1
             seed = _seed(found, texts[found.text])
             if _key(found, seed, drawing) in seen and not repeats:
                 raise UnusableError("repeats an earlier row, with its seed")
-            drafts = [found] if repeats else [found, *_twins(found, asked)]
+            drafts = [found] if repeats else [found, *map(meant, _twins(found, asked))]
         except UnusableError as why:
             outcome.dropped.setdefault(str(why), []).append(record.place)
             continue
@@ -135,6 +147,15 @@ def _key(found: Draft, seed: int, drawing: Drawing) -> tuple[str | int | Drawing
     return found.concept, found.role, found.tag, found.text, seed, drawing
 
 
+def plain(concept: str) -> str:
+    """Return a concept's name in small letters and single spaces: `Van_Gogh` is `van gogh`.
+
+    Args:
+        concept: As somebody writes it.
+    """
+    return " ".join(concept.casefold().replace("_", " ").split())
+
+
 def odd_concept(name: str) -> str:
     """Return why a text cannot name a concept; "" if it can.
 
@@ -160,7 +181,7 @@ def _completed(found: Draft, asked: Asked) -> Draft:
     if odd := odd_concept(concept):
         raise UnusableError(f"has a concept that {odd}")
     if not concept and role in OWN_ROLES:
-        raise UnusableError("does not say what it shows; --concept does")
+        raise UnusableError("does not say what it shows; --concept or --concept-column does")
     if not concept and role != "general":
         raise UnusableError(f"is {role} and does not say what it shows; --concept-column does")
     if role in NEEDS_TAG and not tag:

@@ -36,6 +36,7 @@ def read(
         raise InputError(
             f"format {name} reads no {unread[0]} from a column; it reads {', '.join(able)}"
         )
-    if layout.get("role") in columns.FLAGS:
-        table = table.said(layout["role"], roles.FLAGGED)
+    flag = layout.get("role", "")
+    if flag in roles.FLAGGED:
+        table = table.said(flag, roles.FLAGGED[flag])
     return name, table, layout

@@ -172,6 +172,8 @@ def _txt(text: str, named: Named) -> Table:
             f"line 1 names columns ({','.join(first)[:80]}): call a table .csv; if it is a prompt, "
             "--columns prompt"
         )
+    if rows and not named.header and normal(rows[0].cells[0]) in PROMPTS:
+        return _of_lines(Lines(("prompt",), rows[1:], guesses=("line 1 is a header",)))
     return _of_lines(Lines(("prompt",), rows))
 
 

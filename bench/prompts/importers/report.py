@@ -53,6 +53,12 @@ def lines(done: Imported, out: Path) -> Iterator[str]:
                     f"cut       {len(ids)} prompts have more than the {window} tokens that "
                     f"{family} reads; kept, their ends go unread: {some(ids, SHOWN)}"
                 )
+    cases = done.draft.cases
+    for name, erased in list(cases.items())[:SHOWN]:
+        alone = f"erases {', '.join(erased)}"
+        yield f"case      {name} {alone}" + (" by one erasure" if erased[1:] else "")
+    if len(cases) > SHOWN:
+        yield f"case      and {len(cases) - SHOWN} more, one for each concept"
     for concept in done.draft.concepts:
         yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
     yield f"wrote     {out / 'suite.toml'} and prompts.csv"

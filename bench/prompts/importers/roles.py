@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bench.names import find
-from bench.prompts.importers.columns import normal
+from bench.prompts.importers.columns import FLAGS, KEPT_FLAGS, word
 from bench.prompts.importers.drafts import UnusableError
 from bench.types import ROLES, InputError, Role
 
@@ -27,11 +27,20 @@ WORDS: Mapping[str, Role] = {
 }
 
 
-YES = {"true": "erased", "yes": "erased", "1": "erased", "1.0": "erased"}
-NO = {"false": "kept", "no": "kept", "0": "kept", "0.0": "kept"}
-FLAGGED: Mapping[str, str] = {**YES, **NO}
-"""What yes and no say in a column `erased`, in which 1 is not MACE's."""
-SAID = frozenset({*WORDS, "true", "false", "yes", "no"})
+YES = ("true", "yes", "1", "1.0")
+NO = ("false", "no", "0", "0.0")
+
+
+def _flags(*, yes: str, no: str) -> Mapping[str, str]:
+    return {**dict.fromkeys(YES, yes), **dict.fromkeys(NO, no)}
+
+
+FLAGGED: Mapping[str, Mapping[str, str]] = {
+    **{name: _flags(yes="erased", no="kept") for name in FLAGS},
+    **{name: _flags(yes="kept", no="erased") for name in KEPT_FLAGS},
+}
+"""What yes and no say in a column `erased` or `kept`, in which 1 is not MACE's."""
+SAID = frozenset({*WORDS, *YES, *NO})
 """Words by which a column is known to say roles."""
 
 
@@ -41,19 +50,19 @@ def together(cells: Iterable[str]) -> bool:
     Args:
         cells: Of a column of roles.
     """
-    return any(normal(cell) in ERASED for cell in cells)
+    return any(word(cell) in ERASED for cell in cells)
 
 
-def read(word: str) -> tuple[Role, str]:
+def read(cell: str) -> tuple[Role, str]:
     """Return the role that a word says, and the tag that tells apart what is kept in two ways.
 
     Args:
-        word: A cell of a column of roles; "" for the usual role.
+        cell: Of a column of roles; "" for the usual role.
 
     Raises:
         UnusableError: it says none.
     """
-    name = normal(word) or "target"
+    name = word(cell) or "target"
     try:
         find("role", name, WORDS)
     except InputError as error:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.prompts.importers import roles
-from bench.prompts.importers.columns import FOUND, LABELS, NAMES, PROMPTS, Named, normal
+from bench.prompts.importers.columns import FOUND, LABELS, NAMES, PROMPTS, Named, normal, word
 
 Row = dict[str, str]
-WORDS = frozenset(word for word in roles.WORDS if not word.isdigit())
+WORDS = frozenset(each for each in roles.WORDS if not each.isdigit())
 WRAPPERS = (
     *("annotations", "data", "rows", "prompts", "items", "samples", "records", "examples"),
     *("entries", "dataset", "captions", "concepts", "train", "test", "validation", "val"),
@@ -76,7 +76,7 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
     if header:
         raise ValueError("its keys name its columns; say what they mean as --columns MEANING=KEY")
     if data and all(key.isdigit() for key in data):
-        return _rows(list(data.values()), texts, ())
+        return _numbered(data, texts)
     if columns := _by_column(data, texts):
         return Rows(columns, ("a list of cells a column",))
     if wrapper := _wrapper(data):
@@ -86,7 +86,24 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
         return Rows(inner.rows, (*said, *inner.guesses))
     if texts & set(map(normal, data)):
         return Rows(list(_record(data, {})))
+    if _label(data):
+        return Rows(list(_item(data, {}, texts)), ("prompts of one concept",))
+    single = next((key for key, value in data.items() if isinstance(value, str)), "")
+    several = next((key for key, value in data.items() if isinstance(value, list)), "")
+    if single and several:
+        raise ValueError(
+            f"its key '{single[:40]}' holds a text and '{several[:40]}' a list, so that keys are "
+            "not told from concepts; put prompts by concept into lists, and leave all else out"
+        )
     return Rows(list(_grouped(data, {}, texts)), ("prompts by concept",))
+
+
+def _numbered(data: Mapping[str, Any], texts: set[str]) -> Rows:
+    """Return the rows of an object whose keys are numbers, which those of mere prompts keep."""
+    lists = {key: [value] if isinstance(value, str) else value for key, value in data.items()}
+    if not all(isinstance(v, list) and all(isinstance(e, str) for e in v) for v in lists.values()):
+        return _rows(list(data.values()), texts, ())
+    return Rows([{"number": key, "prompt": text} for key in lists for text in lists[key]])
 
 
 def _is_split(data: Sequence[Any], texts: set[str]) -> bool:
@@ -102,6 +119,16 @@ def _is_record(item: Mapping[str, Any], texts: set[str]) -> bool:
     """Return whether an object is a row: a key holds its prompt, or nothing in it is nested."""
     names = {normal(key) for key in item} | {name for name, _ in _flat(item, "")}
     return bool(names & texts) or not any(isinstance(v, dict | list) for v in item.values())
+
+
+def _label(item: Mapping[str, Any]) -> str:
+    """Return the key that names the concept of lists or groups beside it; "" if none does."""
+    labels = [
+        key for key, value in item.items() if normal(key) in LABELS and isinstance(value, str)
+    ]
+    others = [value for key, value in item.items() if key not in labels]
+    one = len(labels) == 1 and bool(others) and all(isinstance(v, list | dict) for v in others)
+    return labels[0] if one else ""
 
 
 def _wrapper(data: Mapping[str, Any]) -> str:
@@ -156,12 +183,15 @@ def _item(
         yield {**above, "prompt": item}
     elif isinstance(item, dict) and _is_record(item, texts):
         yield from _record(item, above)
+    elif isinstance(item, dict) and (label := _label(item)):
+        rest = {key: value for key, value in item.items() if key != label}
+        yield from _grouped(rest, {**above, "concept": item[label]}, texts)
     elif isinstance(item, dict) and all(isinstance(v, dict | list | str) for v in item.values()):
         yield from _grouped(item, above, texts)
     elif isinstance(item, dict):
         yield f"has no prompt among {', '.join(item)[:80]}"
     elif isinstance(item, list) and header and len(item) == len(header):
-        yield {**above, **{name: _cell(cell) for name, cell in zip(header, item, strict=True)}}
+        yield from _record(dict(zip(header, item, strict=True)), above)
     elif isinstance(item, list):
         yield f"is a list of {len(item)} values; --columns names them"
     else:
@@ -170,10 +200,13 @@ def _item(
 
 def _grouped(data: Mapping[str, Any], above: Row, texts: set[str]) -> Iterator[Row | str]:
     """Yield the rows under keys that are roles, concepts or, below a concept, tags."""
-    role = "role" not in above and all(normal(key) in WORDS for key in data)
-    level = "role" if role else "tag" if "concept" in above else "concept"
     for key, value in data.items():
+        role = "role" not in above and word(key) in WORDS
+        level = "role" if role else "tag" if "concept" in above else "concept"
         here = {**above, level: key}
+        if role and roles.WORDS[word(key)] in ("near", "far"):
+            # What is kept shows something else than the concept above it.
+            here.pop("concept", None)
         if isinstance(value, dict) and all(map(str.isdigit, value)):
             value = list(value.values())
         if level in above:

@@ -20,6 +20,7 @@ from bench.prompts import (
     written,
 )
 from bench.prompts.adversarial import slug
+from bench.prompts.joint import JOINER
 from bench.prompts.rows import as_rows
 from bench.prompts.schema import case_problem
 from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
@@ -86,7 +87,7 @@ def draft(
         InputError: no prompt says what is to be erased, or nothing what kind of thing it is.
     """
     erased = _concepts(p for p in prompts if p.role in OWN_ROLES)
-    alone = together or not erased
+    alone = together or len(erased) < 2
     if not erased and asked:
         erased = [asked]
     if not erased:
@@ -119,9 +120,7 @@ def draft(
     model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
     targets = [every[name] for name in erased if every[name].kind == most]
     return Draft(
-        cases={f"{len(erased)}-together": tuple(erased)}
-        if together and len(erased) > 1
-        else _cases(erased),
+        cases=_joined(erased) if together and len(erased) > 1 else _cases(erased),
         concepts=tuple(own),
         kind=most,
         metrics=_metrics(model.metrics if model else (*trusted(targets, prompts), "clip"), prompts),
@@ -205,6 +204,12 @@ def check_new(folder: Path) -> None:
 
 def _concepts(prompts: Iterable[Prompt]) -> list[str]:
     return list(dict.fromkeys(prompt.concept for prompt in prompts if prompt.concept))
+
+
+def _joined(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return one case of all concepts, called as `run --together` does where a file can be."""
+    name = JOINER.join(_cases(erased))
+    return {f"{len(erased)}-together" if case_problem(name) else name: tuple(erased)}
 
 
 def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:

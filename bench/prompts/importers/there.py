@@ -53,7 +53,7 @@ def read(
         return There(own, [""] * len(own), [""] * len(own))
     name, table, layout = reading.read(path, formats.AUTO, named, "")
     module = formats.found()[name]
-    outcome = normalise(table.records, layout, module.draft, Asked(concept), repeats=True)
+    outcome = normalise(table.records, layout, module.draft, Asked(concept), known, repeats=True)
     if not outcome.prompts:
         why = "; ".join(outcome.losses()) or "it has no rows"
         raise InputError(f"{path}: no row can be used as {name}: {why}")

@@ -18,8 +18,13 @@ NEUTRAL = True
 
 
 def recognises(table: Table) -> bool:
-    """Return whether a column holds found prompts, of no attack in particular."""
-    return table.has(set(FOUND) - {"adv_prompt", "sensitive_prompt"})
+    """Return whether a column holds found prompts, of no attack in particular.
+
+    A prompt beside another that is called its original is a found one too.
+    """
+    original = [name for name in NAMES["plain"] if name.endswith("_prompt")]
+    beside = table.has(PROMPTS, original) and not table.has(FOUND)
+    return beside or table.has(set(FOUND) - {"adv_prompt", "sensitive_prompt"})
 
 
 def draft(row: Row, asked: str) -> Draft:

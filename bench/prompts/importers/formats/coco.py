@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.prompts.importers.columns import PROMPTS
+from bench.prompts.importers.columns import NAMES, PROMPTS
 from bench.prompts.importers.drafts import Draft, Row
 from bench.prompts.importers.records import Table
 
@@ -12,12 +12,15 @@ HELP = (
     "captions with coco_id or image_id, a source that says coco, or COCO's numbers of images for "
     "names, and its own annotations in JSON; --concept says which erasure they test"
 )
-COLUMNS = {"prompt": ("caption", "captions", *PROMPTS), "concept": (), "role": ()}
-_NAMES = (
-    *("file_name", "filename", "filepath", "image", "image_name", "image_path", "path"),
-    "case_number",
-)
-"""Columns that may hold the numbers or names of COCO's images."""
+COLUMNS = {
+    "prompt": ("caption", "captions", *PROMPTS),
+    "concept": (),
+    "role": (),
+    # What else they call width, height or size is the photograph's.
+    "width": ("sd_image_width",),
+    "height": ("sd_image_height",),
+    "size": ("sd_image_size",),
+}
 _IMAGE = re.compile(r"(?:.*[/\\])?(?:COCO_\w+_)?\d{12}(?:\.(?:jpe?g|png))?", re.IGNORECASE)
 
 
@@ -30,8 +33,8 @@ def recognises(table: Table) -> bool:
     sources = [cell for cell in table.cells("source") if cell.strip()]
     if sources and all("coco" in cell.casefold() for cell in sources):
         return True
-    numbered = (table.cells(name) for name in _NAMES)
-    return any(cells and all(map(_IMAGE.fullmatch, cells)) for cells in numbered)
+    others = (table.cells(name) for name in table.columns if name not in NAMES["seed"])
+    return any(cells and all(map(_IMAGE.fullmatch, cells)) for cells in others)
 
 
 def draft(row: Row, asked: str) -> Draft:

@@ -77,7 +77,10 @@ def test_a_format_with_everybodys_columns_is_named(tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("name", sorted(MUTE - {"coco"}))
 def test_a_file_that_does_not_say_what_it_shows_needs_a_concept(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"does not say what it shows; --concept does \(row 2\)"):
+    with pytest.raises(
+        InputError,
+        match=r"does not say what it shows; --concept or --concept-column does \(row 2\)",
+    ):
         imported(tmp_path, {**FILES, **NAMED}[name], format=name)
     assert not (tmp_path / "mine").exists()
 

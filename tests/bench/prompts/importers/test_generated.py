@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bench import prompts
 from bench.prompts import importers
+from bench.prompts.importers.normalise import plain
 from bench.types import InputError
 
 COLUMNS = ("prompt", "seed", "concept")
@@ -56,8 +57,12 @@ def check_rows(rows: list[tuple[str, int, str]], end: str, mark: str, ending: st
         writer = csv.writer(file, lineterminator=end, quoting=csv.QUOTE_ALL)
         writer.writerows([COLUMNS, *rows])
         content = mark + file.getvalue()
-    meant = [(text, seed, concept.strip() or "cat") for text, seed, concept in rows]
-    wanted = list(dict.fromkeys(row for row in meant if row[0].strip()))
+    spelled = {plain(name): name for name in prompts.concepts()}
+    meant = [
+        (text, seed, spelled.setdefault(plain(name), name))
+        for text, seed, name in ((t, s, c.strip() or "cat") for t, s, c in rows if t.strip())
+    ]
+    wanted = list(dict.fromkeys(meant))
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / f"file.{ending}", Path(folder) / "mine"
         path.write_bytes(content.encode())
