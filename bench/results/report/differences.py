@@ -42,16 +42,7 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     ]
     if not columns:
         return None
-    theirs = _by_key(baseline.images)
-    found: list[list[Compared]] = []
-    for run in others:
-        mine = _by_key(run.images)
-        found.append(
-            [
-                _compared(mine, theirs, column) if _comparable(column, run, baseline) else NOTHING
-                for column in columns
-            ]
-        )
+    found = [paired_with(run, baseline, columns) for run in others]
     corrected = iter(paired.holm([each.p for line in found for each in line]))
     lines = [
         (Cell(name(group, run)), *(_cell(each, next(corrected)) for each in line))
@@ -60,6 +51,21 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     header = ("method", *(f"Δ {column.title}" for column in columns))
     title = f"{metric}: difference from {group.label(baseline)} on the same prompts and noise"
     return Table(title, header, tuple(lines), (_test([each for line in found for each in line]),))
+
+
+def paired_with(run: Finished, baseline: Finished, columns: Sequence[Column]) -> list[Compared]:
+    """Return a run's difference from another in each column, over the images that both drew.
+
+    Args:
+        run: The run.
+        baseline: The run that it is compared with.
+        columns: What is compared; what cannot be is NaN.
+    """
+    mine, theirs = _by_key(run.images), _by_key(baseline.images)
+    return [
+        _compared(mine, theirs, column) if _comparable(column, run, baseline) else NOTHING
+        for column in columns
+    ]
 
 
 def _comparable(column: Column, run: Finished, baseline: Finished) -> bool:
@@ -110,13 +116,14 @@ def _cell(found: Compared, corrected: float) -> Cell:
     value, low, high = found.interval
     if math.isnan(value):
         return Cell("–")
-    interval = "" if math.isnan(low) else f"[{_signed(low)}, {_signed(high)}]"
+    interval = "" if math.isnan(low) else f"[{signed(low)}, {signed(high)}]"
     if math.isnan(found.p):
-        return Cell(f"{_signed(value)} p –", interval)
+        return Cell(f"{signed(value)} p –", interval)
     chance = "p<0.001" if found.p < 0.001 else f"p={found.p:.3f}"
-    return Cell(f"{_signed(value)} {chance}{'*' * (corrected <= LEVEL)}", interval)
+    return Cell(f"{signed(value)} {chance}{'*' * (corrected <= LEVEL)}", interval)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Write a difference with its sign."""
     text = f"{value:+.2f}" if abs(value) < 100 else f"{value:+.0f}"
     return text.replace("-", "−")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench.results import protocol
 from bench.results.report import calibration, published
 from bench.results.report.differences import differences
+from bench.results.report.distances import distances
 from bench.results.report.groups import Group
 from bench.results.report.table import (
     Table,
@@ -40,8 +41,9 @@ def page(
 
     Args:
         group: Runs of one protocol.
-        baseline: Method, label or id of the run that the others are tested against, nothing is
-            tested where the group has none of that name; None is the un-erased model.
+        baseline: Method, label or id of the run that the others are tested against, and from
+            which their distances are taken; nothing is tested where the group has none of that
+            name; None is the un-erased model, from which no distance is.
         metric: The only metric to show; None shows all.
         tested: Whether there are tables of effects and differences, or of scores alone.
     """
@@ -62,6 +64,9 @@ def page(
         compared = differences(group, name, against) if against and tested else None
         if compared:
             tables.append(compared)
+    far = distances(group, against) if against and baseline and not metric and tested else None
+    if far:
+        tables.append(far)
     tables = tables or [Table("scores", ("method",), ())]
     printed, missing = published.beside(group)
     tables += printed
