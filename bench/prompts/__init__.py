@@ -144,7 +144,8 @@ def suite(name: str) -> Suite:
     folder = Path(name).expanduser()
     if not (folder / "suite.toml").is_file():
         if folder.exists():
-            raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}")
+            way = "; import-prompts makes one of a prompt file" if folder.is_file() else ""
+            raise InputError(f"suite '{name}' has no suite.toml; must be {A_FOLDER}{way}")
         find("suite", name, (*known, *brought.known, A_FOLDER))
     return _with_content(tables.outside(folder, concepts()))
 

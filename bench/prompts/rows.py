@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def is_ours(path: Path) -> bool:
         InputError: it cannot be read.
     """
     try:
+        check_length(path)
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             header = next(csv.reader([file.readline(4096)]), [])
     except (OSError, csv.Error) as error:
@@ -71,16 +73,19 @@ def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
 
 
 def check_length(path: Path, largest: int = LARGEST) -> None:
-    """Refuse a file that is too large to be a prompt file, before any of it is read.
+    """Refuse what is no file, and a file that is too large, before any of it is read.
 
     Args:
         path: The file.
         largest: Bytes that it may have.
 
     Raises:
-        InputError: naming its bytes and how many there may be.
+        InputError: saying what it is, or naming its bytes and how many there may be.
     """
-    there = path.stat().st_size
+    found = path.stat()
+    there = found.st_size
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        raise InputError(f"{path}: is a device or pipe, must be a file; write it to one first")
     if there > largest:
         raise InputError(f"{path} has {there:,} bytes, must have at most {largest:,}; split it")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -12,7 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    NonNegativeInt,
+    Field,
     ValidationError,
     model_validator,
 )
@@ -23,6 +24,10 @@ from bench.types import ALL, ROLES, InputError, Kind, Role
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SEEDS = range(2**63)
+_LONGEST = 1000
+"""Characters of a version, or of where a prompt file is."""
+_MOST = 10**9
+"""Images of a role that a size may have."""
 STRONGEST = 1000
 """Greatest guidance that a row may ask for; the field's prompt files stay below 30."""
 SIDES = range(64, 4097, 8)
@@ -72,6 +77,20 @@ def _case(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str:
+    text = _filled(text)
+    if len(text) > _LONGEST or any(unicodedata.category(letter)[0] == "C" for letter in text):
+        raise ValueError(f"must be at most {_LONGEST} characters, none of them a control character")
+    return text
+
+
+def _once(names: list[str]) -> list[str]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"has '{twice}' twice")
+    return names
+
+
 def is_seed(text: str) -> bool:
     """Return whether a text is a seed: an integer from 0 to 2^63 - 1."""
     return len(text) < 40 and text.isascii() and text.isdigit() and int(text) in _SEEDS
@@ -113,6 +132,10 @@ def _role(text: str) -> str:
 Filled = Annotated[str, AfterValidator(_filled)]
 CaseName = Annotated[str, AfterValidator(_case)]
 FileName = Annotated[str, AfterValidator(_portable)]
+Plain = Annotated[str, AfterValidator(_plain)]
+Names = Annotated[list[str], AfterValidator(_once)]
+Files = Annotated[list[Plain], AfterValidator(_once)]
+Images = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 class Table(BaseModel):
@@ -152,36 +175,36 @@ class ConceptTable(Table):
     kind: Kind
     anchor: Filled
     synonyms: list[Filled] = []
-    near: list[str] = []
+    near: Names = []
 
 
 class SizeTable(Table):
     """One size of a suite."""
 
-    images: dict[Role, NonNegativeInt]
-    cases: list[str]
+    images: dict[Role, Images]
+    cases: Names
 
 
 class SuiteTable(Table):
     """One table of suites.toml, or the suite.toml of a suite from outside."""
 
-    version: Filled
+    version: Plain
     kind: Kind
-    prompt_files: list[Filled]
-    metrics: list[str]
+    prompt_files: Files
+    metrics: Names
     summary: str
-    cases: dict[CaseName, list[str]]
+    cases: dict[CaseName, Names]
     sizes: dict[FileName, SizeTable]
-    family_files: dict[str, list[Filled]] = {}
-    families: list[str] = []
-    adversarial: list[str] = []
+    family_files: dict[str, Files] = {}
+    families: Names = []
+    adversarial: Names = []
     closed: bool = False
 
 
 class OutsideTable(SuiteTable):
     """A suite.toml, which may have a name beside its folder's, and bring concepts along."""
 
-    name: Annotated[str, AfterValidator(_id)] = ""
+    name: FileName = ""
     concepts: dict[str, ConceptTable] = {}
 
 
@@ -209,7 +232,8 @@ def checked(shape: type[Shape], data: Mapping[str, Any], where: str) -> Shape:
 def _said(shape: type[Table], error: Any) -> str:
     """Put pydantic's account of one error into our words."""
     place = [str(part) for part in error["loc"] if part != "[key]"]
-    name = place[-1] if place else ""
+    # An item of a list is said with the list.
+    name = ".".join(place[-2:] if place and place[-1].isdigit() else place[-1:])
     kind, got = error["type"], error["input"]
     if kind == "missing":
         return f"'{name}' is missing" + (f" in {'.'.join(place[:-1])}" if place[1:] else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -14,8 +15,11 @@ OWN_ROLES: tuple[Role, ...] = (
     *("target", "synonym", "hyponym", "related", "adversarial", "remainder"),
 )
 """Roles whose rows are written for the erased concept; near and far are other concepts' targets."""
-_OF_OTHERS = ("target", "near", "far")
+_OF_OTHERS: tuple[Role, ...] = ("target", "near", "far")
 """Roles whose rows, where they are another concept's, are near or far by what is erased."""
+
+_FAR: tuple[Role, ...] = ("target", "far")
+"""Those whose rows are far where their concept is no look-alike."""
 
 
 def choose(
@@ -70,6 +74,31 @@ def _of_role(
     others = set(suite.erased) - own - near
     direct = [row for row in rows if row.concept in others and row.role == "target"]
     return [*direct, *(row for row in written if row.concept not in own | near)]
+
+
+def available(
+    cases: Sequence[Case], rows: Sequence[Prompt], known: Mapping[str, Concept]
+) -> dict[str, int]:
+    """Return how many rows the case that has most of a role has, for each role that any case has.
+
+    Args:
+        cases: All of a suite.
+        rows: All of its prompt files.
+        known: Concepts by name.
+    """
+    of = Counter((row.role, row.concept) for row in rows)
+    roles = Counter[str](row.role for row in rows)
+    most = Counter({"general": roles["general"]})
+    for case in cases:
+        own = set(case.concepts)
+        near = {name for concept in own for name in known[concept].near} - own
+        others = (roles[role] - sum(of[role, name] for name in own | near) for role in _FAR)
+        most |= Counter(
+            {role: sum(of[role, name] for name in own) for role in OWN_ROLES}
+            | {"near": sum(of[role, name] for role in _OF_OTHERS for name in near)}
+            | {"far": sum(others)}
+        )
+    return {role: most[role] for role in ROLES if most[role]}
 
 
 def of_erasure(

@@ -12,21 +12,26 @@ from typing import Any
 from bench.families import FAMILIES
 from bench.names import find
 from bench.prompts import adversarial, portable
+from bench.prompts.rows import check_length
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
+
+LARGEST = 16 * 2**20
+"""Bytes of the largest table that is read: a suite of ten thousand concepts has a tenth."""
 
 
 def toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
-        InputError: it is not there or no TOML.
+        InputError: it is not there, too large or no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        check_length(path, LARGEST)
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not valid TOML ({error})") from error
 
 
@@ -116,6 +121,8 @@ def _suite(name: str, table: SuiteTable, known: Mapping[str, Concept], where: st
         )
         for size, entry in table.sizes.items()
     )
+    if not sizes or not all(size.cases and any(size.images.values()) for size in sizes):
+        raise InputError(f"{where}: every suite needs a size, and every size a case and images")
     for family in (*table.families, *table.family_files):
         find(f"family in {where}", family, FAMILIES)
     for kind in table.adversarial:

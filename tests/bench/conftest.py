@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,22 @@ ROWS = (
 IMAGES = {"target": 2, "near": 1, "far": 1}
 
 WriteSuite = Callable[..., Path]
+
+
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """Fail, instead of standing still, where something waits for a pipe that nobody writes."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from bench.prompts.importers.normalise import (
     plain,
     some,
 )
-from bench.types import ROLES, InputError, Kind
+from bench.types import ROLES, Concept, InputError, Kind
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ def import_file(
         find("role", role, ROLES)
     if kind:
         find("kind", kind, suite.KINDS)
-    if odd := odd_concept(concept.strip()):
-        raise InputError(f"--concept {odd}: {concept.strip()[:40]!r}")
+    for option, text in {"concept": concept.strip(), "anchor": anchor}.items():
+        if odd := odd_concept(text):
+            raise InputError(f"--{option} {odd}: {text[:40]!r}")
     if anchor and not anchor.strip():
         raise InputError("--anchor is empty; name what new concepts are mapped to, or leave it out")
     name, table, layout = reading.read(path, format, named, encoding)
@@ -119,6 +120,7 @@ def import_file(
         "format": f"{name}; --format says otherwise" if format == formats.AUTO else "",
         "role": "" if role or "role" in layout else _mute(outcome),
         "--concept": _unused(asked, outcome, draft),
+        "near": _alike(outcome, draft, known),
         "spelling": some([f"{a} as {b}" for a, b in outcome.spelled.items()], SHOWN),
         "kind": f"{meant}, {by}" if any(c.name not in known for c in draft.concepts) else "",
     }
@@ -144,6 +146,15 @@ def _unused(asked: str, outcome: Outcome, draft: suite.Draft) -> str:
     """Say that the concept that was named is none of the file's, where every row has its own."""
     shown = {*draft.erased, *(prompt.concept for prompt in outcome.prompts)}
     return "" if asked in {"", *shown} else f"{asked} is not used; every row says its own"
+
+
+def _alike(outcome: Outcome, draft: suite.Draft, known: Mapping[str, Concept]) -> str:
+    """Say which concepts are near what is erased by their tables, whatever the file calls them."""
+    every = {**known, **{concept.name: concept for concept in draft.concepts}}
+    near = {look for name in draft.erased for look in every[name].near}
+    rows = (prompt for prompt in outcome.prompts if prompt.role in ("target", "far"))
+    found = list(dict.fromkeys(row.concept for row in rows if row.concept in near))
+    return f"{some(found, SHOWN)}: near, not far, where a look-alike is erased" if found else ""
 
 
 def _mute(outcome: Outcome) -> str:

@@ -157,14 +157,14 @@ def plain(concept: str) -> str:
 
 
 def odd_concept(name: str) -> str:
-    """Return why a text cannot name a concept; "" if it can.
+    """Return why a text cannot name a concept, or what one is mapped to; "" if it can.
 
     Args:
-        name: What is to be one's name.
+        name: What is to be the name.
     """
     if len(name) > LONGEST_CONCEPT:
         return f"has more than {LONGEST_CONCEPT} characters"
-    control = any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in name)
+    control = any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
     return "has a control character" if control else ""
 
 

@@ -14,6 +14,7 @@ from bench.files import write_bytes, write_rows
 from bench.prompts import (
     OWN_ROLES,
     classes,
+    concepts,
     portable,
     select,
     suite,
@@ -23,7 +24,8 @@ from bench.prompts.adversarial import slug
 from bench.prompts.joint import JOINER
 from bench.prompts.rows import as_rows
 from bench.prompts.schema import case_problem
-from bench.types import ROLES, Case, Concept, InputError, Kind, Prompt, Size, Suite
+from bench.prompts.selection import available
+from bench.types import Case, Concept, InputError, Kind, Prompt, Size, Suite
 
 ANCHORS: Mapping[Kind, str] = {
     "object": "a plain backdrop",
@@ -158,6 +160,8 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
             made.rename(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    except RecursionError as error:
+        raise InputError(f"cannot write {str(folder)[:80]}...: in too many folders") from error
 
 
 def _check(folder: Path) -> None:
@@ -224,8 +228,9 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _suite(draft: Draft, prompts: Sequence[Prompt]) -> Suite:
-    cases = tuple(Case(name, concepts) for name, concepts in draft.cases.items())
-    counts = _counts(draft, prompts)
+    cases = tuple(Case(name, erased) for name, erased in draft.cases.items())
+    known = concepts() | {concept.name: concept for concept in draft.concepts}
+    counts = available(cases, prompts, known)
     sizes = []
     for size, most in (*SIZES.items(), ("full", max(counts.values()))):
         images = {role: min(most, count) for role, count in counts.items()}
@@ -244,20 +249,3 @@ def _suite(draft: Draft, prompts: Sequence[Prompt]) -> Suite:
         families=draft.families,
         concepts=draft.concepts,
     )
-
-
-def _counts(draft: Draft, prompts: Sequence[Prompt]) -> dict[str, int]:
-    """Return for each role the rows of the case that has most."""
-    found: dict[str, int] = {}
-    for role in ROLES:
-        rows = [prompt for prompt in prompts if prompt.role == role]
-        if rows and role in OWN_ROLES:
-            own = Counter(prompt.concept for prompt in rows)
-            found[role] = max(sum(own[name] for name in case) for case in draft.cases.values())
-        elif rows:
-            found[role] = len(rows)
-    # Of several cases, each one's target rows are what the others must keep.
-    others = found.get("target", 0) * (len(draft.cases) - 1)
-    if others:
-        found["far"] = found.get("far", 0) + others
-    return found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench import prompts
 from bench.types import InputError
+
+from ..conftest import without_waiting
 
 SUITE = """
 version = "3"
@@ -99,6 +103,18 @@ def test_its_name_is_the_folders_and_its_version_changes_with_any_file(folder: P
         ("wyvern = [", "'' = [", "names files, but is empty"),
         ("both = [", "Wyvern = [", "two cases are called 'wyvern', but for small letters"),
         ("[sizes.smoke]", "[sizes.'a/../b']", "names files, but has '/', which must not"),
+        ('["prompts.csv"]', '["a\\u0000b"]', "prompt_files.0 must be at most 1000 characters"),
+        ('["prompts.csv"]', '["prompts.csv", "prompts.csv"]', "has 'prompts.csv' twice"),
+        ('["wyvern", "cat"]', '["cat", "cat"]', "both has 'cat' twice"),
+        ('["clip"]', '["clip", "clip"]', "metrics has 'clip' twice"),
+        ('version = "3"', 'version = "3\\u0007"', "none of them a control character"),
+        ('version = "3"', f'version = "{"3" * 2000}"', "version must be at most 1000 characters"),
+        ('version = "3"', 'version = "3"\nname = "../x"', "names files, but has '/'"),
+        ('version = "3"', 'version = "3"\nname = "aux"', "which Windows keeps for a device"),
+        ("target = 2", f"target = {'9' * 30}", "less than or equal to 1000000000"),
+        ("target = 2, adversarial = 1, near = 1", "target = 0", "every size a case and images"),
+        ('cases = ["wyvern"]', "cases = []", "every size a case and images"),
+        ("[cases]", "x = " + "[" * 100_000 + "\n[cases]", "not valid TOML (maximum recursion"),
     ],
 )
 def test_a_slip_is_named_with_the_file(folder: Path, old: str, new: str, message: str) -> None:
@@ -107,6 +123,41 @@ def test_a_slip_is_named_with_the_file(folder: Path, old: str, new: str, message
     with pytest.raises(InputError, match=re.escape(message)) as error:
         prompts.suite(str(folder))
     assert "suite.toml" in str(error.value)
+
+
+def test_a_suite_of_no_size_is_refused_and_a_byte_order_mark_is_no_text(folder: Path) -> None:
+    (folder / "suite.toml").write_text("\ufeff" + SUITE)
+    assert prompts.suite(str(folder)).name == "mine"
+    start, end = SUITE.index("[sizes.smoke]"), SUITE.index("[concepts.")
+    (folder / "suite.toml").write_text(SUITE[:start] + "[sizes]\n" + SUITE[end:])
+    with pytest.raises(InputError, match="every suite needs a size"):
+        prompts.suite(str(folder))
+
+
+@pytest.mark.parametrize("name", ["suite.toml", "prompts.csv"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_refused_unread(folder: Path, name: str, kind: str) -> None:
+    (folder / name).unlink()
+    make: dict[str, Callable[[Path], object]] = {
+        "pipe": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/null"),
+        "folder": Path.mkdir,
+    }
+    make[kind](folder / name)
+    with without_waiting(), pytest.raises(InputError, match=re.escape(str(folder))):
+        prompts.suite(str(folder))
+
+
+def test_a_table_that_is_too_large_is_refused_unread(folder: Path) -> None:
+    with (folder / "suite.toml").open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(InputError, match=r"suite\.toml has 8,589,934,592 bytes"):
+        prompts.suite(str(folder))
+
+
+def test_a_prompt_file_is_no_suite_and_the_way_to_one_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match="import-prompts makes one of a prompt file"):
+        prompts.suite(str(folder / "prompts.csv"))
 
 
 def test_a_row_of_an_unknown_concept_names_the_nearest(folder: Path) -> None:

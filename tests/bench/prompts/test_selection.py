@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import prompts
-from bench.types import Case, Concept, Prompt, Size, Suite
+from bench.prompts import selection
+from bench.types import ROLES, Case, Concept, Prompt, Size, Suite
 
 HEADER = "id,concept,role,text,seed\n"
 
@@ -190,3 +192,15 @@ def test_look_alikes_of_another_concept_are_not_this_ones() -> None:
     assert "fencing" in known["violence"].near
     assert "its look" not in of_erasure(rows, "nudity")
     assert of_erasure(rows, "nudity")["look"] == "near"
+
+
+def test_what_is_available_is_what_a_case_without_limits_chooses() -> None:
+    for name in prompts.suites():
+        suite = replace(prompts.suite(name), adversarial=())
+        rows, known = prompts.rows(suite), prompts.known_concepts(suite)
+        every = Size("all", dict.fromkeys(ROLES, len(rows)), ())
+        most: Counter[str] = Counter()
+        for case in suite.cases:
+            chosen = selection.choose(suite, case, every, rows, known, window=0)
+            most |= Counter(row.role for row in chosen)
+        assert selection.available(suite.cases, rows, known) == dict(most)

@@ -206,6 +206,9 @@ def check(seed: int) -> bool:
         assert all(
             prompts.select(suite, case, size) for case in suite.cases[:2] for size in suite.sizes
         ), seed
+        full = suite.sizes[-1]
+        drawn = {row.id for case in suite.cases for row in prompts.select(suite, case, full)}
+        assert drawn == {row.id for row in done.outcome.prompts}, seed
         dropped = sum(map(len, done.outcome.dropped.values()))
         assert len(done.outcome.prompts) - done.outcome.twins + dropped == done.rows, seed
         said = "\n".join(report.lines(done, out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from bench.results import authority
 from bench.runs import plan
 from bench.runs.resolved import cases_of
 from bench.types import InputError, Prompt
+
+from ...conftest import without_waiting
 
 
 def imported(
@@ -206,6 +209,38 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1,073,741,824 bytes"):
         importers.import_file(
             path, tmp_path / "mine", concept="cat", trusted=authority.trusted_names
+        )
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "txt"])
+def test_a_pipe_or_device_is_refused_unread(tmp_path: Path, ending: str) -> None:
+    os.mkfifo(tmp_path / f"pipe.{ending}")
+    (tmp_path / f"null.{ending}").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with (
+            without_waiting(),
+            pytest.raises(InputError, match="is a device or pipe, must be a file"),
+        ):
+            importers.import_file(
+                tmp_path / f"{name}.{ending}", tmp_path / "mine", trusted=lambda *_: ["clip"]
+            )
+
+
+@pytest.mark.parametrize("anchor", ["a\nb", "\ud800", "x" * 300])
+def test_an_anchor_that_no_line_could_hold_is_refused(tmp_path: Path, anchor: str) -> None:
+    with pytest.raises(InputError, match="--anchor has"):
+        imported(tmp_path / "a.txt", "a kite\n", concept="kite", anchor=anchor)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_in_too_many_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat\n")
+    with pytest.raises(InputError, match="cannot write "):
+        importers.import_file(
+            tmp_path / "a.txt",
+            tmp_path.joinpath(*["x"] * 1900),
+            concept="cat",
+            trusted=lambda *_: ["clip"],
         )
 
 

@@ -300,3 +300,16 @@ def test_many_cases_are_counted_and_a_joint_name_that_is_too_long_is_a_number(
     (tmp_path / "both").mkdir()
     done, said, _ = imported(tmp_path / "both", "a.csv", text, together=True)  # type: ignore[arg-type]
     assert list(done.draft.cases) == ["40-together"]
+
+
+def test_look_alikes_of_ours_are_drawn_as_near_whatever_the_file_calls_them(
+    tmp_path: Path,
+) -> None:
+    text = "prompt,class,type\na,airplane,erased\nb,bird,preserved\nc,cat,preserved\n"
+    _, said, _ = imported(tmp_path, "a.csv", text)
+    assert "near      bird: near, not far, where a look-alike is erased" in said
+    suite = prompts.suite(str(tmp_path / "mine"))
+    chosen = prompts.select(suite, suite.cases[0], suite.sizes[-1])
+    assert [(row.text, row.role) for row in chosen] == [
+        *(("a", "target"), ("b", "near"), ("c", "far")),
+    ]
