@@ -11,14 +11,13 @@ from bench import prompts
 from bench.drawing import counted
 from bench.names import find
 from bench.prompts.importers import columns, formats, reading, roles, suite
-from bench.prompts.importers.columns import AS_NAMED, LABELS, Named
+from bench.prompts.importers.columns import AS_NAMED, LABELS, Named, plain
 from bench.prompts.importers.normalise import (
     SHOWN,
     Asked,
     Outcome,
     normalise,
     odd_concept,
-    plain,
     some,
 )
 from bench.types import ROLES, Concept, InputError, Kind

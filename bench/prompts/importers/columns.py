@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from bench.names import find
 from bench.types import InputError, Kind
 
-PROMPTS = ("prompt", "prompts", "text", "texts", "caption", "captions", "sentence")
+PROMPTS = (
+    *("prompt", "prompts", "text", "texts", "caption", "captions", "sentence"),
+    *("prompt_text", "text_prompt"),
+)
 """Names that columns of prompts go by, the surest first."""
 FOUND = (
     *("adv_prompt", "adversarial_prompt", "optimized_prompt", "optimised_prompt", "attack_prompt"),
@@ -19,14 +22,17 @@ FOUND = (
 """Names that columns of prompts go by which an attack has found."""
 LABELS: Mapping[str, Kind | None] = {
     "concept": None,
+    "concepts": None,
     "concept_name": None,
     "object": "object",
+    "objects": "object",
     "class": "object",
     "classes": "object",
     "class_name": "object",
     "label_str": "object",
     "label": None,
     "artist": "style",
+    "artists": "style",
     "style": "style",
     "celebrity": "person",
     "person": "person",
@@ -107,6 +113,15 @@ def normal(name: str) -> str:
 def word(cell: str) -> str:
     """Return a word that may say a role, without what is behind it: `Retain set` is `retain`."""
     return _SUFFIX.sub("", normal(cell))
+
+
+def plain(concept: str) -> str:
+    """Return a concept's name in small letters and single spaces: `Van_Gogh` is `van gogh`.
+
+    Args:
+        concept: As somebody writes it.
+    """
+    return " ".join(concept.casefold().replace("_", " ").split())
 
 
 def named(columns: str = "", prompt: str = "", concept: str = "") -> Named:
@@ -223,7 +238,7 @@ def _labels(columns: Mapping[str, Sequence[str]]) -> list[str]:
     ]
     for other in words[1:]:
         pairs = zip(columns[words[0]], columns[other], strict=True)
-        if any(one.strip() != two.strip() for one, two in pairs):
+        if any(plain(one) != plain(two) for one, two in pairs):
             raise InputError(
                 f"both {words[0]} and {other} may say what the prompts show; --concept-column "
                 "decides"

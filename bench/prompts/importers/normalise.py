@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from bench.drawing import Drawing
 from bench.prompts.adversarial import slug
 from bench.prompts.importers import drawn
-from bench.prompts.importers.columns import NAMES
+from bench.prompts.importers.columns import NAMES, plain
 from bench.prompts.importers.drafts import Draft, Row, UnusableError, check_texts
 from bench.prompts.importers.records import Record
 from bench.prompts.schema import NEEDS_TAG, is_seed
@@ -88,7 +88,7 @@ def normalise(
         layout: The columns that hold what is read, by what it means.
         draft: The format's reading of a row, see `formats.Format.draft`.
         asked: What the user said holds for all rows.
-        known: Names of concepts; one that a row writes otherwise is meant, see `plain`.
+        known: Names of concepts; one that a row writes otherwise is meant, see `columns.plain`.
         repeats: Whether rows that repeat others are kept and none gets a twin, as where each row
             is an image that is there already.
     """
@@ -145,15 +145,6 @@ def _twins(found: Draft, asked: Asked) -> Iterator[Draft]:
 
 def _key(found: Draft, seed: int, drawing: Drawing) -> tuple[str | int | Drawing, ...]:
     return found.concept, found.role, found.tag, found.text, seed, drawing
-
-
-def plain(concept: str) -> str:
-    """Return a concept's name in small letters and single spaces: `Van_Gogh` is `van gogh`.
-
-    Args:
-        concept: As somebody writes it.
-    """
-    return " ".join(concept.casefold().replace("_", " ").split())
 
 
 def odd_concept(name: str) -> str:

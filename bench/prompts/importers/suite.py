@@ -14,7 +14,6 @@ from bench.files import write_bytes, write_rows
 from bench.prompts import (
     OWN_ROLES,
     classes,
-    concepts,
     portable,
     select,
     suite,
@@ -49,6 +48,8 @@ class Draft:
     cases: Mapping[str, tuple[str, ...]]
     concepts: tuple[Concept, ...]
     """Those that the suite has to bring along."""
+    images: Mapping[str, int]
+    """By role, the rows of the case that has most."""
     kind: Kind
     metrics: tuple[str, ...]
     families: tuple[str, ...]
@@ -121,8 +122,10 @@ def draft(
     most = Counter(every[name].kind for name in erased).most_common(1)[0][0]
     model = next((s for s in suites.values() if set(shown) <= set(s.erased)), None)
     targets = [every[name] for name in erased if every[name].kind == most]
+    cases = _joined(erased) if together and len(erased) > 1 else _cases(erased)
     return Draft(
-        cases=_joined(erased) if together and len(erased) > 1 else _cases(erased),
+        cases=cases,
+        images=available(_listed(cases), prompts, every),
         concepts=tuple(own),
         kind=most,
         metrics=_metrics(model.metrics if model else (*trusted(targets, prompts), "clip"), prompts),
@@ -155,7 +158,7 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
             made = Path(temporary) / folder.name
             write_rows(made / "prompts.csv", columns, cells)
-            write_bytes(made / "suite.toml", written.toml(_suite(draft, prompts)).encode())
+            write_bytes(made / "suite.toml", written.toml(_suite(draft)).encode())
             _check(made)
             made.rename(folder)
     except OSError as error:
@@ -227,13 +230,14 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return cases
 
 
-def _suite(draft: Draft, prompts: Sequence[Prompt]) -> Suite:
-    cases = tuple(Case(name, erased) for name, erased in draft.cases.items())
-    known = concepts() | {concept.name: concept for concept in draft.concepts}
-    counts = available(cases, prompts, known)
+def _listed(cases: Mapping[str, tuple[str, ...]]) -> tuple[Case, ...]:
+    return tuple(Case(name, erased) for name, erased in cases.items())
+
+
+def _suite(draft: Draft) -> Suite:
     sizes = []
-    for size, most in (*SIZES.items(), ("full", max(counts.values()))):
-        images = {role: min(most, count) for role, count in counts.items()}
+    for size, most in (*SIZES.items(), ("full", max(draft.images.values()))):
+        images = {role: min(most, count) for role, count in draft.images.items()}
         chosen = tuple(draft.cases) if size == "full" else tuple(draft.cases)[:1]
         sizes.append(Size(size, images, chosen))
     return Suite(
@@ -241,7 +245,7 @@ def _suite(draft: Draft, prompts: Sequence[Prompt]) -> Suite:
         name="",
         version="1",
         kind=draft.kind,
-        cases=cases,
+        cases=_listed(draft.cases),
         sizes=tuple(sizes),
         prompt_files=("prompts.csv",),
         metrics=draft.metrics,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench import prompts
 from bench.prompts import importers
-from bench.prompts.importers.normalise import plain
+from bench.prompts.importers.columns import plain
 from bench.types import InputError
 
 COLUMNS = ("prompt", "seed", "concept")

@@ -272,6 +272,12 @@ def test_a_concept_written_in_several_ways_is_one_and_ours_where_we_have_it(
     assert rows[0].concept == "airplane" and not done.draft.concepts
 
 
+def test_two_labels_that_say_the_same_are_one(tmp_path: Path) -> None:
+    text = "prompt,class,label_str\na,tin_kettle,Tin kettle\n"
+    _, _, rows = imported(tmp_path, "a.csv", text)
+    assert [row.concept for row in rows] == ["tin_kettle"]
+
+
 def test_a_concept_that_no_row_needs_is_said(tmp_path: Path) -> None:
     _, said, _ = imported(tmp_path, "a.csv", "prompt,class\na,oar\n", **KITE)
     assert "--concept kite is not used; every row says its own" in said

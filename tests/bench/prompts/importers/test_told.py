@@ -12,7 +12,17 @@ from bench.prompts import importers, portable
 from bench.prompts.importers import columns, report
 from bench.types import InputError
 
-LABELS = ["concept", "target", "class", "label_str", "label", "artist", "object", "style"]
+LABELS = [
+    "concept",
+    "Concepts",
+    "target",
+    "class",
+    "label_str",
+    "label",
+    "artist",
+    "object",
+    "style",
+]
 
 
 def imported(
@@ -30,7 +40,7 @@ def imported(
 def test_a_label_goes_by_many_names(label: str, tmp_path: Path) -> None:
     done, said, rows = imported(tmp_path, "a.csv", f"prompt,{label}\na red one,kite\n")
     assert [row.concept for row in rows] == ["kite"]
-    assert f"columns   prompt from prompt, concept from {label}" in said
+    assert f"columns   prompt from prompt, concept from {label.casefold()}" in said
     kind = "style" if label in ("artist", "style") else "object"
     assert done.draft.kind == kind and any(line.startswith(f"kind      {kind},") for line in said)
 
