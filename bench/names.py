@@ -15,6 +15,10 @@ MODULE = "python -m bench"
 """The same command where nothing is installed."""
 ALIKE = 0.6
 """Similarity (difflib's ratio) from which on two names may be a slip of the fingers."""
+MOST = 100
+"""Choices that are listed."""
+LONGEST = 200
+"""Letters of a name that are shown."""
 BEGINNING = 3
 """Letters of a name that are enough to stand for it."""
 
@@ -34,8 +38,10 @@ def find(kind: str, name: str, choices: Iterable[str]) -> str:
     if name in allowed:
         return name
     near = nearest(name, allowed)
-    said = f"nearest: {near}; " if near else ""
-    raise InputError(f"unknown {kind}: '{name}'; {said}choices: {', '.join(allowed) or 'none'}")
+    said = f"nearest: {_short(near)}; " if near else ""
+    more = f" and {len(allowed) - MOST} more" if len(allowed) > MOST else ""
+    choice = ", ".join(map(_short, allowed[:MOST])) or "none"
+    raise InputError(f"unknown {kind}: '{_short(name)}'; {said}choices: {choice}{more}")
 
 
 def nearest(name: str, choices: Sequence[str]) -> str | None:
@@ -56,6 +62,11 @@ def nearest(name: str, choices: Sequence[str]) -> str | None:
             return min(longer, key=len)
     close = get_close_matches(wanted, plain, n=1, cutoff=ALIKE)
     return plain[close[0]] if close else None
+
+
+def _short(name: str) -> str:
+    """Return a name that a line can hold, which one from a broken file may not be."""
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
 
 
 def _plain(name: str) -> str:

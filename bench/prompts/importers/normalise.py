@@ -54,8 +54,10 @@ class Outcome:
     """Prompts that are the plain ones beside adversarial ones; one that repeats is kept once."""
 
     def losses(self) -> list[str]:
-        """Return why rows were dropped, how many, and which."""
-        return [f"{len(at)} {why} (row {some(at, SHOWN)})" for why, at in self.dropped.items()]
+        """Return why rows were dropped, how many, and which; of many reasons the first few."""
+        said = [f"{len(at)} {why} (row {some(at, SHOWN)})" for why, at in self.dropped.items()]
+        more = sum(map(len, list(self.dropped.values())[SHOWN:]))
+        return [*said[:SHOWN], *([f"{more} for {len(said) - SHOWN} more reasons"] if more else [])]
 
 
 def some(items: Sequence[object], most: int) -> str:

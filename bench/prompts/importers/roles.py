@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bench.names import find
+from bench.names import nearest
 from bench.prompts.importers.columns import FLAGS, KEPT_FLAGS, word
 from bench.prompts.importers.drafts import UnusableError
-from bench.types import ROLES, InputError, Role
+from bench.types import ROLES, Role
 
 ERASED = (
     *("erased", "erase", "to_erase", "forget", "forgotten", "unlearn", "unlearned", "remove"),
@@ -63,8 +63,9 @@ def read(cell: str) -> tuple[Role, str]:
         UnusableError: it says none.
     """
     name = word(cell) or "target"
-    try:
-        find("role", name, WORDS)
-    except InputError as error:
-        raise UnusableError(str(error)) from None
+    if name not in WORDS:
+        near = nearest(name, tuple(WORDS))
+        said = f"nearest: {near}; " if near else ""
+        known = ", ".join((*ROLES, ERASED[0], KEPT[0]))
+        raise UnusableError(f"unknown role: '{name[:40]}'; {said}choices: {known} and the like")
     return WORDS[name], ("kept" if name.isdigit() else name) if name in KEPT else ""

@@ -328,3 +328,15 @@ def test_a_row_whose_concept_no_line_could_hold_is_dropped_and_named(tmp_path: P
         "has a concept that has a control character": [4],
         "has a concept that has more than 200 characters": [5],
     }
+
+
+def test_what_is_said_of_a_file_fits_a_few_lines(tmp_path: Path) -> None:
+    text = "prompt,type\na,erased\n" + "".join(f"a,role-{i}\n" for i in range(500))
+    _, said, _ = imported(tmp_path, "a.csv", text, concept="kite")
+    at = said.index("dropped   500")
+    assert said[at + 1].startswith("  1 unknown role: 'role_0'; choices: ")
+    assert said[at + 9] == "  492 for 492 more reasons" and not said[at + 10].startswith("  ")
+    (tmp_path / "two").mkdir()
+    with pytest.raises(InputError, match="unknown column of prompt: 'fr'") as refused:
+        imported(tmp_path / "two", "b.csv", "x" * 100_000 + ",en\na,b\n", "prompt=fr")
+    assert len(str(refused.value)) < 400
