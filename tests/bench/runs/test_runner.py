@@ -294,11 +294,15 @@ def test_a_finished_run_is_measured_again_by_a_detector_that_is_another_now(
     assert "again" not in "\n".join(outline.describe([spec], tmp_path))
 
 
-def test_killed_at_any_progress_it_resumes_to_the_same_files(spec: RunSpec, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cases", [("airplane", "cat"), ("airplane+cat",)])
+def test_killed_at_any_progress_it_resumes_to_the_same_files(
+    cases: tuple[str, ...], spec: RunSpec, tmp_path: Path
+) -> None:
+    spec = replace(spec, cases=cases)
     steps: list[str] = []
     go(spec, tmp_path / "whole", lambda what, done, total: steps.append(what))
     whole = files(tmp_path / "whole")
-    assert len(steps) > 8
+    assert len(steps) > 6
     for kill in range(len(steps)):
         out = tmp_path / str(kill)
         left = [kill]
@@ -343,6 +347,34 @@ def test_killed_while_writing_it_resumes_to_the_same_files(
         assert files(out) == whole
         kill += 4
     assert kill > 20
+
+
+def test_a_file_of_ones_own_is_erased_together(spec: RunSpec, tmp_path: Path) -> None:
+    from bench.prompts import importers
+
+    (tmp_path / "mine.csv").write_text(
+        "prompt,concept,type\na kite,kite,erased\nan oar,oar,erased\na cat,cat,preserved\n"
+    )
+    folder = tmp_path / "mine"
+    importers.import_file(tmp_path / "mine.csv", folder, trusted=lambda *_: ["hue"])
+    table = folder / "suite.toml"
+    table.write_text(re.sub("metrics = .*", 'metrics = ["hue"]', table.read_text()))
+    found = prompts.suite(str(folder))
+    own = replace(
+        spec,
+        suite="mine",
+        suite_version=found.version,
+        cases=tuple(case.name for case in found.cases),
+        places={"suite": str(folder)},
+    )
+    record = go(own, tmp_path / "out")
+    rows = RunFolder(tmp_path / "out", own.run_id).read_per_image()
+    assert [(row["case"], row["role"], row["concept"]) for row in rows] == [
+        ("kite+oar", "target", "kite"),
+        ("kite+oar", "target", "oar"),
+        ("kite+oar", "far", "cat"),
+    ]
+    assert {score.case for score in record.scores} == {"kite+oar"} and Doubler.calls == ["kite"]
 
 
 def test_erase_seconds_survive_a_resumed_run(spec: RunSpec, tmp_path: Path) -> None:

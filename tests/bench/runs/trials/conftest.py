@@ -118,6 +118,8 @@ class Bench:
             lambda entry, values: Watched(load(entry, values), self.seen, self.stop_at),
         )
         self.seen: list[Problem]
+        self.concepts = ["airplane"]
+        """What the case erases, together where they are several."""
         self.stop_at: int | None
 
     def specs(self, *settings: str) -> list[RunSpec]:
@@ -126,7 +128,8 @@ class Bench:
             model="mini",
             suite="objects",
             size="quick",
-            concepts=["airplane"],
+            concepts=self.concepts,
+            together=len(self.concepts) > 1,
             settings=settings,
             steps=1,
         )

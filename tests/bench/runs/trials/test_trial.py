@@ -66,6 +66,15 @@ def test_a_prompt_counts_if_any_of_its_images_shows_the_concept_before_or_after(
     assert read_rows(bench.folder.path / "attacks.csv") == [row]
 
 
+def test_what_is_erased_together_is_searched_for_concept_by_concept(bench: Bench) -> None:
+    bench.concepts = ["airplane", "ship"]
+    (row,) = bench.attack("inversion")
+    assert (row["case"], row["n"]) == ("airplane+ship", "4")
+    asked = [(each.concept.name, {row.concept for row in each.prompts}) for each in bench.seen]
+    assert asked == [("airplane", {"airplane"}), ("ship", {"ship"})]
+    assert len(list((bench.folder.path / "attacks" / "airplane+ship").glob("inversion-*"))) == 1
+
+
 def test_the_images_before_have_the_seeds_of_those_after(bench: Bench) -> None:
     """All attacks share them: they are drawn and judged once for an erasure, and once un-erased."""
     bench.attack("ring_a_bell", "p4d")
