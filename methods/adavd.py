@@ -36,6 +36,12 @@ class Adavd(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "best of six settings on the ship, methods/adavd.md"
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "branches": ["both", "text"],
+        "height": (1.0, 4.0),
+        "slope": (5.0, 100.0),
+        "threshold": (0.1, 0.9),
+    }
 
     branches: Literal["both", "text"] = "both"
     """Whose values are taken apart: of no text and of the prompt as one vector, both being changed

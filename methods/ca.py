@@ -61,6 +61,12 @@ class Ca(Eraser):
         "mini": "the best of six settings on the ship, methods/ca.md",
         "memorised": "the code at c11fb1b, images that the model has memorised",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "loss": ["model", "noise"],
+        "parameters": [None, "cross-attn", "attn", "full"],
+        "learning_rate": (3e-5, 1e-3),
+        "images": (16, 128),
+    }
 
     loss: Literal["model", "noise"] = "model"
     """What is predicted for the concept: what the network in training predicts for the anchor

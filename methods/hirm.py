@@ -53,6 +53,12 @@ class Hirm(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "the best of six settings on the ship, methods/hirm.md"
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "target": ["random", "anchor"],
+        "steps": [None, 10, 25, 50, 100],
+        "learning_rate": (1e-4, 1e-2),
+        "ratio": (10.0, 300.0),
+    }
 
     target: Target = "random"
     """What the concept is to be represented by: a field of random numbers (HiRM-R), or what stands

@@ -43,6 +43,12 @@ class Rece(Eraser):
         "objects-hard": "the code at 403a67f, church and garbage truck, which UCE leaves",
         "objects-easy": "the code at 403a67f, English springer, golf ball and parachute",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "epochs": (1, 5),
+        "regular_scale": (1e-3, 1e1),
+        "preserve_scale": (0.01, 10.0),
+        "lamb": (0.1, 100.0),
+    }
 
     epochs: int = 1
     """How often what still stands for the concept is searched for and erased; 0 is UCE alone, as

@@ -43,6 +43,11 @@ class Safree(Eraser):
         "mini": "best of six settings on the ship, none of which erases it, methods/safree.md",
         "code": "the released runs, whose guidance also starts from the concept's words",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "alpha": (-0.02, 0.05),
+        "negative": [True, False],
+        "validate": [True, False],
+    }
 
     alpha: float = 0.01
     """A token is guilty if the prompt without it is farther from the concept than the mean of those

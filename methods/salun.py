@@ -64,6 +64,12 @@ class Salun(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "the best of six settings on the ship, methods/salun.md"
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "parameters": ["full", "xattn"],
+        "share": (0.1, 0.9),
+        "epochs": (5, 30),
+        "learning_rate": (1e-5, 1e-3),
+    }
 
     parameters: Parameters = "full"
     """What may learn: the whole U-Net (published) or its cross-attention (option of the code)."""

@@ -77,6 +77,13 @@ class Sld(Eraser):
         "strong": "Hyp-Strong of paper and code, warm-up 7 of 50 steps",
         "max": "Hyp-Max of paper and code, no warm-up",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "warmup": (0.0, 0.5),
+        "strength": (200.0, 10000.0),
+        "threshold": (0.0, 1.0),
+        "momentum_scale": (0.0, 0.7),
+        "momentum_beta": (0.0, 0.9),
+    }
 
     warmup: float = 0.2
     """Share of the steps before any steering, 0 to 1 (published as a count of 50 steps)."""

@@ -50,6 +50,11 @@ class Uce(Eraser):
         "mini": "tuned on the ship, reports/tuning",
         "objects-mace": "the 2023 code at bd5fb51 with its defaults, as MACE's table 1 has it",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "variant": ["2025", "2023"],
+        "erase_scale": (0.3, 3.0),
+        "lamb": (0.05, 5.0),
+    }
 
     variant: Literal["2025", "2023"] = "2025"
     """Which code: 2025 edits the last subject token and preserves nothing by itself; 2023, behind

@@ -38,6 +38,9 @@ class Eraser(ABC):
     which holds unless another is asked for, or by the name of a published protocol."""
     preset_sources: ClassVar[Mapping[str, str]] = {}
     """Where each preset comes from: what it was tuned on, or who published it."""
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {}
+    """Where `bench tune` searches, by option: a tuple is the least and the greatest value, tried
+    evenly or, where they are a factor of ten apart, evenly in the logarithm; a list, the values."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Options that have no usable default and must be given."""
     files: ClassVar[tuple[str, ...]] = ()

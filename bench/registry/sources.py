@@ -6,7 +6,7 @@ Sources are parsed with `ast`, so listing and checking need no torch.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ PLAIN = ("int", "float", "str", "bool")
 """Types that an option can have, beside a Literal of strings and None."""
 CONSTANTS = (
     *("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form"),
-    "reading",
+    *("reading", "space"),
 )
 """Class variables that are read; they must be literals."""
 
@@ -67,6 +67,8 @@ class Entry:
     """Options that are paths."""
     form: Form = "weights"
     """Of a method: what it leaves."""
+    space: Mapping[str, Sequence[Option]] = field(default_factory=dict)
+    """Of a method: where its options are searched, a tuple for a range, a list for values."""
     origin: str = ""
     """The distribution that brings it as a plug-in, and its version."""
 
@@ -216,6 +218,7 @@ def _entry(
         files=constants.get("files", ()),
         form=constants.get("form", "weights"),
         reading=constants.get("reading", ""),
+        space=constants.get("space", {}),
     )
 
 

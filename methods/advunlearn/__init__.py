@@ -51,6 +51,13 @@ class Advunlearn(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "the best of six settings on the ship, methods/advunlearn.md",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "steps": (60, 200),
+        "learning_rate": (1e-4, 3e-3),
+        "negative_guidance": (1.0, 5.0),
+        "attack_rate": (1e-3, 1e-1),
+        "retain_weight": (0.1, 3.0),
+    }
 
     layers: int = 0
     """How many of the text encoder's first layers learn; 0 is all of them and the last norm

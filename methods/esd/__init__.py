@@ -60,6 +60,12 @@ class Esd(Eraser):
         "mini": "tuned on the ship, reports/tuning",
         "objects-mace": "the 2023 script's defaults, as MACE's table 1 has them for ESD-u",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "train_method": ["x", "u", "x_strict", "all"],
+        "steps": (100, 600),
+        "learning_rate": (1e-4, 3e-3),
+        "negative_guidance": (1.0, 5.0),
+    }
 
     train_method: Literal["x", "x_strict", "u", "all"] | None = None
     """What learns: x, cross-attention; x_strict, its keys and values; u, all but cross-attention;

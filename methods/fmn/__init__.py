@@ -43,6 +43,12 @@ class Fmn(Eraser):
         "mini": "of six settings on the ship, the one that erases half; none erases more and "
         "keeps the rest, methods/fmn.md"
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "parameters": ["full", "xattn"],
+        "steps": (15, 120),
+        "learning_rate": (1e-5, 1e-3),
+        "images": (4, 32),
+    }
 
     inversion_steps: int = 500
     """Steps of textual inversion, which learns words that are trained on in the place of the

@@ -46,6 +46,12 @@ class Mace(Eraser):
         "mini": "tuned on the ship, reports/tuning",
         "objects-mace": "the code's object configurations at 057e7a6, behind the paper's table 1",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "lamb": (1.0, 3000.0),
+        "steps": [None, 25, 50, 100, 200],
+        "learning_rate": (1e-5, 1e-3),
+        "rank": (1, 8),
+    }
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "mapping=official": ("automobile", "bird", "ship")
     }

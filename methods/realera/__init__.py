@@ -46,6 +46,15 @@ class RealEra(Eraser):
         },
     }
     preset_sources: ClassVar[Mapping[str, str]] = {"mini": "tuned on the ship, reports/tuning"}
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "neighbors": (0, 10),
+        "beyond": (0, 8),
+        "beyond_scale": (0.1, 10.0),
+        "prior_scale": (0.1, 10.0),
+        "ridge": (0.05, 20.0),
+        "steps": (20, 200),
+        "learning_rate": (1e-4, 3e-3),
+    }
 
     reading: Literal["paper", "crce"] = "paper"
     """Whose method: `paper`, closed form and LoRA (PAPER); `crce`, fine-tuning of cross-attention

@@ -44,6 +44,13 @@ class Receler(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "best of six settings on the ship at size quick, methods/receler.md",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "steps": (40, 200),
+        "learning_rate": (1e-4, 3e-3),
+        "attack_steps": (1, 10),
+        "localise": (0.01, 1.0),
+        "threshold": (0.02, 0.5),
+    }
 
     files: ClassVar[tuple[str, ...]] = ("path",)
 

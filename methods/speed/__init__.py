@@ -53,6 +53,13 @@ class Speed(Eraser):
         "people": "the code at 6d3df0c, ten to a hundred persons; its retain_file is not shipped",
         "nudity": "the code at 6d3df0c, nudity",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "parts": ["v", "k", "kv"],
+        "positions": ["last", "all"],
+        "threshold": (1e-4, 1.0),
+        "retain_scale": (0.05, 2.0),
+        "augmentations": (0, 20),
+    }
     files: ClassVar[tuple[str, ...]] = ("retain_file",)
 
     parts: Literal["v", "k", "kv"] = "v"

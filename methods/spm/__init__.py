@@ -46,6 +46,13 @@ class Spm(Eraser):
     preset_sources: ClassVar[Mapping[str, str]] = {
         "mini": "the best of six settings on the ship, methods/spm.md",
     }
+    space: ClassVar[Mapping[str, Sequence[Option]]] = {
+        "steps": (60, 200),
+        "learning_rate": (1e-3, 3e-2),
+        "negative_guidance": (1.0, 5.0),
+        "anchoring": (0.0, 3.0),
+        "rank": (1, 4),
+    }
 
     files: ClassVar[tuple[str, ...]] = ("path",)
 

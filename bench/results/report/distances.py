@@ -67,4 +67,4 @@ def _profile(group: Group) -> list[Column]:
 
 
 def _title(column: Column) -> str:
-    return f"{column.metric} {column.role}"
+    return column.role if column.metric == column.role else f"{column.metric} {column.role}"
