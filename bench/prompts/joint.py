@@ -12,14 +12,16 @@ JOINER = "+"
 
 
 def joint(cases: Sequence[Case]) -> Case:
-    """Return one case that erases all that these do.
+    """Return one case that erases all that these do: the only one, where it erases several itself.
 
     Args:
-        cases: Two or more, in the order of their suite.
+        cases: In the order of their suite.
 
     Raises:
         InputError: they are too few, or no name can be made of theirs.
     """
+    if len(cases) == 1 and len(cases[0].concepts) > 1:
+        return cases[0]
     if len(cases) < 2:
         got = ", ".join(case.name for case in cases) or "none"
         raise InputError(f"--together needs two concepts or more, got {got}")

@@ -248,6 +248,9 @@ def cases_of(
         InputError: the suite has no such case or size, or they cannot be erased together.
     """
     own = {case.name: case for case in suite.cases}
+    same = [case.name for case in suite.cases if set(case.concepts) == set(concepts)]
+    if together and same and len(set(concepts)) > 1:
+        return (same[0],)
     known = joint.choices(suite, concepts)
     named = {case.concepts[0]: name for name, case in own.items() if len(case.concepts) == 1}
     for name in concepts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_concepts_of_several_kinds_are_refused(tmp_path: Path, write_suite: Writ
     (folder / "suite.toml").write_text(table)
     with pytest.raises(InputError, match="are of kinds object, style; must be of one"):
         cases_of(prompts.suite(str(folder)), "tiny", ["all"], together=True)
+
+
+def test_a_suites_own_joint_case_is_the_one_that_is_meant(
+    tmp_path: Path, write_suite: WriteSuite
+) -> None:
+    folder = write_suite(tmp_path / "both", concepts=("airplane", "ship"))
+    path = folder / "suite.toml"
+    table = re.sub(
+        r"\[cases\].*?\n\n",
+        '[cases]\nboth = ["airplane", "ship"]\n\n',
+        path.read_text(),
+        flags=re.S,
+    )
+    path.write_text(re.sub("cases = .*", 'cases = ["both"]', table))
+    suite = prompts.suite(str(folder))
+    for concepts in ([], ["both"], ["all"], ["ship", "airplane"]):
+        assert cases_of(suite, "tiny", concepts, together=True) == ("both",)
+    with pytest.raises(InputError, match="is not in suite both"):
+        cases_of(suite, "tiny", ["ship"], together=True)
 
 
 def test_a_case_is_found_by_its_only_concept(tmp_path: Path, write_suite: WriteSuite) -> None:
