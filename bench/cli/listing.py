@@ -23,6 +23,8 @@ LEAVES: Mapping[Form, str] = {
     "inference": "inference: another way to draw, with the weights as they were",
 }
 """What an erasure of each form is."""
+EMPTY = '""'
+"""How an empty text is shown."""
 
 if TYPE_CHECKING:
     from bench.metrics import Measure
@@ -171,21 +173,26 @@ def _entry(entry: registry.Entry, *more: str) -> Iterator[str]:
 
 def _options(entry: registry.Entry) -> Iterator[str]:
     for option in entry.options:
-        yield f"  {option.name}={_defaults(entry, option)}   {registry.allowed(option)}"
+        yield f"  {option.name}={defaults(entry, option)}   {registry.allowed(option)}"
         if option.doc:
             yield f"      {option.doc}"
 
 
-def _defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
-    """Return the default, and what each preset has in its place."""
+def defaults(entry: registry.Entry, option: registry.OptionInfo) -> str:
+    """Return an option's default, and what each preset has in its place.
+
+    Args:
+        entry: Whose option it is.
+        option: One of its options.
+    """
     if option.name in entry.needs:
         return "(must be given)"
     own = (
-        f"; {name} {registry.written(preset[option.name])}"
+        f"; {name} {registry.written(preset[option.name]) or EMPTY}"
         for name, preset in entry.presets.items()
         if option.name in preset
     )
-    return registry.written(option.default) + "".join(own)
+    return (registry.written(option.default) or EMPTY) + "".join(own)
 
 
 def _models(verbose: bool, kind: str | None) -> Iterator[str]:

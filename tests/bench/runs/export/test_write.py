@@ -16,6 +16,7 @@ from bench.files import read_rows
 from bench.models import erasures, generate, loading
 from bench.models.steering import twin
 from bench.results import bundles, store
+from bench.results.glossary import GLOSSARY
 from bench.runs import erasing, export
 from bench.types import Concept, InputError, Sampler
 from methods.checkpoint import Checkpoint
@@ -67,6 +68,7 @@ def test_a_lora_draws_nearer_with_every_rank(drawn: Path, tmp_path: Path) -> Non
         plan = export.plan(one(drawn), tmp_path / str(rank), form="lora", rank=rank)
         done = export.carry_out(plan)
         rows = read_rows(tmp_path / str(rank) / "lora_errors.csv")
+        assert list(rows[0]) == list(GLOSSARY["lora_errors.csv"])
         assert [row["tensor"] for row in rows] == [layer.tensor for layer in done.layers]
         image = drawn_by(checkpoint(tmp_path / str(rank)))
         pipe = loading.load("mini", "cpu")

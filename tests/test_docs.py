@@ -1,0 +1,43 @@
+"""Every command that a text shows can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import __version__, cli, data
+
+TEXTS = [
+    *(data.ROOT / name for name in ("README.md", "CONTRIBUTING.md", "prompts/README.md")),
+    data.ROOT / "methods" / "README.md",
+    *sorted((data.ROOT / "docs" / "pages" / "tutorials").glob("*.md")),
+]
+CALL = re.compile(r"^(?:srun )?python -m bench (.*)$")
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield what follows the program's name in the lines of code blocks."""
+    for block in re.findall(r"^```(?:bash)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if match := CALL.match(line.strip()):
+                yield match[1]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(data.ROOT).as_posix())
+def test_commands_of_texts_are_understood(path: Path) -> None:
+    found = list(commands(path.read_text(encoding="utf-8")))
+    assert found
+    parser = cli.full_parser("bench")
+    for command in found:
+        # "a | b" in a text is a choice.
+        for first in command.split(" | ")[:1]:
+            parser.parse_args(shlex.split(first, comments=True))
+
+
+def test_it_is_cited_by_its_version() -> None:
+    said = (data.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in said
