@@ -5,30 +5,73 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.types import InputError
 
 TEMPORARY = ".tmp"
-"""Suffix of a file being written; a leftover is simply overwritten by the next attempt."""
+"""Suffix of a file being written; who opens a run's folder again removes what a kill left."""
 
 Row = dict[str, str]
 """A row of a CSV file, by column."""
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, synced: bool = True) -> None:
     """Write a file so that it is either complete or absent, whenever the process dies.
 
     Args:
         path: Its folders are made where they are missing.
         data: The file's whole content.
+        synced: Whether it is on the disk before it has its name; see `aside`.
+
+    Raises:
+        InputError: it cannot be written, for example since the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY)
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with aside(path, synced=synced) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def aside(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """Give a name beside a file to write to, which is put in its place when it is complete.
+
+    No two writers share the name, whoever fails leaves nothing, and who may read the file is what
+    the process's umask says, whatever wrote it.
+
+    Args:
+        path: Its folders are made where they are missing.
+        synced: Whether it is on the disk by then, so that it outlasts a power failure whole; that
+            takes milliseconds, which a file that is checked and made again may save.
+
+    Yields:
+        The name, under which there is an empty file.
+
+    Raises:
+        InputError: it cannot be written, for example since the disk is full.
+    """
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
+        yield temporary
+        if temporary.stat().st_mode != mode:
+            temporary.chmod(mode)
+        if synced:
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write to {path}: {error.strerror or error}") from None
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:

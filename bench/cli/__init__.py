@@ -22,6 +22,12 @@ examples, each after `{program}`:
   list methods -v                             methods with their options
   new-method my_eraser                        start an eraser of your own
 """
+NO_BUGS = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG")
+    if hasattr(errno, name)
+)
+"""What a system says of a disk, and of names that a user gives; any argument may be a path."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,16 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        # Any argument may be a path, and any look at one of such a length ends here.
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno not in NO_BUGS:
             raise
-        name = str(error.filename)
-        long = f"'{name[:40]}...' has {len(name)} characters"
-        print(f"{typed()}: error: {long}, more than a file's name can have", file=sys.stderr)
+        print(f"{typed()}: error: {_said(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{typed()}: interrupted; the same command resumes", file=sys.stderr)
         return 130
+
+
+def _said(error: OSError) -> str:
+    name = str(error.filename or "")
+    if error.errno == errno.ENAMETOOLONG:
+        return f"'{name[:40]}...' has {len(name)} characters, more than a file's name can have"
+    return f"{name}: {error.strerror}" if name else str(error.strerror)
 
 
 def _parser(words: Sequence[str]) -> Parser:

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from bench.files import TEMPORARY
+from bench.files import aside
 from bench.models.weights import changed, loaded
 from bench.types import Form, InputError, Option
 
@@ -79,10 +79,8 @@ def save(
         "seconds": repr(float(seconds)),
         "cost": json.dumps(dict(cost or {}), sort_keys=True),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY)
-    save_file(kept, temporary, metadata=metadata)
-    temporary.replace(path)
+    with aside(path) as temporary:
+        save_file(kept, temporary, metadata=metadata)
 
 
 def _plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

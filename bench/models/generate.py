@@ -72,7 +72,8 @@ def generate(
         for prompt, image in zip(batch, images, strict=True):
             path = image_path(folder, prompt)
             if not path.exists():
-                write_bytes(path, _png(image))
+                # What a power failure tears is told by its checksum, and drawn again.
+                write_bytes(path, _png(image), synced=False)
         progress("images", len(paths) - sum(map(len, due[number + 1 :])), len(paths))
     return paths
 

@@ -75,6 +75,8 @@ class RunFolder:
                     f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
                     "can be resumed; delete the folder or choose another --out"
                 )
+            for path in self.path.iterdir():
+                path.unlink()
             write_bytes(self.spec_path, to_json(spec.to_json()))
         except OSError as error:
             reason = error.strerror or str(error)

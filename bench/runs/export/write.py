@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ def carry_out(export: Export, device: str = "cpu") -> Exported:
         InputError: what erases is no change of weights, or no LoRA can hold any of it; or the
             folder cannot be written.
     """
-    to, aside = export.to, export.to.with_name(export.to.name + TEMPORARY)
+    to = export.to
+    aside = to.with_name(f"{to.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         if export.form == BUNDLE and bundles.is_archive(to):
             bundles.write(bundles.contents(export.runs), to)

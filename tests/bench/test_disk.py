@@ -1,0 +1,95 @@
+"""Files are whole or absent: with other writers, full disks and whatever umask."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.cli import main
+from bench.files import aside, write_bytes
+from bench.models import erasures
+from bench.types import InputError
+
+LARGE = 200_000
+
+
+def test_writers_of_one_file_tear_nothing(tmp_path: Path) -> None:
+    path, errors = tmp_path / "file", []
+    contents = {bytes([number]) * LARGE for number in range(4)}
+
+    def write(data: bytes) -> None:
+        try:
+            for _ in range(20):
+                write_bytes(path, data)
+                assert path.read_bytes() in contents
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(data,)) for data in contents]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert errors == []
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_who_fails_leaves_what_was_there(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "file"
+    write_bytes(path, b"before")
+    kind = InputError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(kind) as told, aside(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+    if isinstance(error, OSError):
+        assert str(told.value) == f"cannot write to {path}: No space left on device"
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file", b"before")]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: Path, data: bytes) -> int:
+        with open("/dev/full", "wb", buffering=0) as device:  # noqa: PTH123
+            return device.write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    words = ["run", "-q", "--method", "original", "--size", "smoke", "--out"]
+    assert main([*words, str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and said[0].endswith("No space left on device")
+    assert not [each for each in (tmp_path / "out").rglob("*") if each.is_file()]
+
+
+def test_a_place_without_permission_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "glob", denied)
+    assert main(["compare", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.strip().endswith(f"error: {tmp_path}: Permission denied")
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_who_may_read_is_what_the_umask_says(
+    tmp_path: Path, tiny_pipe: Any, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_bytes(tmp_path / "table", b"")
+        facts: dict[str, Any] = {"method": "m", "options": {}, "concepts": ["c"], "seconds": 1.0}
+        tensors = {"a": torch.ones(2)}
+        erasures.save(tiny_pipe, tensors, tmp_path / "edit", form="adapter", **facts)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {mode}
