@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
+from bench.models import tensorfiles
 from bench.models.tensorfiles import SUFFIXES
+from bench.models.weights import PREFIXES
 from bench.types import InputError
 
 FORMS = (
@@ -24,6 +25,8 @@ WEIGHTS = ("diffusion_pytorch_model", "model", "pytorch_model")
 """What files of a component's weights are called, without variant and ending."""
 NESTED = ("state_dict", "unet", "model", "module", "params")
 """Under what names old files hold their state dict."""
+REASON = 200
+"""Characters of a library's message that are repeated."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,19 @@ def unwrapped(data: Any, header: Mapping[str, str], path: Path) -> Opened:
     Raises:
         InputError: it is no state dict.
     """
+    parts = [part for part in PREFIXES if isinstance(data, Mapping) and part in data]
+    if len(parts) > 1 or parts not in ([], ["unet"]):
+        return Opened(_joined({part: data[part] for part in parts}, path), header)
     for inner in NESTED:
         if isinstance(data, Mapping) and isinstance(data.get(inner), Mapping):
             data = data[inner]
     return Opened(_state(data, path), header)
+
+
+def _joined(parts: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a pipeline's parts, each under the part's name."""
+    states = {part: _state(data, path) for part, data in parts.items()}
+    return {f"{part}.{name}": each for part, own in states.items() for name, each in own.items()}
 
 
 def raw(path: Path) -> tuple[Any, Mapping[str, str]]:
@@ -81,14 +93,14 @@ def raw(path: Path) -> tuple[Any, Mapping[str, str]]:
                 names = list(file.keys())
                 return {each: file.get_tensor(each) for each in names}, file.metadata() or {}
         return torch.load(path, map_location="cpu", weights_only=True), {}
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0] or "it ends early"
+    except Exception as error:  # a damaged pickle fails in whatever way
+        if isinstance(error, pickle.UnpicklingError) and "Unsupported " in str(error):
+            raise InputError(
+                f"the checkpoint {path} is a pickle that holds more than tensors, which could run "
+                "code; it is not read: save its state dict as safetensors"
+            ) from None
+        reason = " ".join(str(error).split("\n")[0].split())[:REASON] or "it ends early"
         raise InputError(f"the checkpoint {path} is damaged or truncated ({reason})") from None
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"the checkpoint {path} is a pickle that holds more than tensors, which could run "
-            "code; it is not read: save its state dict as safetensors"
-        ) from None
 
 
 def _state(data: Any, path: Path) -> dict[str, Tensor]:
@@ -98,15 +110,18 @@ def _state(data: Any, path: Path) -> dict[str, Tensor]:
     tensors = isinstance(data, Mapping) and any(isinstance(v, Tensor) for v in data.values())
     if not empty and not tensors:
         raise InputError(f"the checkpoint {path} is no state dict: a mapping of names to tensors")
-    odd = next((name for name in data if not isinstance(name, str)), None)
-    if odd is not None:
-        raise InputError(f"the checkpoint {path} names a tensor {odd!r}, which is no text")
+    for name in data:
+        if not isinstance(name, str) or not name.isprintable():
+            raise InputError(f"the checkpoint {path} names a tensor {name!r}, which is no text")
     others = [name for name, value in data.items() if not isinstance(value, Tensor)]
     if others:
         raise InputError(
             f"the checkpoint {path} holds {others[0]!r} beside its tensors, which is none; save "
             "its state dict alone"
         )
+    for name, value in data.items():
+        if value.layout is not torch.strided or value.is_meta or value.is_nested:
+            raise InputError(f"the checkpoint {path} holds {name!r} without its values, or sparse")
     return dict(data)
 
 
@@ -155,36 +170,14 @@ def _variant(path: Path) -> str:
 
 
 def _sharded(index: Path) -> dict[str, Tensor]:
-    listed = read_json(index).get("weight_map")
-    if not isinstance(listed, Mapping) or not all(isinstance(v, str) for v in listed.values()):
-        raise InputError(f"{index} has no weight_map that says which file holds which tensor")
+    listed = tensorfiles.shards(index)
     found: dict[str, Tensor] = {}
     for shard in sorted(set(listed.values())):
-        if Path(shard).name != shard or not (index.parent / shard).is_file():
-            raise InputError(f"{index} names {shard!r}, which is not beside it")
         found |= opened(index.parent / shard).tensors
     missing = sorted(set(listed) - set(found))
     if missing:
-        raise InputError(f"{index} lists {missing[0]}, which none of its files holds")
+        raise InputError(f"{index} lists {missing[0]!r}, which none of its files holds")
     return found
-
-
-def read_json(path: Path) -> Mapping[str, Any]:
-    """Read a JSON object.
-
-    Args:
-        path: Its file.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON ({error})") from None
-    if not isinstance(data, Mapping):
-        raise InputError(f"{path} holds no JSON object")
-    return data
 
 
 def first(folder: Path, names: Sequence[str]) -> Path | None:

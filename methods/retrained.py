@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from bench.models import weights
+from bench.models import tensorfiles, weights
 from bench.models.eraser import Eraser
 from bench.models.mini import SETTINGS
 from bench.types import Concept, InputError, Progress, silent
@@ -59,5 +59,5 @@ class Retrained(Eraser):
 def _trained(path: Path) -> dict[str, Path]:
     """Return the folders of weights at a path, by the concept that their training left out."""
     notes = [*path.glob(SETTINGS), *sorted(path.glob(f"*/{SETTINGS}"))]
-    read = [(_files.read_json(note), note.parent) for note in notes]
+    read = [(tensorfiles.json_object(note), note.parent) for note in notes]
     return {str(note["without"]): folder for note, folder in read if note.get("without")}

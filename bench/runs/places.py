@@ -77,7 +77,7 @@ def options(entry: Entry, values: Mapping[str, Option]) -> tuple[dict[str, Optio
         if not values[name]:
             continue
         path = Path(str(values[name])).expanduser()
-        if not path.exists():
+        if not path.is_file() and not path.is_dir():
             raise InputError(f"--set {name}={values[name]}: there is no such file or folder")
         tensorfiles.check(path)
         named[name] = f"{path.resolve().name} {digests.of(path)[:DIGITS]}"

@@ -109,7 +109,7 @@ def _add(module: Any, loras: Mapping[str, Mapping[str, Tensor]], scale: float, p
             raise InputError(f"{path} was made for another model: here is no module {name}")
         weight = own[target]
         up, down = factors["up"].double(), factors["down"].double()
-        fits = up.dim() > 1 and down.dim() > 1 and up[0].numel() == len(down)
+        fits = up.dim() > 1 and down.dim() > 1 and up.flatten(1).shape[1] == len(down)
         if not fits or (len(up), down[0].numel()) != (len(weight), weight[0].numel()):
             raise InputError(
                 f"{path} was made for another model: the LoRA of {name} is {tuple(up.shape)} x "

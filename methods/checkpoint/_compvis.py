@@ -64,7 +64,13 @@ def _open_clip(
     encoder = getattr(pipe, component, None)
     if encoder is None:
         raise InputError(f"{path} changes {component}, which this model does not have")
-    made = convert_open_clip_checkpoint(encoder, dict(tensors), prefix=prefix)
+    try:
+        made = convert_open_clip_checkpoint(encoder, dict(tensors), prefix=prefix)
+    except (KeyError, IndexError, AttributeError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} was made for another model: its {component} does not fit ({reason})"
+        ) from None
     own = dict(encoder.named_parameters())
     # A layer behind the one that is read, and the projection of a model that has none.
     return {name: tensor for name, tensor in made.items() if _known(name, own)}
@@ -95,7 +101,7 @@ def _unet(tensors: Mapping[str, Tensor], pipe: Any, path: Path) -> dict[str, Ten
     padded = {f"{UNET}{name}": blank for name in pads} | given
     try:
         made = convert_ldm_unet_checkpoint(padded, dict(config))
-    except (KeyError, IndexError, AttributeError) as error:
+    except (KeyError, IndexError, AttributeError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{path} was made for another model: its CompVis names do not fit ({error})"
         ) from None

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models import alphas, tensorfiles
+from bench.models.alphas import Config
 from bench.models.weights import PREFIXES
 from bench.types import InputError
 from methods import _files
 from methods._files import FORMS, Opened
-from methods.checkpoint import _alphas, _compvis
-from methods.checkpoint._alphas import Config
+from methods.checkpoint import _compvis
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ _LORA_FILES = (
     "pytorch_lora_weights.bin",
 )
 _ERASER = "eraser_weights.pt"
-_CONFIG = "adapter_config.json"
 _FACTOR = re.compile(
     r"^(?P<name>.+?)[._](?:lora_linear_layer|lora|processor\.(?P<part>to_\w+?)_lora"
     r"|(?P<own>to_\w+)_lora)?\.?"
@@ -157,12 +157,15 @@ def _sorted(file: Opened, path: Path, pipe: Any) -> State:
         match = _FACTOR.match(bare) if "lora" in name else None
         module = bare if match is None else _module(match, component)
         if bare != rest:
-            state.loras.setdefault(component, {}).setdefault(module, {})["alpha"] = tensor
+            key, own = "alpha", state.loras.setdefault(component, {}).setdefault(module, {})
         elif match is None:
-            state.tensors.setdefault(component, {})[rest] = tensor
+            key, own = rest, state.tensors.setdefault(component, {})
         else:
-            side = "up" if match["side"] in ("B", "up") else "down"
-            state.loras.setdefault(component, {}).setdefault(module, {})[side] = tensor
+            key = "up" if match["side"] in ("B", "up") else "down"
+            own = state.loras.setdefault(component, {}).setdefault(module, {})
+        if key in own:
+            raise InputError(f"{path} says twice what {component} {rest} is, also as {name}")
+        own[key] = tensor
     _strengthened(state, _configs(file, path), path)
     return state
 
@@ -179,7 +182,7 @@ def _renamed(tensors: Mapping[str, Tensor], path: Path, pipe: Any) -> dict[str, 
     """Return a LoRA of kohya's code for SDXL, whose blocks are called as in CompVis' code."""
     try:
         made, alphas = type(pipe).lora_state_dict(dict(tensors), unet_config=pipe.unet.config)
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} was made for another model: {reason}") from None
     return dict(made) | {
@@ -189,10 +192,10 @@ def _renamed(tensors: Mapping[str, Tensor], path: Path, pipe: Any) -> dict[str, 
 
 def _configs(file: Opened, path: Path) -> dict[str, Config]:
     """Return what says how strong a LoRA is, by component; "" stands for all of them."""
-    found = _alphas.of_header(file.header, path)
-    beside = path.with_name(_CONFIG)
+    found = alphas.of_header(file.header, path)
+    beside = path.with_name(alphas.CONFIG)
     if not found and beside.is_file():
-        return {"": Config(str(beside), _files.read_json(beside))}
+        return {"": Config(str(beside), tensorfiles.json_object(beside))}
     return found
 
 
@@ -204,18 +207,25 @@ def _strengthened(state: State, configs: Mapping[str, Config], path: Path) -> No
         for module, factors in modules.items():
             if not {"up", "down"} <= factors.keys():
                 raise InputError(f"{path}: the LoRA of {component} {module} lacks a factor")
+            for side in ("up", "down"):
+                if not factors[side].is_floating_point():
+                    raise InputError(
+                        f"{path}: the LoRA of {component} {module} holds {factors[side].dtype}, "
+                        "must be real numbers"
+                    )
             rank = len(factors["down"]) if factors["down"].dim() else 0
             if not rank:
                 raise InputError(f"{path}: the LoRA of {component} {module} has rank 0")
             if "alpha" in factors:
-                if factors["alpha"].numel() != 1 or not torch.isfinite(factors["alpha"]).all():
+                alpha = factors["alpha"]
+                if alpha.numel() != 1 or alpha.is_complex() or not torch.isfinite(alpha).all():
                     raise InputError(f"{path}: alpha of {component} {module} is no number")
                 continue
-            alpha = config.alpha(module, rank) if config else None
-            if alpha is None:
+            if config is None:
                 unsaid += 1
             else:
-                factors["alpha"] = torch.tensor(alpha, dtype=torch.float64)
+                said = config.alpha(module, rank)
+                factors["alpha"] = torch.tensor(said, dtype=torch.float64)
     if unsaid:
         log.warning(
             "%s says no alpha of %d modules; taken as their rank, as diffusers does", path, unsaid

@@ -200,7 +200,9 @@ def test_alpha_of_peft_beside_the_file_and_in_the_folder(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"lora_alpha": 2}, "says rank nothing of"),
+        ({"lora_alpha": 2}, "says no r, so not how strong"),
+        ({"r": 4}, "says no lora_alpha, so not how strong"),
+        ({"r": 4, "lora_alpha": 10**400}, "lora_alpha is 1000"),
         ({"r": 0, "lora_alpha": 2}, "r is 0, must be a number above 0"),
         ({"r": 8, "lora_alpha": 2}, "says rank 8 of"),
         ({"r": "four", "lora_alpha": 2}, "r is 'four'"),
