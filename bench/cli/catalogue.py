@@ -64,7 +64,7 @@ def suite(name: str) -> Data:
 
 def _methods(kind: str | None) -> list[Data]:
     return [
-        _entry(entry) | {"form": entry.form, "needs": entry.needs}
+        _entry(entry) | {"form": entry.form, "needs": entry.needs, "space": entry.space}
         for entry in kinds.entries("methods", kind).values()
     ]
 

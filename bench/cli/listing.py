@@ -15,6 +15,7 @@ from bench.metrics import OF_CASES, STATISTICS
 from bench.metrics._clip import NONE_TEXTS
 from bench.models.recognition import MODELS
 from bench.names import find, typed
+from bench.runs.tuning.space import described
 from bench.types import Form
 
 LEAVES: Mapping[Form, str] = {
@@ -168,6 +169,8 @@ def _entry(entry: registry.Entry, *more: str) -> Iterator[str]:
         yield f"  preset {preset}   {source}"
     for setting, concepts in entry.only.items():
         yield f"  {setting} is for {', '.join(concepts)} alone"
+    for searched in described(entry.space):
+        yield f"  tuned   {searched}"
     yield from _options(entry)
 
 

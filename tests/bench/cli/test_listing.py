@@ -68,3 +68,8 @@ def test_methods_are_listed_with_the_form_of_what_they_leave() -> None:
     forms = {line.split()[0]: line.split()[1] for line in listing("methods", False)}
     assert forms == {name: entry.form for name, entry in registry.methods().items()}
     assert "  leaves  weights, which load into any diffusers pipeline" in listing("methods", True)
+
+
+def test_what_tune_searches_is_listed() -> None:
+    lines = list(listing("methods", verbose=True))
+    assert "  tuned   lamb 0.05 to 5.0, by logarithm" in lines
