@@ -40,7 +40,9 @@ def same(one: Any, other: Any) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("form", ["file", "prefixed", "pt", "nested", "unet", "pipeline"])
+@pytest.mark.parametrize(
+    "form", ["file", "prefixed", "pt", "state_dict", "model", "unet", "pipeline"]
+)
 def test_every_form_of_weights_loads(tiny_pipe: Any, tmp_path: Path, form: str) -> None:
     unet = changed_unet(tiny_pipe)
     path = tmp_path / ("edit.safetensors" if form in ("file", "prefixed") else "edit.pt")
@@ -50,8 +52,8 @@ def test_every_form_of_weights_loads(tiny_pipe: Any, tmp_path: Path, form: str) 
         save_file({f"unet.{name}": w for name, w in edit(unet).items()}, path)
     elif form == "pt":
         torch.save(unet.state_dict(), path)
-    elif form == "nested":
-        torch.save({"state_dict": unet.state_dict()}, path)
+    elif form in ("state_dict", "model"):
+        torch.save({form: unet.state_dict()}, path)
     elif form == "unet":
         path = tmp_path / "unet"
         unet.save_pretrained(path)

@@ -138,9 +138,9 @@ def test_diffusers_names_with_and_without_the_text_models_prefix(
             bare[f"{name}.{key}"] = tensor
     save_file(named, tmp_path / "named.safetensors")
     save_file(bare, tmp_path / "bare.safetensors")
-    agree(
-        load(pipe, tmp_path / "named.safetensors"), load(pipe, tmp_path / "bare.safetensors"), pipe
-    )
+    theirs = fused(pipe, tmp_path / "bare.safetensors")
+    agree(load(pipe, tmp_path / "bare.safetensors"), theirs, pipe)
+    agree(load(pipe, tmp_path / "named.safetensors"), theirs, pipe)
 
 
 def test_old_text_encoder_names(tiny_pipe: Any, tmp_path: Path) -> None:
@@ -316,26 +316,53 @@ def test_compvis_names(
         assert torch.equal(found[name], wanted), name
 
 
+CLIP = {"sd1": "cond_stage_model.transformer.", "sdxl": "conditioner.embedders.0.transformer."}
+OPEN_CLIP = {
+    "sd2": ("text_encoder", "cond_stage_model.model."),
+    "sdxl": ("text_encoder_2", "conditioner.embedders.1.model."),
+}
+
+
+def whole_file(pipe: Any, layout: str) -> dict[str, Tensor]:
+    """Return a pipeline's tensors as CompVis' code keeps them, beside what else it keeps."""
+    named = {f"model.diffusion_model.{name}": t for name, t in unet_file(pipe).items()}
+    named |= {f"model_ema.{name[6:]}": torch.zeros_like(t) for name, t in list(named.items())[:3]}
+    if layout in CLIP:
+        for name, tensor in pipe.text_encoder.state_dict().items():
+            own = f"{CLIP[layout]}text_model.{name.removeprefix('text_model.')}"
+            named[own] = tensor.clone()
+    if layout in OPEN_CLIP:
+        part, prefix = OPEN_CLIP[layout]
+        named |= open_clip(getattr(pipe, part), prefix)
+    return named | {"betas": torch.ones(3), "first_stage_model.encoder.x": torch.ones(2)}
+
+
+@pytest.mark.parametrize("layout", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("form", ["ckpt", "safetensors"])
 def test_a_whole_compvis_checkpoint_is_as_diffusers_loads_it(
-    tiny_pipe: Any, tiny_folder: Path, tmp_path: Path
+    layout: Any, form: str, tmp_path: Path
 ) -> None:
     from diffusers import UNet2DConditionModel
 
-    other = changed(tiny_pipe)
-    named = {f"model.diffusion_model.{name}": t for name, t in unet_file(other).items()}
-    prefix = "cond_stage_model.transformer.text_model."
-    for name, tensor in other.text_encoder.state_dict().items():
-        named[prefix + name.removeprefix("text_model.")] = tensor.clone()
-    path = tmp_path / "whole.safetensors"
-    save_file(named, path)
+    pipe = build_tiny_pipe(layout)
+    other = changed(pipe)
+    named, path = whole_file(other, layout), tmp_path / f"whole.{form}"
+    if form == "ckpt":
+        torch.save({"state_dict": named, "global_step": 470000, "epoch": 3}, path)
+    else:
+        save_file(named, path)
+    pipe.unet.save_config(tmp_path / "config" / "unet")
     theirs = UNet2DConditionModel.from_single_file(
-        str(path), config=str(tiny_folder), subfolder="unet", local_files_only=True
+        str(path), config=str(tmp_path / "config"), subfolder="unet", local_files_only=True
     )
-    found = load(tiny_pipe, path)
+    found = load(pipe, path)
     for name, tensor in theirs.state_dict().items():
         assert torch.equal(found.unet.state_dict()[name], tensor)
-    for name, tensor in other.text_encoder.state_dict().items():
-        assert torch.equal(found.text_encoder.state_dict()[name], tensor)
+    for part in parts(pipe):
+        wanted, before = getattr(other, part).state_dict(), getattr(pipe, part).state_dict()
+        mine = getattr(found, part).state_dict()
+        assert all(torch.equal(mine[key], wanted[key]) for key in wanted)
+        assert any((before[key] != wanted[key]).any() for key in wanted)
 
 
 @pytest.mark.parametrize("size", ["10GB", "40KB"])
@@ -447,7 +474,8 @@ def test_kohyas_files_for_sdxl_with_compvis_blocks(tiny_sdxl: Any, tmp_path: Pat
     found, wanted = load(tiny_sdxl, path).unet.state_dict(), other.unet.state_dict()
     before = tiny_sdxl.unet.state_dict()
     assert any((found[key] != before[key]).any() for key in before)
-    assert all(torch.allclose(found[key], wanted[key], atol=1e-6) for key in before)
+    for key, own in before.items():
+        assert (found[key] - wanted[key]).norm() <= 1e-6 * own.norm().clamp_min(1e-9), key
 
 
 LAYER = {
@@ -481,23 +509,28 @@ def open_clip(encoder: Any, prefix: str) -> dict[str, Tensor]:
     return {f"{prefix}{name}": tensor.contiguous().clone() for name, tensor in named.items()}
 
 
-@pytest.mark.parametrize(
-    ("layout", "part", "prefix"),
-    [
-        ("sd2", "text_encoder", "cond_stage_model.model."),
-        ("sdxl", "text_encoder_2", "conditioner.embedders.1.model."),
-    ],
-)
-def test_open_clips_text_encoder_in_a_whole_checkpoint(
-    layout: Any, part: str, prefix: str, tmp_path: Path
+@pytest.mark.parametrize("rslora", [True, False])
+@LAYOUTS
+def test_pefts_own_folder_is_as_peft_merges_it(
+    layout: str, rslora: bool, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    pipe = build_tiny_pipe(layout)
-    other = changed(pipe)
-    wanted = getattr(other, part).state_dict()
-    named = {f"model.diffusion_model.{name}": t for name, t in unet_file(other).items()}
-    path = tmp_path / "whole.safetensors"
-    save_file(named | open_clip(getattr(other, part), prefix), path)
-    found = load(pipe, path)
-    assert all(torch.equal(getattr(found, part).state_dict()[key], wanted[key]) for key in wanted)
-    before = getattr(pipe, part).state_dict()
-    assert any((before[key] != wanted[key]).any() for key in wanted)
+    from peft import LoraConfig, get_peft_model
+
+    pipe = request.getfixturevalue(layout)
+    config = LoraConfig(
+        r=4,
+        lora_alpha=1,
+        use_rslora=rslora,
+        target_modules=["to_k", "to_v", "proj_in"],
+        rank_pattern={"attn2.to_v": 2},
+        alpha_pattern={r"down_blocks\.\d.*to_k": 10},
+        init_lora_weights=False,
+    )
+    made = get_peft_model(copy.deepcopy(pipe.unet), config)
+    made.save_pretrained(tmp_path)
+    wanted, before = made.merge_and_unload().state_dict(), pipe.unet.state_dict()
+    for path in (tmp_path, tmp_path / "adapter_model.safetensors"):
+        found = load(pipe, path).unet.state_dict()
+        for key, own in before.items():
+            assert (found[key] - wanted[key]).norm() <= 1e-6 * own.norm().clamp_min(1e-9), key
+    assert any((wanted[key] - own).norm() > 1e-3 * own.norm() for key, own in before.items())
