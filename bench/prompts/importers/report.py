@@ -59,8 +59,11 @@ def lines(done: Imported, out: Path) -> Iterator[str]:
         yield f"case      {name} {alone}" + (" by one erasure" if erased[1:] else "")
     if len(cases) > SHOWN:
         yield f"case      and {len(cases) - SHOWN} more, one for each concept"
-    for concept in done.draft.concepts:
+    new = done.draft.concepts
+    for concept in new[:SHOWN]:
         yield f"concept   {concept.name}: {concept.kind}, anchor {concept.anchor}"
+    if len(new) > SHOWN:
+        yield f"concept   and {len(new) - SHOWN} more, in suite.toml"
     yield f"wrote     {out / 'suite.toml'} and prompts.csv"
     suite = quote(str(out))
     model = " --model sd14" if done.draft.families else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
@@ -224,7 +225,7 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     cases: dict[str, tuple[str, ...]] = {}
     for name in erased:
         stem = slug(name)[:80]
-        names = (stem, *(f"{stem}-{number}" for number in range(2, len(erased) + 3)))
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
         free = (each for each in names if each not in cases and not case_problem(each))
         cases[next(free)] = (name,)
     return cases
@@ -237,7 +238,7 @@ def _listed(cases: Mapping[str, tuple[str, ...]]) -> tuple[Case, ...]:
 def _suite(draft: Draft) -> Suite:
     sizes = []
     for size, most in (*SIZES.items(), ("full", max(draft.images.values()))):
-        images = {role: min(most, count) for role, count in draft.images.items()}
+        images = {role: min(most, there) for role, there in draft.images.items()}
         chosen = tuple(draft.cases) if size == "full" else tuple(draft.cases)[:1]
         sizes.append(Size(size, images, chosen))
     return Suite(

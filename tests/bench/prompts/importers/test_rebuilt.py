@@ -303,6 +303,8 @@ def test_many_cases_are_counted_and_a_joint_name_that_is_too_long_is_a_number(
     text = "prompt,class\n" + "".join(f"a thing,thing of kind {i}\n" for i in range(40))
     done, said, _ = imported(tmp_path, "a.csv", text)
     assert "case      and 32 more, one for each concept" in said
+    assert "concept   and 32 more, in suite.toml" in said
+    assert sum(line.startswith("concept") for line in said) == 9
     (tmp_path / "both").mkdir()
     done, said, _ = imported(tmp_path / "both", "a.csv", text, together=True)  # type: ignore[arg-type]
     assert list(done.draft.cases) == ["40-together"]
