@@ -18,6 +18,7 @@ PROMPTS = (
 FOUND = (
     *("adv_prompt", "adversarial_prompt", "optimized_prompt", "optimised_prompt", "attack_prompt"),
     *("jailbreak_prompt", "sensitive_prompt", "adversarial", "adv_text", "attacked_prompt"),
+    *("adversarial_prompts", "adv_prompts", "prompt_adv", "perturbed_prompt"),
 )
 """Names that columns of prompts go by which an attack has found."""
 LABELS: Mapping[str, Kind | None] = {

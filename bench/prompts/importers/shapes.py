@@ -18,6 +18,10 @@ WRAPPERS = (
     *("entries", "dataset", "captions", "concepts", "train", "test", "validation", "val"),
 )
 """Keys under which a file's only list may stand, beside what is said of the whole."""
+ABOUT = ("meta", "metadata", "info", "config", "settings", "license", "licenses", "description")
+"""Keys that say something of the whole."""
+SPLITS = frozenset({"train", "test", "validation", "valid", "val", "dev"})
+"""Keys that tell the parts of a data set apart, where all are such; a train alone is a thing."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,10 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
         return _numbered(data, texts)
     if columns := _by_column(data, texts):
         return Rows(columns, ("a list of cells a column",))
+    if len(data) > 1 and set(map(normal, data)) <= SPLITS:
+        parts = [_rows(part, texts, ()) for part in data.values()]
+        said = (f"rows under {', '.join(data)}", *parts[0].guesses)
+        return Rows([row for part in parts for row in part.rows], said)
     if wrapper := _wrapper(data):
         left = [key for key in data if key != wrapper]
         inner = _rows(data[wrapper], texts, ())
@@ -133,7 +141,8 @@ def _label(item: Mapping[str, Any]) -> str:
 
 def _wrapper(data: Mapping[str, Any]) -> str:
     """Return the key of the rows, beside which an object says other things; "" if there is none."""
-    nested = [key for key, value in data.items() if isinstance(value, list | dict)]
+    others = {key: value for key, value in data.items() if normal(key) not in ABOUT}
+    nested = [key for key, value in others.items() if isinstance(value, list | dict)]
     lists = [key for key in nested if isinstance(data[key], list)]
     if "annotations" in lists:
         return "annotations"

@@ -141,6 +141,39 @@ SHAPES = [
 ]
 
 
+SHAPES += [
+    Shape(
+        "splits.json",
+        json.dumps({"train": ["a kite"], "test": [{"prompt": "two kites"}]}),
+        lambda data: [
+            (data["train"][0], None, "kite", "target"),
+            (data["test"][0]["prompt"], None, "kite", "target"),
+        ],
+        "table",
+        KITE,
+    ),
+    Shape(
+        "things.json",
+        json.dumps({"train": ["a train"], "boat": ["a boat"]}),
+        lambda data: [(text, None, name, "target") for name in data for text in data[name]],
+        "table",
+    ),
+    Shape(
+        "about.json",
+        json.dumps({"meta": {"version": 1}, "data": {"kite": ["a kite"], "oar": ["an oar"]}}),
+        lambda data: [(t, None, name, "target") for name, ts in data["data"].items() for t in ts],
+        "table",
+    ),
+    Shape(
+        "perturbed.csv",
+        "prompt,prompt_adv\na kite,zz qq\n",
+        pairs("prompt_adv", "prompt", "target"),
+        "attack",
+        KITE,
+    ),
+]
+
+
 def parsed(shape: Shape) -> Rows:
     if shape.name.endswith(".json"):
         assert isinstance(shape.content, str)
