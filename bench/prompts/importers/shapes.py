@@ -85,8 +85,8 @@ def _rows(data: Any, texts: set[str], header: Sequence[str]) -> Rows:
         return Rows(columns, ("a list of cells a column",))
     if len(data) > 1 and set(map(normal, data)) <= SPLITS:
         parts = [_rows(part, texts, ()) for part in data.values()]
-        said = (f"rows under {', '.join(data)}", *parts[0].guesses)
-        return Rows([row for part in parts for row in part.rows], said)
+        rows_of_all = [row for part in parts for row in part.rows]
+        return Rows(rows_of_all, (f"rows under {', '.join(data)}", *parts[0].guesses))
     if wrapper := _wrapper(data):
         left = [key for key in data if key != wrapper]
         inner = _rows(data[wrapper], texts, ())
