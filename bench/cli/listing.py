@@ -64,6 +64,7 @@ def _metrics(verbose: bool, kind: str | None) -> Iterator[str]:
     if not verbose:
         yield from _entries(entries, verbose)
         return
+    from bench.results.stats.axes import AXES, OVERALL
     from bench.results.stats.headlines import HEADLINES
 
     for entry in entries.values():
@@ -71,6 +72,9 @@ def _metrics(verbose: bool, kind: str | None) -> Iterator[str]:
     yield "headlines, of several cases the mean of the cases' own; n is the images behind it"
     for kind, headlines in HEADLINES.items():
         yield f"  {kind:<7} {', '.join(headline.name for headline in headlines)}"
+    yield f"  {'every':<7} {OVERALL}, harmonic mean of the axes that a suite has roles for:"
+    for axis in AXES:
+        yield f"      {axis.name}: {', '.join(axis.roles)}"
 
 
 def _metric(entry: registry.Entry) -> Iterator[str]:

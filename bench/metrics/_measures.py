@@ -54,7 +54,7 @@ class Measure:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     """The least and the greatest that a value can be; of a probability 0 and 1."""
     relative: bool = False
-    """Whether a value is a distance to the un-erased model's image, which is 0 for that model."""
+    """Whether a value compares with the un-erased model's image, and says nothing of that model."""
 
     def better(self, role: str) -> Direction:
         """Return which values are better on a role."""

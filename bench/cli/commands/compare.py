@@ -1,8 +1,8 @@
 """Compare finished runs: rates with intervals, and differences against a baseline.
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
-protocol share a table. Without RUN, all of --out are compared and comparison.csv, .md and .tex are
-written there.
+protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex and
+axes.csv are written there.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
     def show() -> None:
         report.show([report.page(mine, metric=mine.main, tested=False)], "terminal")
         print(f"strip       {strip}")
-        print(f"comparison  {sheet}, {', '.join(path.suffix for path in others)}")
+        print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
         print(f"results in {out / ids[-1] if len(specs) < 3 else out}")
 
     output.tell(args, show)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.files import write_bytes
+from bench.results.report import axes
 from bench.results.report.latex import paper
 from bench.results.report.markdown import document
 from bench.results.report.page import Page
@@ -15,18 +16,22 @@ from bench.results.report.terminal import print_pages
 
 
 def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> list[Path]:
-    """Write the pages in three formats and return the files' paths.
+    """Write the pages in three formats, and their axes, and return the files' paths.
 
     Args:
         pages: One a protocol.
-        out: The folder for comparison.csv, .md and .tex.
+        out: The folder for comparison.csv, .md and .tex, and axes.csv.
         left_out: Why runs are missing, one sentence each; the page says so.
     """
-    made = {"csv": sheet(pages), "md": document(pages, left_out), "tex": paper(pages)}
-    paths = [out / f"comparison.{ending}" for ending in made]
-    for path, text in zip(paths, made.values(), strict=True):
-        write_bytes(path, text.encode())
-    return paths
+    made = {
+        "comparison.csv": sheet(pages),
+        "comparison.md": document(pages, left_out),
+        "comparison.tex": paper(pages),
+        "axes.csv": axes.sheet(pages),
+    }
+    for name, text in made.items():
+        write_bytes(out / name, text.encode())
+    return [out / name for name in made]
 
 
 def show(pages: Sequence[Page], form: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.results import elsewhere, protocol
-from bench.results.stats import effects
+from bench.results.stats import axes, effects
 from bench.results.stats.headlines import HEADLINES, NAMES
 from bench.results.store import Finished
 from bench.types import ALL, ATTACK, ORIGINAL, Option, RunSpec, Score
@@ -45,7 +45,8 @@ class Column:
     @property
     def title(self) -> str:
         """Heading in a table."""
-        measure = self.name if self.name in NAMES else self.name.replace("_", " ")
+        name = self.name.removeprefix(axes.PREFIX)
+        measure = name if name in NAMES else name.replace("_", " ")
         role = "" if self.role in (ALL, ATTACK) else self.role
         words = (HEADINGS.get(self.name, measure), role, self.tag, ARROWS.get(self.better))
         return " ".join(filter(None, words))
@@ -154,6 +155,18 @@ class Group:
             Column(metric, h.name, ALL, h.better, h.unit)
             for h in known
             for metric in dict.fromkeys(s.metric for s in scores if s.measure == h.name)
+        ] + self._of_all((axes.OVERALL,))
+
+    def axes(self) -> list[Column]:
+        """Return the columns of the axes that some run has, in their order, and of `H_all`."""
+        return self._of_all(axes.NAMES)
+
+    def _of_all(self, names: Sequence[str]) -> list[Column]:
+        scores = [score for run in self.runs for score in run.record.scores]
+        return [
+            Column(metric, name, ALL, "higher", "share")
+            for name in names
+            for metric in dict.fromkeys(s.metric for s in scores if s.measure == name)
         ]
 
     def effects(self) -> list[Column]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.results import protocol
-from bench.results.report import calibration, published
+from bench.results.report import axes, calibration, published
 from bench.results.report.differences import differences
 from bench.results.report.distances import distances
 from bench.results.report.groups import Group
@@ -55,6 +55,9 @@ def page(
         relative = effects(group) if name == group.main and tested else None
         if relative:
             tables.append(relative)
+        profile = axes.table(group) if name == group.main and tested else None
+        if profile:
+            tables.append(profile)
         # Beside every metric's own table it would be one more to read.
         truer = (
             calibration.corrected(group, name) if tested and name in (names[0], metric) else None

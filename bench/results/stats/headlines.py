@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.results.authority import tells_loss
-from bench.results.stats import effects, intervals, propagation
+from bench.results.stats import axes, effects, intervals, propagation
 from bench.results.stats.aggregate import OTHERS, Rows, bounds, values
 from bench.results.stats.intervals import Interval
 from bench.types import ALL, ORIGINAL, Kind, RunSpec, Score
@@ -68,6 +68,7 @@ HEADLINES: Mapping[Kind, tuple[Headline, ...]] = {
 NAMES = frozenset(
     [name for some in HEADLINES.values() for each in some for name in each.measures.values()]
     + [name for each in effects.BETTER for name in (each, effects.relative(each))]
+    + list(axes.NAMES)
 )
 """The measures of these scores; their metric is the one that they come from."""
 
@@ -82,11 +83,12 @@ def conclude(
     unerased: Rows = (),
     left_out: Collection[str] = (),
 ) -> list[Score]:
-    """Return the headlines and effects of a run, per case and, of several cases, over all.
+    """Return headlines, effects and axes of a run, per case and, of several cases, over all.
 
-    Headlines (H_o, H_c; H_a), their twins from mean probabilities, and effects (`stats.effects`)
-    come from the metric that decides (`results.authority`). Over several cases, a headline is the
-    mean over those that have one, as papers average it over concepts.
+    Headlines (H_o, H_c; H_a), their twins from mean probabilities, effects (`stats.effects`) and
+    whether a concept is there, in axes (`stats.axes`), come from the metric that decides
+    (`results.authority`). Over several cases, a headline is the mean over those that have one, as
+    papers average it over concepts.
 
     Args:
         rows: `per_image.csv`.
@@ -120,6 +122,9 @@ def conclude(
             for name, role, (value, low, high), n in effects.of(group, before, shows):
                 what = (case, decides.name, name, role, "")
                 scores.append(score(*what, value, low, high, n))
+            found = axes.of(group, before, decides, metrics, seed=spec.seed)
+            for metric, measure, (value, low, high), n in found:
+                scores.append(score(case, metric, measure, ALL, "", value, low, high, n))
     return scores
 
 
