@@ -179,7 +179,8 @@ def _read(image: Image) -> Truth:
 
     seen = judge.load().read(square(64)(image)[None])
     labels = {head: LABELS[head][int(rows[0].argmax())] for head, rows in seen.items()}
-    return Truth(**labels, name=labels["object"])
+    thing, colour, scene = (labels[head] for head in ("object", "colour", "scene"))
+    return Truth(thing, thing, colour, scene, labels["style"], labels["person"])
 
 
 def _encoded(pipe: Any, images: Sequence[Image]) -> Tensor:

@@ -75,7 +75,7 @@ def measure(out: Path, *, size: str, steps: int | None, faults: Sequence[str] = 
     settings: dict[str, Any] = {"size": size, "steps": steps, "out": out}
     lines = _lines(run(METHOD, options={"fault": plain}, **settings))
     if "shrink" in some:
-        shrunk = {"fault": "shrink", "dose": DOSES}
+        shrunk: dict[str, str | Sequence[float]] = {"fault": "shrink", "dose": DOSES}
         lines += _lines(run(METHOD, options=shrunk, **settings))
     if "one-seed" in some:
         lines += _lines(run(METHOD, options={"fault": "one-seed"}, seed=SEEDS, **settings))
