@@ -162,8 +162,21 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: if it is no JSON.
     """
+    return from_json(path, path.read_bytes())
+
+
+def from_json(path: Path, data: bytes) -> Any:
+    """Return what a JSON file holds.
+
+    Args:
+        path: The file, for the message.
+        data: Its content.
+
+    Raises:
+        InputError: if it is no JSON.
+    """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(data)
     except ValueError as error:
         raise InputError(damaged(path, str(error))) from None
 

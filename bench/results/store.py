@@ -20,13 +20,14 @@ from bench.files import (
     Row,
     csv_bytes,
     damaged,
-    read_json,
+    from_json,
     read_rows,
     to_json,
     write_bytes,
-    write_rows,
 )
 from bench.results import elsewhere
+from bench.results.sums import Sums, digest
+from bench.results.verification import check_table
 from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
 UNERASED = "unerased"
@@ -52,6 +53,7 @@ class RunFolder:
         self.strip_path = self.path / "strip.png"
         self.suite_path = self.path / "suite"
         self.suite_table = self.suite_path / "suite.toml"
+        self.sums = Sums(self.path)
 
     def create(self, spec: RunSpec) -> bool:
         """Make the folder for a spec, or verify that an existing one was made for it.
@@ -66,10 +68,14 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.spec_path.exists():
                 self._verify(spec)
-                begun = {self.spec_path, self.suite_path}
+                begun = {self.spec_path, self.suite_path, self.sums.path}
                 return any(path not in begun for path in self.path.iterdir())
             # A kill while the spec is written leaves nothing but its temporary file.
-            strangers = [p.name for p in self.path.iterdir() if not p.name.endswith(TEMPORARY)]
+            strangers = [
+                path.name
+                for path in self.path.iterdir()
+                if not path.name.endswith(TEMPORARY) and path != self.sums.path
+            ]
             if strangers:
                 raise InputError(
                     f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
@@ -77,7 +83,7 @@ class RunFolder:
                 )
             for path in self.path.iterdir():
                 path.unlink()
-            write_bytes(self.spec_path, to_json(spec.to_json()))
+            self._write(self.spec_path, to_json(spec.to_json()))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {self.path}: {reason}") from None
@@ -104,7 +110,7 @@ class RunFolder:
 
     def write_per_image(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write what was measured of each image; every row has the columns of the first."""
-        write_rows(self.per_image_path, list(rows[0]), rows)
+        self._write(self.per_image_path, csv_bytes(list(rows[0]), rows))
 
     def read_per_image(self) -> list[Row]:
         """Return what was measured so far, nothing for a run that has measured nothing."""
@@ -112,9 +118,7 @@ class RunFolder:
 
     def per_image_hash(self) -> str | None:
         """Return the sha256 of per_image.csv, None if it is not there."""
-        if not self.per_image_path.exists():
-            return None
-        return hashlib.sha256(self.per_image_path.read_bytes()).hexdigest()
+        return digest(self.per_image_path) or None
 
     @staticmethod
     def per_image_digest(rows: Sequence[Mapping[str, object]]) -> str:
@@ -123,7 +127,7 @@ class RunFolder:
 
     def write_scores(self, scores: Sequence[Score]) -> None:
         """Write the aggregated scores."""
-        write_rows(self.scores_path, SCORE_COLUMNS, [asdict(score) for score in scores])
+        self._write(self.scores_path, csv_bytes(SCORE_COLUMNS, [asdict(score) for score in scores]))
 
     def read_scores(self) -> list[Score]:
         """Read `write_scores` back.
@@ -152,7 +156,13 @@ class RunFolder:
             "flags": list(record.flags),
             "unconfirmed": dict(record.unconfirmed),
         }
-        write_bytes(self.record_path, to_json(data))
+        self._write(self.record_path, to_json(data))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        # Announced, so that a kill in between leaves what was there as valid as it was.
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.sums.announce(path, data)
+        write_bytes(path, data)
 
     def read_record(self) -> RunRecord:
         """Read the record of a finished run.
@@ -160,7 +170,8 @@ class RunFolder:
         Raises:
             InputError: if the record is truncated, damaged or that of another run or version.
         """
-        data = read_json(self.record_path)
+        whole = self.record_path.read_bytes()
+        data = from_json(self.record_path, whole)
         try:
             spec = RunSpec.from_json(data["spec"])
             record = RunRecord(
@@ -176,6 +187,9 @@ class RunFolder:
             raise InputError(f"{self.record_path} {error}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(damaged(self.record_path, repr(error))) from None
+        known = self.sums.known().get(self.record_path)
+        if known and hashlib.sha256(whole).hexdigest() not in known:
+            raise InputError(damaged(self.record_path, "it is not what was written"))
         # A folder of images was not named by us.
         if record.spec.run_id != self.path.name and not elsewhere.made(record.spec):
             raise InputError(damaged(self.record_path, f"it records {record.spec.run_id}"))
@@ -272,7 +286,9 @@ def read(paths: Iterable[Path]) -> Results:
     for path in paths:
         folder = RunFolder(path.parent, path.name)
         try:
-            found.append(Finished(folder, folder.read_record()))
+            record = folder.read_record()
+            check_table(folder, record)
+            found.append(Finished(folder, record))
         except InputError as error:
             problems.append(str(error))
     return Results(tuple(found), tuple(problems))

@@ -11,6 +11,7 @@ from bench import prompts
 from bench.files import write_bytes
 from bench.prompts import written
 from bench.results.store import RunFolder
+from bench.runs.mending import mend
 from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec, Suite
 
@@ -48,7 +49,7 @@ def check_out(out: Path) -> None:
 
 
 def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
-    """Make the folder of a run with its suite in it, or verify the one that is there.
+    """Make the folder of a run with its suite in it, or verify and mend the one that is there.
 
     Args:
         spec: The run's.
@@ -62,9 +63,11 @@ def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
     """
     folder = RunFolder(out, spec.run_id)
     resumed = folder.create(spec)
+    mend(folder)
     if not folder.suite_table.exists():
         try:
             keep(Resolved(spec).suite, folder.suite_path)
+            folder.sums.note(path for path in folder.suite_path.rglob("*") if path.is_file())
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {folder.suite_path}: {reason}") from None

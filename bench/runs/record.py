@@ -13,17 +13,13 @@ from bench.results.stats import collapse, confirmation
 from bench.results.stats.aggregate import aggregate
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
+from bench.results.verification import CHANGED, CHANGING
 from bench.runs import costs, reference
 from bench.types import ALL, ORIGINAL, Concept, Kind, RunRecord, RunSpec, Score
 
 if TYPE_CHECKING:
     from bench.metrics import Metric, SetScore
     from bench.runs.per_image import PerImage
-
-CHANGED = "per_image_sha256"
-"""Name in a record's provenance of the hash of per_image.csv."""
-CHANGING = "per_image_sha256_next"
-"""Name in a record's provenance of the hash that per_image.csv is about to have."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +212,7 @@ def write(folder: RunFolder, record: RunRecord) -> RunRecord:
     """
     folder.write_scores(record.scores)
     folder.write_record(record)
+    folder.sums.settle()
     return record
 
 

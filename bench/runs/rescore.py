@@ -13,9 +13,9 @@ from bench.results import elsewhere
 from bench.results.stats import headlines
 from bench.results.stats.aggregate import merged
 from bench.results.store import RunFolder
+from bench.results.verification import check_table
 from bench.runs import record, reference
 from bench.runs.per_image import PerImage, columns
-from bench.runs.record import CHANGED, CHANGING
 from bench.runs.resolved import Resolved
 from bench.types import InputError, Progress, RunRecord, silent
 
@@ -92,13 +92,7 @@ def checked(folder: RunFolder, names: Sequence[str]) -> tuple[RunRecord, list[Me
         f"metric for concepts of kind {kind} in images of {resolved.spec.model}",
     )
     resolved.check(metrics)
-    known = {found.provenance.get(name) for name in (CHANGED, CHANGING)} - {None}
-    if known and folder.per_image_hash() not in known:
-        raise InputError(
-            f"{folder.per_image_path} was changed since the run wrote it; put it back, or delete "
-            f"it and record.json, and `{typed('run')}` with the same options measures its images "
-            "again"
-        )
+    check_table(folder, found)
     return found, metrics
 
 

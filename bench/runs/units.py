@@ -135,6 +135,7 @@ class Fit(Unit):
             resolved, pipe = kept.resolved(self.spec), self.pipe(clock)
             some = {"device": self.device, "progress": progress}
             erasing.fit(resolved, self.case, pipe, self.path, **some)  # type: ignore[arg-type]
+            self.folder.sums.note([self.path])
 
 
 @dataclass(frozen=True)
@@ -185,12 +186,13 @@ class Batch(WithModel):
         """Draw those of the images that are missing."""
         pipe = self.model(kept, clock)
         with clock.step("generate"):
-            generate(
+            paths = generate(
                 *(pipe, self.prompts, self.images, self.spec.sampler),
                 batch_size=len(self.prompts),
                 starts=self.starts(),
                 progress=progress,
             )
+            self.folder.sums.note(paths)
 
     def starts(self) -> Mapping[str, Tensor] | None:
         """Return what images are drawn from, by their prompt's id; None for noise of the seeds."""

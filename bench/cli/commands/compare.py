@@ -2,7 +2,8 @@
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
 protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex and
-axes.csv are written there.
+axes.csv are written there. A run whose record or per_image.csv is not as it was written is left
+out; --verify reads every file of the runs, images and erasures too, and refuses what is damaged.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
     add("--format", default="terminal", metavar="NAME", help=", ".join(FORMATS))
     add("--anyway", action="store_true", help="compare different protocols, and mark the table")
+    add("--verify", action="store_true", help="check every file of the runs by its checksum")
     output.add_arguments(parser)
 
 
@@ -58,6 +60,8 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     from bench.names import find
     from bench.results import report
 
+    if args.verify:
+        _verify(results)
     mixed = bool(args.runs) and args.anyway
     if args.runs and not mixed:
         _check_protocols(results)
@@ -76,6 +80,21 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     return output.answer(
         args, report.data(pages, results.problems), lambda: report.show(pages, args.format)
     )
+
+
+def _verify(results: Results) -> None:
+    """Refuse runs with files that are not as they were written, all of them in one message."""
+    from bench.results import verification
+
+    problems, files = list(results.problems), 0
+    for run in results.runs:
+        try:
+            files += verification.check_files(run.folder, run.record)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("; ".join(problems))
+    print(f"{typed()}: {files} files of {len(results.runs)} runs verified", file=sys.stderr)
 
 
 def _results(runs: Sequence[Path], out: Path, scratch: Path) -> Results:

@@ -40,7 +40,7 @@ def test_a_kill_while_the_spec_is_written_does_not_block_the_next_attempt(tmp_pa
     folder.path.mkdir()
     (folder.path / "spec.json.tmp").write_text('{"met')
     assert folder.create(SPEC) is False
-    assert [path.name for path in folder.path.iterdir()] == ["spec.json"]
+    assert {path.name for path in folder.path.iterdir()} == {"spec.json", "SHA256SUMS"}
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import cli, registry
-from bench.results import calibrations, store
+from bench.results import calibrations, store, verification
 from bench.results.stats import calibration
 from bench.runs import plan, rescore, runner
 from bench.types import InputError, RunRecord
@@ -118,7 +118,7 @@ def test_stopped_between_its_files_the_same_call_finishes(
         with pytest.raises(KeyError):
             rescore.score_again(run, ["clip"])
     record = rescore.score_again(run, ["clip"])
-    assert values(record, "clip") and rescore.CHANGING not in record.provenance
+    assert values(record, "clip") and verification.CHANGING not in record.provenance
 
 
 def test_missing_and_truncated_images_are_counted(run: store.RunFolder) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bench import cli
 from bench.results import report, store
 from bench.results.report import sheet
+from bench.results.sums import Sums
 from bench.runs import plan, runner
 from bench.runs.elsewhere import given, scoring
 from bench.runs.elsewhere.given import Asked
@@ -143,6 +144,7 @@ def test_other_prompts_or_detectors_are_another_table(
     detector = '"judge": "'
     assert detector in path.read_text()
     path.write_text(path.read_text().replace(detector, detector + "another-"))
+    Sums(path.parent).note([path])
     assert len(report.groups(runs(there, tmp_path / "out").runs)) == 2
 
 

@@ -17,6 +17,7 @@ from bench.models import erasures, generate, loading
 from bench.models.steering import twin
 from bench.results import bundles, store
 from bench.results.glossary import GLOSSARY
+from bench.results.sums import Sums
 from bench.runs import erasing, export
 from bench.types import Concept, InputError, Sampler
 from methods.checkpoint import Checkpoint
@@ -102,6 +103,7 @@ def test_a_flag_of_collapse_stands_on_the_card(runs: Path, tmp_path: Path) -> No
     path = one(runs) / "record.json"
     data = json.loads(path.read_text()) | {"flags": ["lost its far images"]}
     path.write_text(json.dumps(data))
+    Sums(path.parent).note([path])
     export.carry_out(export.plan(one(runs), tmp_path / "to"))
     assert "Not to be ranked: lost its far images" in (tmp_path / "to" / "README.md").read_text()
 

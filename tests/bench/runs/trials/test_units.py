@@ -12,6 +12,7 @@ import pytest
 from bench import registry
 from bench.attacks import Budget
 from bench.files import read_rows
+from bench.results import sums
 from bench.results.report import attacks
 from bench.results.report.strip import Panel
 from bench.results.store import RunFolder
@@ -96,6 +97,8 @@ def files(out: Path) -> dict[str, Any]:
     """Return every file by its name; of tables all but what something took."""
     found: dict[str, Any] = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
+        if path.name in (sums.NAME, ".lock"):
+            continue
         name = path.relative_to(out).as_posix()
         found[name] = path.read_bytes()
         if path.suffix == ".csv" and "suite" not in path.parts:

@@ -1,0 +1,219 @@
+"""Thirty kinds of damage to a run's files: each is found, and made again as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.results import store, sums
+from bench.results.store import UNERASED, RunFolder
+from bench.runs import plan, runner
+from bench.runs.schedule import Setup
+from bench.types import RunSpec
+
+from ..conftest import WriteSuite
+
+Damage = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def made(
+    write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[RunSpec], Path]:
+    """Two finished runs, the un-erased model's and UCE's."""
+    place = tmp_path_factory.mktemp("mending")
+    suite = write_suite(place / "suite")
+    specs = plan.specs(["uce"], model="mini", suite=str(suite), size="tiny", steps=1)
+    list(runner.execute(specs, place / "out", Setup()))
+    return specs, place / "out"
+
+
+@pytest.fixture
+def runs(made: tuple[list[RunSpec], Path], tmp_path: Path) -> tuple[RunFolder, RunFolder]:
+    """A copy of their folders, to be damaged: un-erased and erased."""
+    specs, out = made
+    shutil.copytree(out, tmp_path / "out")
+    original, erased = (RunFolder(tmp_path / "out", spec.run_id) for spec in specs)
+    return original, erased
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Return what must be the same again: all but times and what holds them."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file()
+        and path.suffix != ".safetensors"
+        and path.name not in ("record.json", sums.NAME, "scores.csv")
+    }
+
+
+def scores(folder: RunFolder) -> list[tuple[object, ...]]:
+    """Return the scores but for those of times."""
+    found = folder.read_record().scores
+    return [(each.key, repr(each.value), each.n) for each in found if each.metric != "cost"]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[random.Random(1).randrange(len(data) // 2, len(data))] ^= 1
+    path.write_bytes(data)
+
+
+def longer(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def swap(path: Path) -> None:
+    other = next(each for each in sorted(path.parent.iterdir()) if each != path)
+    mine, theirs = path.read_bytes(), other.read_bytes()
+    path.write_bytes(theirs)
+    other.write_bytes(mine)
+
+
+def folder_gone(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def edited(path: Path) -> None:
+    """Change a label, or a score, to another valid one."""
+    text = path.read_text()
+    before = next(word for word in ("airplane,0", "airplane", "uce", "judge") if word in text)
+    path.write_text(text.replace(before, before[::-1]))
+
+
+def row_gone(path: Path) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+
+
+IMAGE, UNERASED_IMAGE = "images/airplane/a-0.png", f"images/{UNERASED}/a-0.png"
+EDIT = "erasures/airplane.safetensors"
+DAMAGES: list[tuple[int, str, Damage]] = [
+    *((1, IMAGE, each) for each in (cut, empty, flip, longer, gone, swap, folder_gone)),
+    *((0, UNERASED_IMAGE, each) for each in (cut, empty, flip, gone, swap, folder_gone)),
+    *((1, EDIT, each) for each in (cut, empty, flip, gone)),
+    *((1, "per_image.csv", each) for each in (cut, empty, edited, row_gone, gone)),
+    (0, "per_image.csv", gone),
+    *((1, "scores.csv", each) for each in (cut, row_gone, gone)),
+    *((1, "record.json", each) for each in (cut, empty, edited)),
+    *((1, "suite/prompts.csv", each) for each in (edited, gone)),
+    (1, "suite/suite.toml", gone),
+]
+
+
+def test_they_are_thirty() -> None:
+    assert len(DAMAGES) >= 30
+
+
+@pytest.mark.parametrize(("run", "name", "damage"), DAMAGES)
+def test_damage_is_found_and_made_again(
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    capsys: pytest.CaptureFixture[str],
+    run: int,
+    name: str,
+    damage: Damage,
+) -> None:
+    folder, out = runs[run], runs[run].path.parent
+    whole, told = contents(out), [scores(each) for each in runs]
+    damage(folder.path / name)
+    assert main(["compare", "--out", str(out), "--verify"]) == 2
+    said = capsys.readouterr().err
+    # Which file it is; of a folder or of two that were exchanged, one of them.
+    assert str(folder.path) in said and Path(name).suffix in said
+    list(runner.execute(made[0], out, Setup()))
+    (out / "comparison.csv").unlink(missing_ok=True)
+    assert contents(out) == whole
+    assert [scores(each) for each in runs] == told
+    assert main(["compare", "--out", str(out), "--verify"]) == 0
+
+
+def test_what_is_whole_is_not_made_again(
+    runs: tuple[RunFolder, RunFolder], made: tuple[list[RunSpec], Path]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in runs[0].path.parent.rglob("*")}
+    list(runner.execute(made[0], runs[0].path.parent, Setup()))
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("name", ["per_image.csv", "record.json"])
+@pytest.mark.parametrize("damage", [cut, edited])
+def test_a_table_of_damaged_runs_leaves_them_out(
+    runs: tuple[RunFolder, RunFolder], name: str, damage: Damage
+) -> None:
+    damage(runs[1].path / name)
+    found = store.load(runs[1].path.parent)
+    assert [run.folder.path for run in found.runs] == [runs[0].path]
+    assert name in found.problems[0]
+
+
+@pytest.mark.parametrize("name", ["airplane", UNERASED])
+def test_an_image_without_a_checksum_is_drawn_again(
+    runs: tuple[RunFolder, RunFolder], made: tuple[list[RunSpec], Path], name: str
+) -> None:
+    """A kill may come between the two, and what is there may then be of anything."""
+    folder = runs[name == "airplane"]
+    image = folder.images(name) / "a-0.png"
+    before = image.read_bytes()
+    shutil.copy(folder.images(name) / "a-1.png", image)
+    folder.record_path.unlink()
+    lines = folder.sums.path.read_text().splitlines(keepends=True)
+    folder.sums.path.write_text("".join(line for line in lines if "a-0.png" not in line))
+    list(runner.execute(made[0], folder.path.parent, Setup()))
+    assert image.read_bytes() == before
+
+
+def test_the_checksums_are_those_of_sha256sum(runs: tuple[RunFolder, RunFolder]) -> None:
+    for line in runs[1].sums.path.read_text().splitlines():
+        digest, name = line.split("  ", 1)
+        assert hashlib.sha256((runs[1].path / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_torn_line_of_checksums_costs_one_file(runs: tuple[RunFolder, RunFolder]) -> None:
+    sums_ = runs[1].sums
+    known = sums_.known()
+    last = list(known)[-1]
+    sums_.path.write_bytes(sums_.path.read_bytes()[:-9])
+    assert set(known) - set(sums_.known()) == {last}
+    sums_.note([last])
+    assert sums_.known() == known
+
+
+def test_a_run_without_checksums_is_not_called_verified(
+    runs: tuple[RunFolder, RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs[1].sums.path.unlink()
+    out = str(runs[1].path.parent)
+    assert main(["compare", "--out", out]) == 0
+    assert main(["compare", "--out", out, "--verify"]) == 2
+    assert "no whole SHA256SUMS" in capsys.readouterr().err
+
+
+def test_another_record_with_its_checksum_is_believed(runs: tuple[RunFolder, RunFolder]) -> None:
+    """The control: it is the checksum that tells."""
+    folder = runs[1]
+    data = json.loads(folder.record_path.read_text())
+    data["flags"] = ["x"]
+    folder.record_path.write_text(json.dumps(data))
+    folder.sums.note([folder.record_path])
+    assert folder.read_record().flags == ("x",)
