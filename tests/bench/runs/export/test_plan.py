@@ -11,6 +11,7 @@ import pytest
 
 from bench.models import loading
 from bench.results import bundles
+from bench.results.sums import Sums
 from bench.runs import export
 from bench.types import InputError
 
@@ -32,6 +33,7 @@ def edited(path: Path, change: Callable[[Any], None]) -> None:
     data = json.loads(path.read_text())
     change(data)
     path.write_text(json.dumps(data))
+    Sums(path.parent).note([path])
 
 
 def test_a_plan_says_what_would_be_done(runs: Path, tmp_path: Path) -> None:
