@@ -179,5 +179,7 @@ def _page(lines: Sequence[Line], how: str) -> bytes:
         dose = f" {line.dose:g}" if line.fault == "shrink" else ""
         text.append(f"| {line.fault}{dose} | {' | '.join(cells)} |")
     way = "never rises" if monotone(lines) else "RISES somewhere"
-    text += ["", f"H_all {way} with the dose of shrink.", ""]
+    if any(line.fault == "shrink" for line in lines):
+        text += ["", f"H_all {way} with the dose of shrink."]
+    text.append("")
     return "\n".join(text).encode()
