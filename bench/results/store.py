@@ -30,6 +30,8 @@ from bench.results.sums import Sums, digest
 from bench.results.verification import check_table
 from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
+LOCK = ".lock"
+"""File in a run's folder that is locked while somebody works there."""
 UNERASED = "unerased"
 """The image folder of the un-erased model, which all cases share."""
 
@@ -68,20 +70,18 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.spec_path.exists():
                 self._verify(spec)
-                begun = {self.spec_path, self.suite_path, self.sums.path}
-                return any(path not in begun for path in self.path.iterdir())
+                begun = {"spec.json", "suite", self.sums.path.name, LOCK}
+                return any(path.name not in begun for path in self.path.iterdir())
             # A kill while the spec is written leaves nothing but its temporary file.
-            strangers = [
-                path.name
-                for path in self.path.iterdir()
-                if not path.name.endswith(TEMPORARY) and path != self.sums.path
-            ]
+            there = [path.name for path in self.path.iterdir()]
+            own = (TEMPORARY, LOCK, self.sums.path.name)
+            strangers = [name for name in there if not name.endswith(own)]
             if strangers:
                 raise InputError(
                     f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
                     "can be resumed; delete the folder or choose another --out"
                 )
-            for path in self.path.iterdir():
+            for path in self.path.glob(f"*{TEMPORARY}"):
                 path.unlink()
             self._write(self.spec_path, to_json(spec.to_json()))
         except OSError as error:
