@@ -1,10 +1,11 @@
-"""How a single prompt's image is drawn, where its prompt file says so."""
+"""How images are drawn: all of a run's, and a single prompt's where its prompt file says so."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,73 @@ class Drawing:
         return replace(self, width=None, height=None)
 
 
+BATCH = 25
+"""Images drawn at once unless told otherwise, or memory runs out."""
+DDIM = "DDIM"
+"""The sampler of the published protocols."""
+SCHEDULERS = {
+    DDIM: "DDIMScheduler",
+    "DPM++": "DPMSolverMultistepScheduler",
+    "Euler": "EulerDiscreteScheduler",
+    "Heun": "HeunDiscreteScheduler",
+    "PNDM": "PNDMScheduler",
+    "UniPC": "UniPCMultistepScheduler",
+}
+"""Samplers by what a spec calls them, and diffusers' class of each. None draws noise on its way, so
+that an image's seed decides it; the grid of timesteps is the published one, evenly from the end."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a run's images are drawn: steps, classifier-free guidance and, if asked for, the rest."""
+
+    steps: int
+    guidance: float
+    scheduler: str = DDIM
+    """One of `SCHEDULERS`."""
+    width: int | None = None
+    """In pixels; None is the model's own."""
+    height: int | None = None
+    """In pixels; None is the model's own."""
+    negative_prompt: str = ""
+    """What guidance leads away from; "" is the empty prompt."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        size = f", {self.width} x {self.height} pixels" if self.width else ""
+        away = f", negative prompt '{self.negative_prompt}'" if self.negative_prompt else ""
+        return f"{self.scheduler} {self.steps} steps, guidance {self.guidance:g}{size}{away}"
+
+    @property
+    def searched(self) -> bool:
+        """Whether attacks can search with it: at the model's own size, on DDIM's path."""
+        return replace(self, steps=0, guidance=0.0) == Sampler(0, 0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-serialisable data, without what was not asked for."""
+        usual = Sampler(self.steps, self.guidance)
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name in ("steps", "guidance") or value != getattr(usual, name)
+        }
+
+    def of(self, own: Drawing) -> Drawing:
+        """Return how a prompt's image is drawn: as its row says, and else as the run.
+
+        Args:
+            own: What its row says.
+        """
+        size = own.size or (self.width, self.height)
+        return Drawing(
+            self.guidance if own.guidance is None else own.guidance,
+            *size,
+            own.negative_prompt or self.negative_prompt,
+        )
+
+
+SIDES = range(64, 4097, 8)
+"""Pixels that a side of an image may have: what an autoencoder of Stable Diffusion takes."""
 AS_RUN = Drawing()
 """Nothing of its own: drawn as the run's sampler says."""
 

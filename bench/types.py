@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from bench.drawing import AS_RUN, Drawing
+from bench.drawing import Sampler as Sampler
 
 Role = Literal[
     "target",
@@ -157,14 +158,6 @@ class Suite:
 
 
 @dataclass(frozen=True)
-class Sampler:
-    """How images are drawn: DDIM steps and classifier-free guidance."""
-
-    steps: int
-    guidance: float
-
-
-@dataclass(frozen=True)
 class Score:
     """One number of a run with its 95 % interval: a measure, on one case and role.
 
@@ -246,6 +239,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON-serialisable data."""
         data = asdict(self) | {"options": dict(self.options), "cases": list(self.cases)}
+        data["sampler"] = self.sampler.to_json()
         del data["places"]
         return data
 

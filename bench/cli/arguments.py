@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bench.drawing import SIDES
 from bench.names import SCRIPT, find
 from bench.types import InputError
 
@@ -78,6 +79,20 @@ def count(text: str) -> int:
     """Read a whole number from 1 up, as a number of workers is."""
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"got '{text}', must be a whole number from 1 to 1024")
+    return int(text)
+
+
+def batch(text: str) -> int | None:
+    """Read how many images are drawn at once, None for what is usual."""
+    return None if text == "auto" else count(text)
+
+
+def pixels(text: str) -> int:
+    """Read a side of an image."""
+    if not (text.isascii() and text.isdigit()) or int(text) not in SIDES:
+        raise argparse.ArgumentTypeError(
+            f"got '{text}', must be {SIDES[0]} to {SIDES[-1]} in steps of {SIDES.step}"
+        )
     return int(text)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.drawing import AS_RUN, Drawing
+from bench.drawing import AS_RUN, BATCH, Drawing
 from bench.files import write_bytes
+from bench.models.room import ROOM
 from bench.types import InputError, Progress, Prompt, Sampler, silent
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def generate(
     folder: Path,
     sampler: Sampler,
     *,
-    batch_size: int = 25,
+    batch_size: int = BATCH,
     starts: Mapping[str, Tensor] | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -57,8 +58,8 @@ def generate(
         pipe: A diffusers text-to-image pipeline.
         prompts: One image each; ids are unique.
         folder: Where `<id>.png` are written; those already there are kept.
-        sampler: DDIM steps and guidance.
-        batch_size: Images drawn at once; bounds the memory.
+        sampler: How; its scheduler is the pipeline's, see `bench.models.samplers`.
+        batch_size: Images drawn at once; fewer, from then on, where memory does not hold them.
         starts: What each image is drawn from, (channels, height, width) by its prompt's id; the
             noise of its seed by default.
         progress: Told the number of images that are there.
@@ -68,12 +69,17 @@ def generate(
     progress("images", len(paths) - sum(map(len, due)), len(paths))
     for number, batch in enumerate(due):
         texts, own = [each.text for each in batch], batch[0].drawing
-        images = denoise(pipe, texts, _start(pipe, batch, starts), sampler, "pil", own)
-        for prompt, image in zip(batch, images, strict=True):
-            path = image_path(folder, prompt)
-            if not path.exists():
-                # What a power failure tears is told by its checksum, and drawn again.
-                write_bytes(path, _png(image), synced=False)
+        start = _start(pipe, batch, starts, sampler)
+
+        def draw_some(some: slice, texts: Any = texts, start: Any = start, own: Any = own) -> Any:
+            return denoise(pipe, texts[some], start[some], sampler, "pil", own)
+
+        for some, images in ROOM.drawn(len(batch), draw_some):
+            for prompt, image in zip(batch[some], images, strict=True):
+                path = image_path(folder, prompt)
+                if not path.exists():
+                    # What a power failure tears is told by its checksum, and drawn again.
+                    write_bytes(path, _png(image), synced=False)
         progress("images", len(paths) - sum(map(len, due[number + 1 :])), len(paths))
     return paths
 
@@ -91,10 +97,11 @@ def draw(
         pipe: A diffusers text-to-image pipeline.
         texts: One image each.
         seeds: Of each image's initial noise.
-        sampler: DDIM steps and guidance.
+        sampler: How; its scheduler is the pipeline's, see `bench.models.samplers`.
         output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
     """
-    return denoise(pipe, texts, noise(pipe.unet, seeds), sampler, output)
+    start = noise(pipe.unet, seeds, _latent_size(pipe, sampler.of(AS_RUN)))
+    return denoise(pipe, texts, start, sampler, output)
 
 
 def denoise(
@@ -112,7 +119,7 @@ def denoise(
         texts: One image each.
         latents: Noise, or what is half drawn where the pipeline begins later, see `bench.models.
             midway`; (texts, channels, height, width).
-        sampler: DDIM steps and guidance.
+        sampler: How; its scheduler is the pipeline's.
         output: `pil`, a list of images, or `latent`, the latents (n, channels, height, width).
         own: What their rows say, the same for all; latents are of its size.
     """
@@ -120,34 +127,62 @@ def denoise(
 
     from bench.models.steering import led_from
 
-    guidance = sampler.guidance if own.guidance is None else own.guidance
-    size = {"width": own.width, "height": own.height} if own.size else {}
-    negative = own.negative_prompt
+    drawn = sampler.of(own)
+    size = {"width": drawn.width, "height": drawn.height} if drawn.size else {}
+    negative = drawn.negative_prompt
     away = {"negative_prompt": [negative] * len(texts)} if negative else {}
-    with torch.inference_mode(), led_from(negative if guidance > 1 else ""):
-        return pipe(
+    with torch.inference_mode(), led_from(negative if (drawn.guidance or 0) > 1 else ""):
+        made = pipe(
             list(texts),
             num_inference_steps=sampler.steps,
-            guidance_scale=guidance,
+            guidance_scale=drawn.guidance,
             latents=latents,
-            output_type=output,
+            output_type=output if output == "latent" else "np",
             **size,
             **away,
         ).images
+    return made if output == "latent" else _images(made, texts)
 
 
-def _start(pipe: Any, batch: Sequence[Prompt], starts: Mapping[str, Tensor] | None) -> Tensor:
+def _images(pixels: Any, texts: Sequence[str]) -> Any:
+    """Return images of pixels, (n, height, width, 3) from 0 to 1.
+
+    Raises:
+        InputError: some are no numbers; as an image they would be black.
+    """
+    import numpy as np
+    from diffusers.image_processor import VaeImageProcessor
+
+    bad = [text for text, each in zip(texts, pixels, strict=True) if not np.isfinite(each).all()]
+    if bad:
+        raise InputError(
+            f"the model draws no numbers (NaN) for {len(bad)} of {len(texts)} prompts, '{bad[0]}' "
+            "for one; its weights are damaged, or too large for fp16: try --precision bf16 or fp32"
+        )
+    return VaeImageProcessor.numpy_to_pil(pixels)
+
+
+def _start(
+    pipe: Any, batch: Sequence[Prompt], starts: Mapping[str, Tensor] | None, sampler: Sampler
+) -> Tensor:
     import torch
 
     if starts is None:
-        size = batch[0].drawing.size
-        shape = size and (size[1] // pipe.vae_scale_factor, size[0] // pipe.vae_scale_factor)
-        return noise(pipe.unet, [each.seed for each in batch], shape)
+        size = _latent_size(pipe, sampler.of(batch[0].drawing))
+        return noise(pipe.unet, [each.seed for each in batch], size)
     return torch.stack([starts[each.id] for each in batch]).to(pipe.unet.dtype)
 
 
+def _latent_size(pipe: Any, drawn: Drawing) -> tuple[int, int] | None:
+    """Return height and width of latents; None for the model's own."""
+    if drawn.size is None:
+        return None
+    width, height = drawn.size
+    return height // pipe.vae_scale_factor, width // pipe.vae_scale_factor
+
+
 def due_batches(
-    prompts: Sequence[Prompt], folder: Path, batch_size: int = 25
+    prompts: Sequence[Prompt], folder: Path, batch_size: int = BATCH
 ) -> list[Sequence[Prompt]]:
     """Return the batches that `generate` draws: those of which an image is missing, whole.
 

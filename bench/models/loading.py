@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.families import FAMILIES
 from bench.models import recognition
+from bench.models.samplers import scheduler
 from bench.names import find
 from bench.types import PRECISIONS, InputError, Precision
 
@@ -77,9 +78,7 @@ def load(name: str, device: str, precision: Precision = "fp32") -> Any:
         raise InputError(
             f"model '{name}' cannot be loaded from {source}{fetch} ({reason})"
         ) from error
-    scheduler: Any = diffusers.DDIMScheduler
-    # DDIM's default clips; the published schedulers do not, though not all of them say so.
-    pipe.scheduler = scheduler.from_config(pipe.scheduler.config, clip_sample=False)
+    pipe.scheduler = scheduler(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):

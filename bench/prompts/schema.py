@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from bench.drawing import SIDES
 from bench.names import find
 from bench.prompts import portable
 from bench.types import ALL, ROLES, InputError, Kind, Role
@@ -30,8 +31,6 @@ _MOST = 10**9
 """Images of a role that a size may have."""
 STRONGEST = 1000
 """Greatest guidance that a row may ask for; the field's prompt files stay below 30."""
-SIDES = range(64, 4097, 8)
-"""Pixels that a side of an image may have: what an autoencoder of Stable Diffusion takes."""
 NEEDS_TAG: Mapping[Role, str] = {
     "adversarial": "the kind of change or the attack",
     "remainder": "what beside the concept must survive",

@@ -40,9 +40,12 @@ def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _drawn(spec: RunSpec) -> dict[str, Any]:
     """Return how the images were drawn; of those that were made elsewhere nothing is known."""
     found = {
-        "sampler": "DDIM",
+        "sampler": spec.sampler.scheduler,
         "steps": spec.sampler.steps,
         "guidance": spec.sampler.guidance,
+        "width": spec.sampler.width,
+        "height": spec.sampler.height,
+        "negative_prompt": spec.sampler.negative_prompt,
         "precision": spec.precision,
     }
     return dict.fromkeys(found) if elsewhere.made(spec) else found

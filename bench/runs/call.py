@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from bench.drawing import BATCH, DDIM
 from bench.models import devices, loading
+from bench.models.means import Means
 from bench.registry import written
 from bench.results import Results
 from bench.runs import folders, grid, sweep
 from bench.runs.capacity import capacity, left
+from bench.runs.resolved import Resolved
+from bench.runs.schedule import Setup, check
 from bench.types import Option
 
 
@@ -27,6 +31,15 @@ def run(
     preset: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    scheduler: str = DDIM,
+    width: int | None = None,
+    height: int | None = None,
+    negative_prompt: str = "",
+    limit: int | None = None,
+    metric: str | Sequence[str] | None = None,
+    batch_size: int | None = None,
+    offload: bool = False,
+    compile: bool = False,
     precision: str | None = None,
     device: str | None = None,
     workers: int = 1,
@@ -55,6 +68,15 @@ def run(
         preset: Published options by their name; None for the model's.
         steps: Sampling steps; None for the model's.
         guidance: Guidance scale; None for the model's.
+        scheduler: Sampler: "DDIM", "DPM++", "Euler", "Heun", "PNDM" or "UniPC".
+        width: Of images in pixels, with the height; None for the model's own.
+        height: Of images in pixels, with the width.
+        negative_prompt: What guidance leads away from.
+        limit: Images of each role and case at most, the first ones; None for the size's.
+        metric: Of the suite, one or several; None for all, and none of them where it is empty.
+        batch_size: Images drawn at once, halved where memory runs out; None for the usual.
+        offload: Whether parts of the model that do not compute wait in main memory.
+        compile: Whether torch compiles the U-Net before it draws.
         precision: "fp32", "bf16" or "fp16"; None for fp32 on the CPU, else fp16.
         device: As torch names it; None for a GPU where there is one.
         workers: Processes that share the work. More than one are started anew and import the
@@ -87,9 +109,24 @@ def run(
         preset=preset,
         steps=steps,
         guidance=guidance,
+        scheduler=scheduler,
+        width=width,
+        height=height,
+        negative_prompt=negative_prompt,
+        limit=limit,
         precision=loading.precision(precision, place),
     )
     folders.check(specs, Path(out))
-    due = left(specs, Path(out))
+    due = left(specs, Path(out), batch_size or BATCH)
+    chosen = (metric,) if isinstance(metric, str) else None if metric is None else tuple(metric)
     shared = capacity(specs, due, device=place, workers=workers, threads=threads)
-    return sweep.carry_out(specs, Path(out), device=place, shared=shared)
+    setup = Setup(
+        place,
+        batch_size or BATCH,
+        shared.workers,
+        shared.threads,
+        metrics=chosen,
+        means=Means(offload=offload, compiled=compile),
+    )
+    check(setup, Resolved(specs[0]))
+    return sweep.carry_out(specs, Path(out), setup=setup, shared=shared)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.drawing import BATCH
 from bench.runs import provenance
 from bench.runs.executors import THREADS
 from bench.runs.resolved import Resolved
-from bench.runs.schedule import Setup
 from bench.runs.units import draws, fits
 from bench.types import ORIGINAL, InputError, RunSpec
 
@@ -93,20 +93,21 @@ def capacity(
     return Capacity(count, each, f"{why}; to do: {pieces or 'nothing'}")
 
 
-def left(runs: Sequence[RunSpec], out: Path) -> Counter[str]:
+def left(runs: Sequence[RunSpec], out: Path, batch_size: int = BATCH) -> Counter[str]:
     """Return how many erasures, and batches of images, are left of runs.
 
     Args:
         runs: The runs.
         out: Folder that holds the run folders.
+        batch_size: Images drawn at once.
     """
-    found, size = Counter[str](), Setup().batch_size
+    found = Counter[str]()
     for content in map(Resolved, runs):
         if not (out / content.spec.run_id / "record.json").exists():
             # Erasing nothing takes no time.
             if content.spec.method != ORIGINAL:
                 found[ERASURES] += len(fits(content, out, "cpu"))
-            found[BATCHES] += len(draws(content, out, "cpu", size))
+            found[BATCHES] += len(draws(content, out, "cpu", batch_size))
     return found
 
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from bench.models.means import PLAIN, Means
 from bench.runs.units import Clock, Kept, Unit
 from bench.types import InputError, Progress, WorkerDiedError
 
@@ -42,15 +43,16 @@ class Executor(Protocol):
 
 
 @contextmanager
-def executor(workers: int, threads: int) -> Iterator[Executor]:
+def executor(workers: int, threads: int, means: Means = PLAIN) -> Iterator[Executor]:
     """Start what performs units, this process or workers of its own, which end with the block.
 
     Args:
         workers: How many units are performed at once; one is performed in this process.
         threads: What each computes with on a CPU.
+        means: By what means each draws.
     """
     if workers > 1:
-        crew = Workers(workers, threads)
+        crew = Workers(workers, threads, means)
         try:
             yield crew
         finally:
@@ -61,13 +63,21 @@ def executor(workers: int, threads: int) -> Iterator[Executor]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield Here()
+        yield Here(means)
     finally:
         torch.set_num_threads(before)
 
 
 class Here:
     """Performs one unit after another in this process."""
+
+    def __init__(self, means: Means = PLAIN) -> None:
+        """Do nothing yet.
+
+        Args:
+            means: By what means images are drawn.
+        """
+        self._means = means
 
     def perform(self, following: Next, tell: Callable[[Unit], Progress]) -> Iterator[Performed]:
         """Yield units as they are done.
@@ -79,7 +89,7 @@ class Here:
         Yields:
             Each unit when it is done, and its wall-clock seconds by step.
         """
-        kept = Kept()
+        kept = Kept(self._means)
         while (unit := following()) is not None:
             clock = Clock()
             unit.perform(kept, clock, tell(unit))
@@ -98,10 +108,16 @@ class _Worker:
 class Workers:
     """Performs units in processes of their own, which load the model once and keep it."""
 
-    def __init__(self, count: int, threads: int) -> None:
-        """Start so many processes, each of so many threads."""
+    def __init__(self, count: int, threads: int, means: Means = PLAIN) -> None:
+        """Start so many processes.
+
+        Args:
+            count: How many.
+            threads: What each computes with.
+            means: By what means each draws.
+        """
         with _environment(THREADS, str(threads)), _uninterrupted():
-            self._workers = [_started(threads) for _ in range(count)]
+            self._workers = [_started(threads, means) for _ in range(count)]
 
     def perform(self, following: Next, tell: Callable[[Unit], Progress]) -> Iterator[Performed]:
         """Yield units as they are done.
@@ -152,11 +168,11 @@ class Workers:
             worker.line.close()
 
 
-def _started(threads: int) -> _Worker:
+def _started(threads: int, means: Means) -> _Worker:
     # Anew, not as a copy of this process: threads of torch do not survive a fork.
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, threads, means), daemon=True)
     process.start()
     # So that the line ends when the process does.
     theirs.close()
@@ -189,7 +205,7 @@ def _lost(worker: _Worker) -> WorkerDiedError:
     )
 
 
-def _serve(line: Connection, threads: int) -> None:
+def _serve(line: Connection, threads: int, means: Means) -> None:
     """Perform the units that come over a line, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not at once, so that what multiprocessing keeps outside the process is tidied up.
@@ -198,7 +214,7 @@ def _serve(line: Connection, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    kept = Kept()
+    kept = Kept(means)
     while True:
         try:
             unit: Unit = line.recv()

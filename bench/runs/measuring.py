@@ -18,6 +18,8 @@ from bench.types import Progress, RunRecord
 class Measure(Unit):
     """What a run's images say, and its record: the last unit of a run."""
 
+    names: tuple[str, ...] | None
+    """Of the suite's metrics that measure; None for all."""
     real: ReferenceImages | None
     """Real images to compare with."""
     seconds: Mapping[str, float]
@@ -38,16 +40,15 @@ class Measure(Unit):
 
         begun = now()
         resolved = kept.resolved(self.spec)
+        metrics = resolved.measuring(self.names)
         with clock.step("load"):
-            for metric in resolved.metrics:
+            for metric in metrics:
                 metric.prepare(resolved.family, self.device)
-        per_image = PerImage(
-            resolved, self.folder, resolved.metrics, self.device, progress, self.real
-        )
+        per_image = PerImage(resolved, self.folder, metrics, self.device, progress, self.real)
         headers = [read(self.folder.erasure_path(case.name)) for case in resolved.cases]
         seconds = {**self.seconds, "erase": sum(each.seconds for each in headers) / len(headers)}
         facts = {**self.facts, "classes": resolved.choice.to_json(), "form": headers[0].form}
-        facts |= {"plugins": resolved.plugins, "detectors": resolved.detectors}
+        facts |= {"plugins": resolved.plugins, "detectors": resolved.detectors(self.names)}
         with clock.step("measure"):
             rows = per_image.measure(per_image.read() or per_image.blank())
             found = record.outcome(per_image, rows, seconds, facts)
@@ -78,20 +79,27 @@ class Again(Unit):
         rescore.score_again(self.folder, self.metrics, **some)  # type: ignore[arg-type]
 
 
-def stale(resolved: Resolved, record: RunRecord, real: ReferenceImages | None) -> tuple[str, ...]:
-    """Return the metrics by which a finished run is to be measured again.
+def stale(
+    resolved: Resolved,
+    record: RunRecord,
+    real: ReferenceImages | None,
+    names: tuple[str, ...] | None = None,
+) -> tuple[str, ...]:
+    """Return the metrics by which a finished run is to be measured, again or for the first time.
 
-    Those whose detector is another now, in code or networks: runs that two of them measured cannot
-    stand in one table; and, where there are real images that it was not compared with, those that
-    compare with them.
+    Those that have not measured it yet; those whose detector is another now, in code or networks:
+    runs that two of them measured cannot stand in one table; and, where there are real images that
+    it was not compared with, those that compare with them.
 
     Args:
         resolved: What the run's spec names.
         record: The run's.
         real: Real images that it is to be compared with, if any.
+        names: Of the suite's metrics that are asked for; None for all.
     """
     measured = record.provenance.get("detectors", {})
-    due = [name for name, text in resolved.detectors.items() if measured.get(name) != text]
+    due = [name for name, text in resolved.detectors(names).items() if measured.get(name) != text]
     if real is not None and not reference.compared(record, real):
-        due += [each.name for each in resolved.metrics if each.least_reference(resolved.family)]
+        some = resolved.measuring(names)
+        due += [each.name for each in some if each.least_reference(resolved.family)]
     return tuple(dict.fromkeys(due))

@@ -49,7 +49,10 @@ def _state(folder: RunFolder) -> str:
 
 
 def describe(
-    runs: Sequence[RunSpec], out: Path, real: ReferenceImages | None = None
+    runs: Sequence[RunSpec],
+    out: Path,
+    real: ReferenceImages | None = None,
+    names: tuple[str, ...] | None = None,
 ) -> Iterator[str]:
     """Yield, line by line, what the runs would do and what of it is there already.
 
@@ -57,6 +60,7 @@ def describe(
         runs: The runs to make.
         out: The folder of all runs.
         real: Real images to compare with, if there are any.
+        names: Of the suite's metrics that are to measure; None for all.
     """
     states = Counter(_state(RunFolder(out, spec.run_id)) for spec in runs)
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -69,17 +73,18 @@ def describe(
             record = folder.read_record()
             if not reference.compared(record, real):
                 state += ", to be compared with the reference images"
-            if again := stale(resolved, record, None):
-                state += f", to be measured again by {', '.join(again)}: detectors are others now"
+            if again := stale(resolved, record, None, names):
+                known = set(again) & set(record.provenance.get("detectors", {}))
+                state += f", to be measured {'again ' if known else ''}by {', '.join(again)}"
+                state += ": detectors are others now" if known else ""
         yield f"{spec.method} on {spec.model}: {folder.path} ({state})"
         values = " ".join(
             f"{name}={registry.written(value)}" for name, value in spec.options.items()
         )
         yield f"  options   {values or 'none'}"
         yield (
-            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, DDIM "
-            f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, {spec.precision}, "
-            f"seed {spec.seed}"
+            f"  protocol  suite {spec.suite} version {spec.suite_version}, size {spec.size}, "
+            f"{spec.sampler}, {spec.precision}, seed {spec.seed}"
         )
         if recognition.guessed(spec.place("model")):
             yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import prompts, registry
+from bench.drawing import DDIM, SCHEDULERS, SIDES
 from bench.families import FAMILIES
 from bench.models import loading, recognition
 from bench.models.recognition import MODELS
 from bench.names import find
+from bench.prompts import sizes
 from bench.results.store import RunFolder
 from bench.runs import places
 from bench.runs.resolved import Resolved, cases_of
@@ -40,6 +42,11 @@ def specs(
     preset: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    scheduler: str = DDIM,
+    width: int | None = None,
+    height: int | None = None,
+    negative_prompt: str = "",
+    limit: int | None = None,
     precision: Precision = "fp32",
 ) -> list[RunSpec]:
     """Return the runs to make: the un-erased model's first, then one a method.
@@ -57,6 +64,11 @@ def specs(
             all where it is None, have the model family's.
         steps: Sampling steps; None for the model family's.
         guidance: Guidance scale; None for the model family's.
+        scheduler: Name of a sampler, in any case.
+        width: Of images in pixels, with the height; None for the model's own.
+        height: Of images in pixels, with the width.
+        negative_prompt: What guidance leads away from in prompts that say nothing of it.
+        limit: Images of each role and case at most, the first ones; None for the size's.
         precision: What the model computes in.
 
     Raises:
@@ -67,8 +79,8 @@ def specs(
     chosen = prompts.suite(suite)
     recognition.check(model)
     family = recognition.family(model)
-    sampler = FAMILIES[family].sampler
     model_name, model_place = places.model(model)
+    size = sizes.limited(size, limit)
     first = RunSpec(
         method=ORIGINAL,
         options={},
@@ -77,10 +89,7 @@ def specs(
         suite_version=chosen.version,
         cases=cases_of(chosen, size, concepts, together=together),
         size=size,
-        sampler=Sampler(
-            sampler.steps if steps is None else steps,
-            sampler.guidance if guidance is None else guidance,
-        ),
+        sampler=_sampler(family, steps, guidance, scheduler, width, height, negative_prompt),
         # The un-erased model has no use for a seed: whatever the seed, its images are shared.
         seed=0,
         method_version=registry.method(ORIGINAL).version,
@@ -107,6 +116,44 @@ def specs(
     ]
     # One method may have been typed in two ways.
     return list({spec.run_id: spec for spec in [first, *erased]}.values())
+
+
+def _sampler(
+    family: str,
+    steps: int | None,
+    guidance: float | None,
+    scheduler: str,
+    width: int | None,
+    height: int | None,
+    negative_prompt: str,
+) -> Sampler:
+    """Return how images are drawn: as asked, else as the family's are."""
+    own, known = FAMILIES[family], {name.casefold(): name for name in SCHEDULERS}
+    named = known.get(scheduler.casefold()) or find("scheduler", scheduler, SCHEDULERS)
+    found = Sampler(
+        own.sampler.steps if steps is None else steps,
+        own.sampler.guidance if guidance is None else guidance,
+        named,
+        width,
+        height,
+        negative_prompt,
+    )
+    if (width is None) != (height is None):
+        raise InputError("--width and --height go together; one of them is missing")
+    for name, side in (("width", width), ("height", height)):
+        if side is not None and side not in SIDES:
+            raise InputError(
+                f"got --{name} {side}, must be {SIDES[0]} to {SIDES[-1]} pixels in steps of "
+                f"{SIDES.step}"
+            )
+    if width is not None and not own.resizable:
+        raise InputError(f"models of the family {family} draw images of their own size only")
+    if negative_prompt and found.guidance <= 1:
+        raise InputError(
+            f"--negative-prompt needs guidance above 1, got {found.guidance:g}: without guidance "
+            "nothing is led away from it"
+        )
+    return found
 
 
 def _erased(

@@ -54,13 +54,16 @@ def outcome(
     unerased = before.read_per_image() if before else []
     every = authority.having_read(_every(per_image, facts), rows)
     decides = authority.decisive(every, resolved.family, resolved.targets)
-    left_out = confirmation.unconfirmed(
-        rows,
-        rows if spec.method == ORIGINAL else unerased,
-        every,
-        resolved.family,
-        resolved.concepts,
-    )
+    left_out = {}
+    # Of images that nothing has looked at yet there is nothing to confirm.
+    if per_image.metrics:
+        left_out = confirmation.unconfirmed(
+            rows,
+            rows if spec.method == ORIGINAL else unerased,
+            every,
+            resolved.family,
+            resolved.concepts,
+        )
     scores = aggregated(
         rows,
         spec,

@@ -61,8 +61,9 @@ def score_again(
     facts = dict(before.provenance)
     facts["scored_again"] = dict(facts.get("scored_again", {})) | versions
     # The suite's own metrics belong to the protocol, in the version that measured last.
-    detectors = facts.get("detectors", {})
-    facts["detectors"] = {name: versions.get(name, text) for name, text in detectors.items()}
+    detectors = dict(facts.get("detectors", {})) | versions
+    own = [metric.name for metric in resolved.metrics if metric.name in detectors]
+    facts["detectors"] = {name: detectors[name] for name in own}
     return record.finish(per_image, replace(found, scores=scores), before.seconds, facts)
 
 

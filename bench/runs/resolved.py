@@ -15,6 +15,7 @@ from bench.models import recognition
 from bench.names import find
 from bench.prompts import joint
 from bench.prompts.choice import Choice
+from bench.prompts.sizes import size_of
 from bench.types import ALL, ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
@@ -131,6 +132,23 @@ class Resolved:
             )
         return found
 
+    def measuring(self, names: Sequence[str] | None) -> list[Metric]:
+        """Return those of its metrics that are asked for.
+
+        Args:
+            names: As the suite has them, or without what follows an @; None for all.
+
+        Raises:
+            InputError: the run has no such metric.
+        """
+        if names is None:
+            return self.metrics
+        known = {each.stem: each for each in self.metrics}
+        known |= {each.name: each for each in self.metrics}
+        what = f"metric of suite {self.suite.name} for images of {self.spec.model}"
+        wanted = {known[find(what, name, known)].name for name in names}
+        return [each for each in self.metrics if each.name in wanted]
+
     @cached_property
     def concepts(self) -> dict[str, Concept]:
         """The concepts that its prompts may name, by name."""
@@ -160,10 +178,14 @@ class Resolved:
             for metric in metrics:
                 metric.check(self.family, self.erased(case), self.prompts[case.name])
 
-    @property
-    def detectors(self) -> dict[str, str]:
-        """The detector of each metric with the version of its code, by the metric's name."""
-        return {metric.name: registry.detector_version(metric) for metric in self.metrics}
+    def detectors(self, names: Sequence[str] | None = None) -> dict[str, str]:
+        """Return the detector of each metric with the version of its code, by the metric's name.
+
+        Args:
+            names: Of the metrics that are asked for; None for all.
+        """
+        some = self.measuring(names)
+        return {metric.name: registry.detector_version(metric) for metric in some}
 
     @property
     def plugins(self) -> dict[str, str]:
@@ -217,20 +239,6 @@ def unsized(prompt: Prompt) -> Prompt:
     if prompt.drawing.size is None:
         return prompt
     return replace(prompt, drawing=prompt.drawing.unsized)
-
-
-def size_of(suite: Suite, name: str) -> Size:
-    """Return one of a suite's sizes.
-
-    Args:
-        suite: The suite.
-        name: The size's name.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    sizes = {size.name: size for size in suite.sizes}
-    return sizes[find("size", name, sizes)]
 
 
 def cases_of(

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.drawing import BATCH
 from bench.images import ReferenceImages
 from bench.runs.executors import executor
+from bench.runs.locks import held
 from bench.runs.schedule import Begun, Schedule, Setup
 from bench.types import Progress, RunRecord, RunSpec, silent
 
@@ -17,7 +19,7 @@ def run(
     out: Path,
     *,
     device: str = "cpu",
-    batch_size: int = 25,
+    batch_size: int = BATCH,
     workers: int = 1,
     threads: int | None = None,
     real: ReferenceImages | None = None,
@@ -46,7 +48,7 @@ def execute(
     """Carry out runs, or what is left of them, and yield their records as they are finished.
 
     Killed anywhere, the same call resumes and ends with the same scores, which depend on neither
-    the number of workers nor on who does what.
+    the number of workers nor on who does what. What another process works on is waited for.
 
     Args:
         specs: What to run. The un-erased model's run, if it is one of them, is finished before any
@@ -59,15 +61,26 @@ def execute(
         InputError: a run folder or a file in it cannot be used; nothing has been erased then.
         WorkerDiedError: a worker process died.
     """
+    with held(out, (spec.run_id for spec in specs)) as hold:
+        for each in _performed(specs, out, setup, progress):
+            record = _record(each)
+            hold.let_go(each.spec.run_id)
+            yield record
+
+
+def _performed(
+    specs: Sequence[RunSpec], out: Path, setup: Setup, progress: Progress
+) -> Iterator[Begun]:
+    """Yield runs as they are finished."""
     begun = [Begun(spec, out, setup) for spec in specs]
     for each in begun:
         each.check()
     schedule = Schedule(begun, progress)
-    yield from map(_record, schedule.finished())
+    yield from schedule.finished()
     if schedule.left:
-        with executor(setup.workers, setup.threads_each) as crew:
+        with executor(setup.workers, setup.threads_each, setup.means) as crew:
             for unit, seconds in crew.perform(schedule.following, schedule.tell):
-                yield from map(_record, schedule.done(unit, seconds))
+                yield from schedule.done(unit, seconds)
 
 
 def _record(begun: Begun) -> RunRecord:

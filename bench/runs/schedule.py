@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import prompts
+from bench.drawing import BATCH
 from bench.images import ReferenceImages
+from bench.models.means import PLAIN, Means
 from bench.runs import folders, provenance
 from bench.runs.measuring import Again, Measure, stale
 from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
 from bench.runs.units import Batch, Fit, Unit, draws, fits, now, wanted
-from bench.types import Progress, RunSpec
+from bench.types import InputError, Progress, RunSpec
 
 IMAGES = "images"
 """What drawing calls its progress."""
@@ -28,7 +30,7 @@ class Setup:
 
     device: str = "cpu"
     """A device as torch names it."""
-    batch_size: int = 25
+    batch_size: int = BATCH
     """Images drawn at once, which decides the last bit of a pixel."""
     workers: int = 1
     """Units performed at once; one is performed in this process."""
@@ -36,6 +38,10 @@ class Setup:
     """What each computes with on a CPU; None for what torch takes."""
     real: ReferenceImages | None = None
     """Images to compare with; a finished run that was not is measured again."""
+    metrics: tuple[str, ...] | None = None
+    """What measures, metrics of the suite by name; None for all of them."""
+    means: Means = PLAIN
+    """By what means images are drawn, none of which decides any."""
 
     @property
     def threads_each(self) -> int:
@@ -45,6 +51,21 @@ class Setup:
 
             return torch.get_num_threads()
         return self.threads or 1
+
+
+def check(setup: Setup, resolved: Resolved) -> None:
+    """Refuse a setup that a run cannot be carried out with; needs no torch.
+
+    Args:
+        setup: Where and by what means it is to be computed.
+        resolved: What the run's spec names.
+
+    Raises:
+        InputError: the run has no such metric, or there is no GPU to take parts of a model off.
+    """
+    resolved.measuring(setup.metrics)
+    if setup.means.offload and setup.device == "cpu":
+        raise InputError("--offload takes off a GPU what does not compute; the device is cpu")
 
 
 class Begun:
@@ -81,8 +102,9 @@ class Begun:
         for case in resolved.cases:
             if self.folder.erasure_path(case.name).exists():
                 read(self.folder.erasure_path(case.name))
-        PerImage(resolved, self.folder, resolved.metrics).read()
-        for metric in resolved.metrics:
+        metrics = resolved.measuring(setup.metrics)
+        PerImage(resolved, self.folder, metrics).read()
+        for metric in metrics:
             metric.prepare(resolved.family, setup.device)
         _ = self.facts
 
@@ -93,6 +115,8 @@ class Begun:
         prompt_hash = prompts.file_hash(resolved.suite, resolved.family)
         model = self.spec.place("model")
         return provenance.gather(model, prompt_hash, setup.device, setup.batch_size) | {
+            "offload": setup.means.offload,
+            "compiled": setup.means.compiled,
             "workers": setup.workers,
             "threads": setup.threads_each,
             "places": dict(self.spec.places),
@@ -131,8 +155,8 @@ class Begun:
             seconds = {**self.seconds, "total": now() - self.since if self.since else 0.0}
             if self.images:
                 seconds["image"] = seconds["generate"] / self.images
-            return Measure(*self._where, real, seconds, self.facts)
-        again = stale(self.resolved, self.folder.read_record(), real)
+            return Measure(*self._where, self.setup.metrics, real, seconds, self.facts)
+        again = stale(self.resolved, self.folder.read_record(), real, self.setup.metrics)
         return Again(*self._where, again, real) if again else None
 
 

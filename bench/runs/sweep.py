@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.results import Results, report, store
 from bench.runs import plan, runner
@@ -16,15 +15,14 @@ from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.types import Progress, RunSpec, silent
 
-if TYPE_CHECKING:
-    from bench.images import ReferenceImages
-
 log = logging.getLogger(__name__)
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
 """Gives, for the title of what is under way, what is told of its progress."""
 ALONE = Capacity(1, None, "this process")
 """Nobody to share with."""
+HERE = Setup()
+"""On this CPU, by this process."""
 
 
 @contextmanager
@@ -37,9 +35,8 @@ def carry_out(
     specs: Sequence[RunSpec],
     out: Path,
     *,
-    device: str = "cpu",
+    setup: Setup = HERE,
     shared: Capacity = ALONE,
-    real: ReferenceImages | None = None,
     shown: Shown = unseen,
 ) -> Results:
     """Carry out the runs, or what is left of them, and return what they found.
@@ -50,19 +47,17 @@ def carry_out(
     Args:
         specs: The un-erased model's run first, as `specs` returns them.
         out: Folder that holds the run folders.
-        device: Where to compute, as torch names it.
-        shared: How many workers share the work.
-        real: Images to compare with.
+        setup: Where, by whom and by what means it is computed.
+        shared: How many workers that are, and why, for the title.
         shown: Shows the progress of all.
 
     Raises:
         InputError: a method cannot erase a case from this model, or a folder cannot be used.
         WorkerDiedError: a worker process died; the same call resumes.
     """
-    plan.check_erasers(specs, out, device)
+    plan.check_erasers(specs, out, setup.device)
     for line in own_settings(Resolved(specs[0])):
         log.warning(line)
-    setup = Setup(device, workers=shared.workers, threads=shared.threads, real=real)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
     cases = ", ".join(specs[0].cases)
     done: dict[str, store.Finished] = {}

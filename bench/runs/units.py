@@ -8,13 +8,16 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.models import loading
 from bench.models.generate import due_batches, generate
+from bench.models.means import PLAIN, Means, compiled, offloaded
+from bench.models.pipelines import with_unet
+from bench.models.samplers import sampled
 from bench.results.store import RunFolder
 from bench.runs import erasing
 from bench.runs.per_image import image_folder
@@ -49,10 +52,16 @@ def now() -> float:
 class Kept:
     """What a process keeps between units, so that nothing is looked up or made twice."""
 
-    def __init__(self) -> None:
-        """Keep nothing yet."""
+    def __init__(self, means: Means = PLAIN) -> None:
+        """Keep nothing yet.
+
+        Args:
+            means: By what means images are drawn.
+        """
+        self.means = means
         self._resolved: dict[str, Resolved] = {}
         self._erased: tuple[Path | None, Any] = (None, None)
+        self._compiled: tuple[Any, Any] = (None, None)
 
     def resolved(self, spec: RunSpec) -> Resolved:
         """Return a run's suite, cases, prompts and metrics, looked up once."""
@@ -69,9 +78,17 @@ class Kept:
         """
         if self._erased[0] != path:
             # The last one goes first, so that there are never two in memory.
-            self._erased = (None, None)
+            self._erased = self._compiled = (None, None)
             self._erased = (path, erasing.apply(self.resolved(spec), case, pipe, path))
         return self._erased[1]
+
+    def quick(self, pipe: Any) -> Any:
+        """Return the pipeline with its U-Net compiled, if that is asked for, once."""
+        if not self.means.compiled:
+            return pipe
+        if self._compiled[0] is not pipe.unet:
+            self._compiled = (pipe.unet, compiled(pipe).unet)
+        return with_unet(pipe, self._compiled[1])
 
 
 @dataclass(frozen=True)
@@ -156,7 +173,7 @@ class WithModel(Unit):
             kept: What this process keeps between units.
             clock: Told what loading took.
         """
-        pipe = self.pipe(clock)
+        pipe = sampled(self.pipe(clock), self.spec.sampler.scheduler)
         if self.case is None:
             return pipe
         with clock.step("load"):
@@ -184,10 +201,11 @@ class Batch(WithModel):
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Draw those of the images that are missing."""
-        pipe = self.model(kept, clock)
-        with clock.step("generate"):
+        pipe, unerased = self.model(kept, clock), self.pipe(clock)
+        aside = offloaded(pipe, unerased, self.device) if kept.means.offload else nullcontext()
+        with clock.step("generate"), aside:
             paths = generate(
-                *(pipe, self.prompts, self.images, self.spec.sampler),
+                *(kept.quick(pipe), self.prompts, self.images, self.spec.sampler),
                 batch_size=len(self.prompts),
                 starts=self.starts(),
                 progress=progress,

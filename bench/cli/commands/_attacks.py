@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.commands import print_lines
+from bench.cli.commands import _runs, print_lines
 from bench.names import typed
 from bench.types import ORIGINAL, RunSpec
 
@@ -62,20 +62,17 @@ def carry_out(
         shared: How the work is shared.
     """
     from bench.cli import output, progress
-    from bench.models import devices
     from bench.results.report import attacks
     from bench.results.report.groups import label
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
-    from bench.runs.schedule import Setup
     from bench.runs.trials import attack
     from bench.runs.trials.folder import NUMBERS
 
     rows = attack.finished(specs, chosen, args.out)
     if not rows:
         names = ", ".join(attempt.entry.name for attempt in chosen)
-        device = devices.device(args.device)
-        setup = Setup(device, workers=shared.workers, threads=shared.threads)
+        setup = _runs.setup(args, shared)
         title = f"attacks on {specs[0].model}: {names}; by {shared}"
         with progress.shown(title, quiet=args.quiet) as advance:
             rows = attack.attack(specs, chosen, args.out, setup, advance)

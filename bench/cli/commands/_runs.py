@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.cli import arguments, output
+from bench.drawing import BATCH, DDIM, SCHEDULERS
 from bench.names import typed
 from bench.types import RunSpec
 
 if TYPE_CHECKING:
     from bench.runs.capacity import Capacity
+    from bench.runs.schedule import Setup
 
 METHOD_HELP = "a method, all, path/to/file.py:Class or package.module:Class; repeatable"
 
@@ -54,12 +56,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--steps", type=arguments.steps, metavar="N", help="sampling steps (default: the model's)")
     add("--guidance", type=arguments.guidance, metavar="G", help="guidance (default: the model's)")
+    add(
+        "--scheduler",
+        default=DDIM,
+        metavar="NAME",
+        help=f"{', '.join(SCHEDULERS)} (default: {DDIM}); part of the protocol, as the next three",
+    )
+    add("--width", type=arguments.pixels, metavar="N", help="of images (default: the model's)")
+    add("--height", type=arguments.pixels, metavar="N", help="of images (default: the model's)")
+    add("--negative-prompt", default="", metavar="TEXT", help="what guidance leads away from")
+    add(
+        "--limit",
+        type=arguments.count,
+        metavar="N",
+        help="the first N images of each role of a case only",
+    )
     arguments.add_device(parser)
     arguments.add_workers(parser)
     add(
         "--precision",
         metavar="NAME",
         help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
+    )
+    add(
+        "--batch-size",
+        type=arguments.batch,
+        metavar="N|auto",
+        help=f"images drawn at once (default: auto, {BATCH}); halved where memory runs out",
     )
     add("--plan", action="store_true", help="say what would be done, and do nothing")
     output.add_arguments(parser)
@@ -82,7 +105,32 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         preset=args.preset,
         steps=args.steps,
         guidance=args.guidance,
+        scheduler=args.scheduler,
+        width=args.width,
+        height=args.height,
+        negative_prompt=args.negative_prompt,
+        limit=args.limit,
         precision=loading.precision(args.precision, devices.device(args.device)),
+    )
+
+
+def setup(args: argparse.Namespace, shared: Capacity, **more: Any) -> Setup:
+    """Return where and by whom runs are carried out.
+
+    Args:
+        args: The command's arguments.
+        shared: How the work is shared.
+        more: What else a `Setup` has.
+    """
+    from bench.models import devices
+    from bench.runs.schedule import Setup
+
+    return Setup(
+        devices.device(args.device),
+        args.batch_size or BATCH,
+        workers=shared.workers,
+        threads=shared.threads,
+        **more,
     )
 
 

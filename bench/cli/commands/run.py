@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output, progress
 from bench.cli.commands import _attacks, _runs, print_lines
-from bench.types import RunSpec
+from bench.drawing import BATCH
+from bench.names import typed
+from bench.types import InputError, RunSpec
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
+    from bench.metrics import Metric
+    from bench.runs.resolved import Resolved
 
 HELP = "erase, generate, measure and compare"
 
@@ -25,15 +29,27 @@ HELP = "erase, generate, measure and compare"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what decides a run, where it goes and where it computes, and attacks after it."""
     _runs.add_arguments(parser)
+    add = parser.add_argument
+    add(
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help="a metric of the suite; repeatable (default: all of them)",
+    )
+    add("--no-metrics", action="store_true", help="draw now, and measure later with score")
+    add("--offload", action="store_true", help="keep on the GPU only what computes; slower")
+    add("--compile", action="store_true", help="compile the U-Net before drawing; faster")
     arguments.add_reference(parser)
     _attacks.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
-    from bench.models import devices
+    from bench.models.means import Means
     from bench.runs import folders, outline
     from bench.runs.capacity import left
+    from bench.runs.resolved import Resolved
+    from bench.runs.schedule import check
     from bench.runs.trials import plan as trials
 
     specs = _runs.specs(args)
@@ -41,16 +57,23 @@ def execute(args: argparse.Namespace) -> int:
     if chosen:
         trials.check(specs, chosen)
     folders.check(specs, args.out)
-    real = _reference(args, specs[0])
-    due = left(specs, args.out)
+    resolved = Resolved(specs[0])
+    names = () if args.no_metrics else None if args.metric is None else tuple(args.metric)
+    if args.no_metrics and (args.metric or args.reference_images):
+        raise InputError("--no-metrics measures nothing; leave --metric, --reference-images out")
+    real = _reference(args, resolved, resolved.measuring(names))
+    due = left(specs, args.out, args.batch_size or BATCH)
     if chosen:
         # Brings statistics along, which a plan of runs does not need.
         from bench.runs.trials import attack
 
         due += attack.left(specs, chosen, args.out)
     shared = _runs.capacity(args, specs, due)
+    means = Means(offload=args.offload, compiled=args.compile)
+    setup = _runs.setup(args, shared, real=real, metrics=names, means=means)
+    check(setup, resolved)
     if args.plan:
-        lines = [*outline.describe(specs, args.out, real), f"by {shared}"]
+        lines = [*outline.describe(specs, args.out, real, names), f"by {shared}"]
         lines += trials.describe(specs, chosen)
         planned = {
             "runs": outline.outline(specs, args.out),
@@ -61,8 +84,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs import sweep
 
     shown = partial(progress.shown, quiet=args.quiet)
-    device = devices.device(args.device)
-    results = sweep.carry_out(specs, args.out, device=device, shared=shared, real=real, shown=shown)
+    results = sweep.carry_out(specs, args.out, setup=setup, shared=shared, shown=shown)
     _compare(args, specs)
     rows = _attacks.carry_out(args, specs, chosen, shared) if chosen else []
     # Attacks add to what the runs have found.
@@ -70,17 +92,17 @@ def execute(args: argparse.Namespace) -> int:
     return output.answer(args, found)
 
 
-def _reference(args: argparse.Namespace, spec: RunSpec) -> ReferenceImages | None:
+def _reference(
+    args: argparse.Namespace, resolved: Resolved, metrics: Sequence[Metric]
+) -> ReferenceImages | None:
     """Check the real images that the runs are to be compared with, if any are given."""
     if args.reference_images is None:
         return None
     from bench.runs.reference import reference
-    from bench.runs.resolved import Resolved
 
-    resolved = Resolved(spec)
     title = f"checking {args.reference_images}"
     with progress.shown(title, quiet=args.quiet) as advance:
-        return reference(args.reference_images, resolved.metrics, resolved.family, advance)
+        return reference(args.reference_images, metrics, resolved.family, advance)
 
 
 def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
@@ -100,7 +122,11 @@ def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
         strip = report.write_strip(out / "strip.png", rows)
 
     def show() -> None:
-        report.show([report.page(mine, metric=mine.main, tested=False)], "terminal")
+        if mine.metrics:
+            report.show([report.page(mine, metric=mine.main, tested=False)], "terminal")
+        else:
+            print(f"drawn, not measured; `{typed('score')} RUN --metric NAME` measures a run, the")
+            print("same command without --no-metrics all of them")
         print(f"strip       {strip}")
         print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
         print(f"results in {out / ids[-1] if len(specs) < 3 else out}")

@@ -83,6 +83,7 @@ def _again(args: argparse.Namespace) -> int:
     from bench.models import devices
     from bench.results import report, store
     from bench.runs import rated, rescore
+    from bench.runs.locks import held
     from bench.runs.resolved import Resolved
 
     asked = [*args.metric, *rated.names(args.verdicts)]
@@ -95,7 +96,7 @@ def _again(args: argparse.Namespace) -> int:
     told = rated.told(metrics, images, record.spec.cases)
     real = _reference(args, metrics, resolved.family)
     title = f"measuring {args.run} by {', '.join(asked)}"
-    with progress.shown(title, quiet=args.quiet) as advance:
+    with held(args.run.parent, [args.run.name]), progress.shown(title, quiet=args.quiet) as advance:
         record = rescore.score_again(
             folder, asked, device=devices.device(args.device), real=real, progress=advance
         )

@@ -112,13 +112,15 @@ def _run(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Results:
     from bench.models import devices
     from bench.runs import sweep
     from bench.runs.capacity import capacity, left
+    from bench.runs.schedule import Setup
 
     device = devices.device(args.device)
     shared = capacity(
         specs, left(specs, args.runs), device=device, workers=args.workers, threads=args.threads
     )
     shown = partial(progress.shown, quiet=True)
-    return sweep.carry_out(specs, args.runs, device=device, shared=shared, shown=shown)
+    setup = Setup(device, workers=shared.workers, threads=shared.threads)
+    return sweep.carry_out(specs, args.runs, setup=setup, shared=shared, shown=shown)
 
 
 def _row(task: Task, found: Sequence[Trial]) -> dict[str, object]:

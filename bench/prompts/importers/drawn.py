@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-from bench.drawing import Drawing
+from bench.drawing import SIDES, Drawing
 from bench.prompts.importers.columns import SIZE
 from bench.prompts.importers.drafts import Row, UnusableError, check_texts
-from bench.prompts.schema import SIDES, STRONGEST
+from bench.prompts.schema import STRONGEST
 
 NOTHING = ("", "nan", "na", "none", "null")
 """What stands in columns of numbers where there is none."""

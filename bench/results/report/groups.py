@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench import registry
+from bench.drawing import DDIM
 from bench.results import elsewhere, protocol
 from bench.results.stats import axes, effects
 from bench.results.stats.headlines import HEADLINES, NAMES
@@ -23,7 +24,7 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 """Which way a column is better."""
 HEADINGS = {"share": "", "corrected": "", "leak": "leak into", "pre_asr": "pre-ASR", "asr": "ASR"}
 """Measures by what a column calls them, where that is not their name."""
-MARKS = ("model", "suite", "suite_version", "size", "precision", "seed")
+MARKS = ("model", "suite", "suite_version", "size", "sampler", "precision", "seed")
 """Fields of a spec that tell two runs of one method apart in a table; the seed is the last."""
 
 
@@ -113,8 +114,9 @@ class Group:
         """The protocol in words."""
         spec = self.spec
         cases = ", ".join(spec.cases) if len(spec.cases) < 4 else f"{len(spec.cases)} cases"
-        sampler = f"{spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}"
-        sampler = elsewhere.MARK if elsewhere.made(spec) else f"{sampler}, {spec.precision}"
+        # DDIM is what is meant where nothing is said.
+        sampler = f"{spec.sampler}, {spec.precision}".removeprefix(f"{DDIM} ")
+        sampler = elsewhere.MARK if elsewhere.made(spec) else sampler
         suite = f"{spec.suite} {spec.suite_version}"
         return f"{suite} · {spec.model} · {spec.size} · {cases} · {sampler}"
 

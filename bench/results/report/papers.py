@@ -32,6 +32,9 @@ class Protocol(Table):
     sampler: Filled
     steps: int
     guidance: float
+    width: int | None = None
+    height: int | None = None
+    negative_prompt: str = ""
     decides: Filled
     classes: list[Filled]
 

@@ -119,10 +119,7 @@ def _use(export: Export, parts: Mapping[str, str], pipeline: str) -> Iterator[st
             yield "pipe.load_lora_weights(here)"
     yield "```"
     yield ""
-    yield (
-        f"Drawn with DDIM, {spec.sampler.steps} steps, guidance {spec.sampler.guidance:g}, "
-        f"{spec.precision}."
-    )
+    yield (f"Drawn with {spec.sampler}, {spec.precision}.")
     yield ""
 
 

@@ -68,6 +68,9 @@ def command(spec: RunSpec) -> str:
     words += [word for case in spec.cases for word in ("--concept", shlex.quote(case))]
     words += ["--size", spec.size, "--seed", str(spec.seed)]
     words += ["--steps", str(spec.sampler.steps), "--guidance", f"{spec.sampler.guidance:g}"]
+    for name in ("scheduler", "width", "height", "negative_prompt"):
+        if name in (said := spec.sampler.to_json()):
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(said[name]))]
     words += ["--precision", spec.precision]
     for name, value in spec.options.items():
         place = entry is not None and name in entry.files and value

@@ -52,11 +52,21 @@ class Line:
     """By axis, and `H_all`."""
 
     def moved(self, axis: str, faultless: Line) -> float:
-        """Return how far an axis lies from that of the eraser without fault."""
+        """Return how far an axis lies from that of the eraser without fault.
+
+        Args:
+            axis: Its name.
+            faultless: The line of the eraser without fault.
+        """
         return abs(self.found[axis][0] - faultless.found[axis][0])
 
     def holds(self, axis: str, faultless: Line) -> bool:
-        """Return whether an axis moves if it is offended, and stays if it is not."""
+        """Return whether an axis moves if it is offended, and stays if it is not.
+
+        Args:
+            axis: Its name.
+            faultless: The line of the eraser without fault.
+        """
         moved = self.moved(axis, faultless)
         return moved >= MOVES if axis in OFFENDS[self.fault] else moved <= STILL
 

@@ -34,7 +34,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "--size", "sm"], {"smoke"}),
         (["compare", "--base"], {"--baseline"}),
         (["run", "--suite", "objects-"], {"objects-mace"}),
-        (["run", "--metr"], set()),
+        (["run", "--metr"], {"--metric"}),
         (["score", "--metric", "ju"], {"judge"}),
         (["attack", "--attack", "ring"], {"ring_a_bell"}),
         (["list", "met"], {"methods", "metrics"}),

@@ -1,0 +1,107 @@
+"""Memory while drawing: batches that it does not hold are halved, large images decoded in tiles."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from bench.types import InputError
+
+log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
+
+SHORT = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
+"""What errors of PyTorch say, in lower case, where memory does not suffice: of CUDA, of a CPU, of
+Windows and of cuBLAS."""
+SLICED = 256
+"""Pixels of a side from which on the images of a batch are decoded one after the other: of the
+memory that a batch of Stable Diffusion takes, decoding is nine tenths."""
+TILE = 1536
+"""Pixels of a side beyond which an image is decoded in tiles of that size, whose seams are blended.
+No published model draws images as large unless it is asked to."""
+
+
+class Room:
+    """How many images are drawn at once in this process: as asked, until memory has run out."""
+
+    def __init__(self) -> None:
+        """Take whatever is asked for."""
+        self.most: int | None = None
+
+    def drawn(self, count: int, draw: Callable[[slice], Made]) -> Iterator[tuple[slice, Made]]:
+        """Draw a batch, at once or, where memory does not hold it, in parts.
+
+        Args:
+            count: Images of the batch.
+            draw: Draws those of a slice of it.
+
+        Yields:
+            Slices, one after the other, and what was drawn of each.
+
+        Raises:
+            InputError: memory does not hold a single image.
+        """
+        at = 0
+        while at < count:
+            some = slice(at, at + min(count - at, self.most or count))
+            made = self._tried(some, draw)
+            if made is not None:
+                yield some, made
+                at = some.stop
+
+    def _tried(self, some: slice, draw: Callable[[slice], Made]) -> Made | None:
+        """Return what was drawn, None where memory ran out and less is to be tried."""
+        size = some.stop - some.start
+        try:
+            return draw(some)
+        except (RuntimeError, MemoryError) as error:
+            if not is_short(error):
+                raise
+            reason = " ".join(str(error).split())[:120]
+        # Out here, where the error holds no tensors any more.
+        _release()
+        if size == 1:
+            raise InputError(
+                f"memory does not hold the drawing of a single image ({reason}); draw smaller "
+                "ones, with --precision bf16, or with --offload on a GPU"
+            )
+        self.most = size // 2
+        log.warning(
+            "memory does not hold %d images at once: drawing %d from here on", size, size // 2
+        )
+        return None
+
+
+ROOM = Room()
+"""This process's."""
+
+
+def is_short(error: BaseException) -> bool:
+    """Return whether an error says that memory does not suffice."""
+    said = str(error).casefold()
+    return isinstance(error, MemoryError) or any(each in said for each in SHORT)
+
+
+def spare(pipe: Any) -> None:
+    """Let a pipeline decode images one by one, and large ones in tiles.
+
+    Args:
+        pipe: A diffusers pipeline, whose autoencoder is told so.
+    """
+    vae, scale = pipe.vae, pipe.vae_scale_factor
+    if pipe.unet.config.sample_size * scale >= SLICED:
+        vae.enable_slicing()
+    vae.enable_tiling()
+    vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // scale
+
+
+def _release() -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

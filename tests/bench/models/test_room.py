@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from bench.models.room import Room
+from bench.types import InputError
+
+CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+def holding(most: int, error: Exception) -> tuple[list[int], Callable[[slice], list[int]]]:
+    """Return a list of what was tried, and what draws at most so many at once."""
+    tried: list[int] = []
+
+    def draw(some: slice) -> list[int]:
+        size = some.stop - some.start
+        tried.append(size)
+        if size > most:
+            raise error
+        return list(range(some.start, some.stop))
+
+    return tried, draw
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(CUDA),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        MemoryError(),
+    ],
+)
+def test_batches_are_halved_until_memory_holds_them_and_stay_so(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = Room()
+    tried, draw = holding(3, error)
+    with caplog.at_level(logging.WARNING):
+        drawn = [each for some, made in room.drawn(12, draw) for each in made]
+    assert drawn == list(range(12))
+    assert tried == [12, 6, 3, 3, 3, 3]
+    assert "does not hold 12 images at once: drawing 6 from here on" in caplog.text
+    tried.clear()
+    assert [some for some, _ in room.drawn(4, draw)] == [slice(0, 3), slice(3, 4)]
+    assert tried == [3, 1]
+
+
+def test_one_image_too_many_is_said_in_a_line() -> None:
+    _, draw = holding(0, RuntimeError(CUDA))
+    with pytest.raises(InputError, match=r"memory does not hold .* a single image .*--precision"):
+        list(Room().drawn(4, draw))
+
+
+def test_other_errors_are_what_they_are() -> None:
+    _, draw = holding(0, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        list(Room().drawn(4, draw))
