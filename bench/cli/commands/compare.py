@@ -1,8 +1,8 @@
 """Compare finished runs: rates with intervals, and differences against a baseline.
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
-protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex and
-axes.csv are written there. A run whose record or per_image.csv is not as it was written is left
+protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
+axes.csv and the page index.html are written there. A run whose record or per_image.csv is not as it was written is left
 out; --verify reads every file of the runs, images and erasures too, and refuses what is damaged.
 """
 
@@ -77,6 +77,7 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
     if not args.runs:
         report.write_comparison(pages, args.out, results.problems)
+        report.write_site(pages, args.out, results.problems)
     return output.answer(
         args, report.data(pages, results.problems), lambda: report.show(pages, args.format)
     )

@@ -112,7 +112,9 @@ def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
     out: Path = args.out
     every = load(out)
     groups = report.groups(every.runs)
-    sheet, *others = report.write_comparison(list(map(report.page, groups)), out, every.problems)
+    pages = list(map(report.page, groups))
+    sheet, *others = report.write_comparison(pages, out, every.problems)
+    index = report.write_site(pages, out, every.problems)
     ids = [spec.run_id for spec in specs]
     mine = next(group for group in groups if ids[0] in group.names)
     strip = store.RunFolder(out, ids[-1]).strip_path
@@ -129,6 +131,7 @@ def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
             print("same command without --no-metrics all of them")
         print(f"strip       {strip}")
         print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
+        print(f"page        {index}")
         print(f"results in {out / ids[-1] if len(specs) < 3 else out}")
 
     output.tell(args, show)

@@ -7,6 +7,7 @@ from bench.results.report.comparison import show, write_comparison
 from bench.results.report.data import data
 from bench.results.report.groups import group, groups
 from bench.results.report.page import page
+from bench.results.report.site import write_site
 from bench.results.report.strip import write_strip
 from bench.results.report.terminal import show_scores
 
@@ -19,5 +20,6 @@ __all__ = [
     "show_calibration",
     "show_scores",
     "write_comparison",
+    "write_site",
     "write_strip",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench import registry
+from bench.results import again
 from bench.runs.export import origin
 from bench.runs.export.plan import LORA, Export
 from bench.types import Score
@@ -209,8 +210,8 @@ def _scores(export: Export) -> Iterator[str]:
 def _again(export: Export) -> Iterator[str]:
     record = export.run.record
     facts, spec = record.provenance, record.spec
-    yield from ("## Make it again", "", "```", origin.command(spec), "```", "")
-    for word, what in origin.stood_for(spec).items():
+    yield from ("## Make it again", "", "```", again.command(spec), "```", "")
+    for word, what in again.stood_for(spec).items():
         yield f"{word} is {what}."
         yield ""
     packages = facts.get("packages", {})

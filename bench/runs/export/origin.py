@@ -1,11 +1,10 @@
-"""Where an exported erasure comes from: the model's and the method's licence, and the command."""
+"""Where an exported erasure comes from: the model's and the method's licence."""
 
 from __future__ import annotations
 
-import shlex
 from functools import cache
 
-from bench import data, prompts, registry
+from bench import data, registry
 from bench.models.recognition import MODELS, hub_id
 from bench.types import RunSpec
 
@@ -52,42 +51,3 @@ def _licences() -> dict[str, str]:
 def method_licence(spec: RunSpec) -> str:
     """Return the licence of the code that a run's method was first published with."""
     return _licences().get(spec.method_name, "not known")
-
-
-def command(spec: RunSpec) -> str:
-    """Return the command that makes a run again, with every option said.
-
-    What was a folder or a file on the machine that made it stands in capitals.
-    """
-    known = registry.methods()
-    entry = known.get(spec.method)
-    words = ["python -m bench run --method", shlex.quote(spec.method)]
-    own = spec.model in MODELS or "/" in spec.model
-    words += ["--model", spec.model if own else "MODEL"]
-    words += ["--suite", spec.suite if spec.suite in prompts.suites() else "SUITE"]
-    words += [word for case in spec.cases for word in ("--concept", shlex.quote(case))]
-    words += ["--size", spec.size, "--seed", str(spec.seed)]
-    words += ["--steps", str(spec.sampler.steps), "--guidance", f"{spec.sampler.guidance:g}"]
-    for name in ("scheduler", "width", "height", "negative_prompt"):
-        if name in (said := spec.sampler.to_json()):
-            words += [f"--{name.replace('_', '-')}", shlex.quote(str(said[name]))]
-    words += ["--precision", spec.precision]
-    for name, value in spec.options.items():
-        place = entry is not None and name in entry.files and value
-        text = name.upper() if place else registry.written(value)
-        words += ["--set", shlex.quote(f"{name}={text}")]
-    return " ".join(words)
-
-
-def stood_for(spec: RunSpec) -> dict[str, str]:
-    """Return what the capitals of `command` stand for, by word."""
-    entry = registry.methods().get(spec.method)
-    found = {}
-    if spec.model not in MODELS and "/" not in spec.model:
-        found["MODEL"] = spec.model
-    if spec.suite not in prompts.suites():
-        found["SUITE"] = f"{spec.suite} {spec.suite_version}, which is in the bundle"
-    for name in entry.files if entry else ():
-        if spec.options.get(name):
-            found[name.upper()] = str(spec.options[name])
-    return found

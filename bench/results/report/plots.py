@@ -1,0 +1,135 @@
+"""Figures as files for papers, by matplotlib: text stays text, and vectors stay vectors."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from bench.files import write_bytes
+from bench.names import find
+from bench.results.report.figures import Figure, Point, Profile, Scatter, Series
+from bench.results.report.marks import GREY, Mark, marks
+from bench.results.stats.intervals import Interval
+from bench.types import InputError
+
+FORMATS = ("svg", "png", "pdf")
+SHAPES = {
+    "circle": "o",
+    "square": "s",
+    "triangle": "^",
+    "diamond": "D",
+    "down": "v",
+    "plus": "P",
+}
+"""What matplotlib calls the shapes of marks."""
+INK = "#1f2328"
+STYLE = {"font.size": 8, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "figure"}
+"""Text that can be searched and edited; the same figure is the same file."""
+DATELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+def write(path: Path, figure: Figure) -> Path:
+    """Write a figure in the format that the path's ending names, and return the path.
+
+    Args:
+        path: The file, `.svg`, `.png` or `.pdf`.
+        figure: What it shows.
+
+    Raises:
+        InputError: matplotlib is not installed, or the file cannot be written.
+    """
+    form = path.suffix.lstrip(".")
+    find("format", form, FORMATS)
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure as Canvas
+    except ImportError:
+        raise InputError("plot needs matplotlib: pip install matplotlib") from None
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=_size(figure), layout="constrained")
+        axes = canvas.add_subplot()
+        if isinstance(figure, Scatter):
+            _scatter(axes, figure)
+        else:
+            _profile(axes, figure)
+        axes.set_title(figure.title, fontsize=8, loc="left")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        handles, labels = axes.get_legend_handles_labels()
+        once = dict(zip(labels, handles, strict=True))
+        canvas.legend(once.values(), once.keys(), loc="outside right upper", frameon=False)
+        data = io.BytesIO()
+        canvas.savefig(data, format=form, dpi=200, metadata=DATELESS[form])
+    try:
+        write_bytes(path, data.getvalue())
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def _size(figure: Figure) -> tuple[float, float]:
+    """Return width and height in inches: more room for more names."""
+    if isinstance(figure, Scatter):
+        return 6.5, max(3.4, 0.17 * len(figure.points))
+    return 6.5, max(2.4, 0.8 + len(figure.categories) * _row(figure), 0.17 * len(figure.lines))
+
+
+def _row(figure: Profile) -> float:
+    return max(0.3, 0.09 * len(figure.lines))
+
+
+def _scatter(axes: Any, figure: Scatter) -> None:
+    known = marks(point.series.method for point in figure.points if not point.series.reference)
+    for point in figure.points:
+        _mark(axes, point.series, known, (point.x[0], point.y[0]), xerr=point.x, yerr=point.y)
+    best = sorted((p.x[0], p.y[0]) for p in figure.points if p.front)
+    axes.plot(*zip(*best, strict=True), color=INK, lw=0.8, ls="--", label="Pareto front")
+    axes.set_xlabel(figure.x)
+    axes.set_ylabel(figure.y)
+    if all(_is_share(point) for point in figure.points):
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+
+
+def _is_share(point: Point) -> bool:
+    return all(0 <= value <= 1 for value in (point.x[0], point.y[0]))
+
+
+def _profile(axes: Any, figure: Profile) -> None:
+    known = marks(series.method for series, _ in figure.lines if not series.reference)
+    for number, (series, values) in enumerate(figure.lines):
+        shift = (number + 0.5) / len(figure.lines) - 0.5
+        for place, value in enumerate(values):
+            if value:
+                _mark(axes, series, known, (value[0], place + 0.8 * shift), xerr=value)
+    axes.set_yticks(range(len(figure.categories)), figure.categories)
+    axes.set_ylim(len(figure.categories) - 0.5, -0.5)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlabel(figure.axis)
+    axes.grid(axis="x", lw=0.3)
+
+
+def _mark(
+    axes: Any,
+    series: Series,
+    known: dict[str, Mark],
+    at: tuple[float, float],
+    **intervals: Interval,
+) -> None:
+    mark = known.get(series.method)
+    shape = SHAPES[mark.shape] if mark and not series.reference else "*"
+    colour = GREY if series.flagged else INK if mark is None or series.reference else mark.colour
+    reach = {name: _reach(interval) for name, interval in intervals.items()}
+    label = f"{series.label}{' (collapsed)' * series.flagged}"
+    axes.errorbar(
+        *at, **reach, fmt=shape, color=colour, ms=4.5, elinewidth=0.6, capsize=0, label=label
+    )
+
+
+def _reach(interval: Interval) -> list[list[float]] | None:
+    value, low, high = interval
+    if math.isnan(low + high):
+        return None
+    return [[max(0.0, value - low)], [max(0.0, high - value)]]

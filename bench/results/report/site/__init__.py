@@ -1,0 +1,163 @@
+"""The page of a folder of runs: one static site that works from disk, without network or torch.
+
+Everything that a page needs is in it or in its folder: style and script are written into each file,
+figures are SVG that templates write, and images lie beside them as small WebP copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.files import write_bytes
+from bench.results import again
+from bench.results.report import figures, gallery
+from bench.results.report.gallery import Prompt
+from bench.results.report.groups import Group
+from bench.results.report.marks import Mark, marks
+from bench.results.report.page import Page
+from bench.results.report.site.charts import Chart, chart
+from bench.results.report.site.ranking import Ranking, ranking
+from bench.results.report.site.thumbnails import Thumbnails, address
+from bench.results.store import Finished
+from bench.types import ORIGINAL, InputError
+
+FOLDER = "report"
+"""Where the pages of runs and the small copies of images lie, beside index.html."""
+MOST = 4000
+"""Images that the gallery shows at most: about 10 MB of small copies."""
+PER_ROLE = 12
+"""Prompts of a case and role that the gallery shows at most."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says of the runs of one protocol."""
+
+    page: Page
+    ranking: Ranking
+    charts: tuple[Chart, ...]
+    prompts: tuple[Prompt, ...]
+    asked: int
+    """How many prompts there are."""
+    marks: dict[str, Mark]
+    hidden: bool
+    """Whether its images are blurred until they are asked for."""
+
+    @property
+    def group(self) -> Group:
+        """The runs."""
+        return self.page.group
+
+
+def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> Path:
+    """Write index.html, and under report/ a page a run and small copies of images.
+
+    Args:
+        pages: What is said of the runs, a protocol each; none for a page that says that there is
+            nothing yet.
+        out: The folder of the runs.
+        left_out: Why runs are missing, one sentence each.
+
+    Returns:
+        The path of index.html.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    environment = _environment()
+    thumbnails = Thumbnails(out, f"{FOLDER}/images")
+    share = max(1, MOST // max(1, len(pages)))
+    sections = [_section(page, share) for page in pages]
+    index = out / "index.html"
+    try:
+        text = environment.get_template("index.html").render(
+            sections=sections,
+            left_out=[*left_out, *unfinished(out)],
+            out=out,
+            thumbnail=thumbnails.of,
+            original=ORIGINAL,
+            folder=FOLDER,
+            verdicts=gallery.VERDICTS,
+        )
+        write_bytes(index, text.encode("utf-8", "replace"))
+        for section in sections:
+            for run in section.group.runs:
+                _write_run(environment, section, run, out)
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror or error}") from None
+    return index
+
+
+def unfinished(out: Path) -> Iterator[str]:
+    """Yield what is said of each folder under another that holds a run which has not finished.
+
+    Args:
+        out: The folder of the runs.
+    """
+    for path in sorted(out.glob("*/spec.json")):
+        if not (path.parent / "record.json").exists():
+            yield f"{path.parent.name} has not finished; the command that began it goes on with it"
+
+
+def _section(page: Page, share: int) -> Section:
+    group = page.group
+    runs = group.runs
+    known = marks(run.record.spec.method_name for run in runs if run.record.spec.method != ORIGINAL)
+    drawn = (make(group) for make in figures.KINDS.values()) if group.metrics else ()
+    every = gallery.prompts(group)
+    kinds = len({(prompt.row["case"], prompt.row["role"]) for prompt in every}) or 1
+    most = max(1, share // len(runs))
+    shown = gallery.worst(every, max(1, min(PER_ROLE, most // kinds)))
+    return Section(
+        page,
+        ranking(group),
+        tuple(chart(figure, known) for figure in drawn if figure),
+        tuple(shown[:most]),
+        len(every),
+        known,
+        any(_explicit(run) for run in runs),
+    )
+
+
+def _explicit(run: Finished) -> bool:
+    """Return whether images are of explicit concepts; of those that do not say, it is assumed."""
+    try:
+        return run.kind == "explicit"
+    except InputError:
+        return True
+
+
+def _write_run(environment: Any, section: Section, run: Finished, out: Path) -> None:
+    folder = out / FOLDER
+    record, spec = run.record, run.record.spec
+    files = [run.folder.per_image_path, run.folder.scores_path, run.folder.record_path]
+    files += [run.folder.path / "attacks.csv", run.folder.strip_path]
+    text = environment.get_template("run.html").render(
+        run=run,
+        label=section.group.label(run),
+        spec=spec.to_json(),
+        record=record,
+        command=again.command(spec),
+        stood_for=again.stood_for(spec),
+        files=[(path.name, address(path, folder)) for path in files if path.is_file()],
+    )
+    write_bytes(folder / f"{spec.run_id}.html", text.encode("utf-8", "replace"))
+
+
+def _environment() -> Any:
+    """Return the templates: whatever stands in a run's files is text, never markup."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("bench.results.report.site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+__all__ = ["unfinished", "write_site"]

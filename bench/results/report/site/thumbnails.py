@@ -1,0 +1,93 @@
+"""Small copies of images, as WebP, made once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.files import write_bytes
+from bench.images import read_image
+from bench.results.store import Finished
+
+SIDE = 128
+"""Pixels of a small copy's longer side, at most."""
+QUALITY = 70
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small copy and the whole image, as addresses from the page's folder, and its size."""
+
+    small: str
+    whole: str
+    width: int
+    height: int
+
+
+class Thumbnails:
+    """The small copies of a page."""
+
+    def __init__(self, out: Path, folder: str) -> None:
+        """Name where they go; nothing is made.
+
+        Args:
+            out: The page's folder.
+            folder: Name of theirs in it.
+        """
+        self.out, self.folder = out, folder
+
+    def of(self, run: Finished, image: str) -> Thumbnail | None:
+        """Return the small copy of an image; None for one that cannot be read or is not the run's.
+
+        Args:
+            run: The run.
+            image: Its image, as per_image.csv names it.
+        """
+        root = run.folder.path.resolve()
+        path = (root / image).resolve()
+        if not path.is_relative_to(root) or not path.is_file():
+            return None
+        # A file that was drawn anew has another time or size, and so another copy.
+        facts = path.stat()
+        key = f"{run.record.spec.run_id} {image} {facts.st_mtime_ns} {facts.st_size}"
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        small = self.out / self.folder / f"{name}.webp"
+        size = _size(small) or self._made(path, small)
+        if size is None:
+            return None
+        return Thumbnail(f"{self.folder}/{name}.webp", address(path, self.out), *size)
+
+    def _made(self, path: Path, small: Path) -> tuple[int, int] | None:
+        image = read_image(path)
+        if image is None:
+            return None
+        image.thumbnail((SIDE, SIDE))
+        data = io.BytesIO()
+        image.save(data, "WEBP", quality=QUALITY)
+        write_bytes(small, data.getvalue())
+        return image.size
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Return the size of a copy that is there, from its head."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError):
+        return None
+
+
+def address(path: Path, folder: Path) -> str:
+    """Return a file's address in a page, relative to the page's folder.
+
+    Args:
+        path: The file.
+        folder: The page's folder.
+    """
+    return quote(os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/"))
