@@ -40,7 +40,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_runs_stand_with_scores_figures_images_and_pages(make: Make, out: Path) -> None:
-    for run in (make(UNERASED, 1.0), make()):
+    for run in (make(UNERASED, 1.0), make(SPEC)):
         draw(run)
     text = site(out)
     for some in ("un-erased", "uce", "H_o ↑", "[0.01, 0.95]", "<svg", "still there"):
@@ -57,14 +57,14 @@ def test_runs_stand_with_scores_figures_images_and_pages(make: Make, out: Path) 
 
 
 def test_nothing_is_fetched(make: Make, out: Path) -> None:
-    make()
+    make(SPEC)
     text = site(out)
     assert "default-src 'none'" in text
     assert not re.findall(r'(?:src|href|url\()\s*=?\s*["\']?(?:https?:)?//', text)
 
 
 def test_texts_never_become_markup(make: Make, out: Path) -> None:
-    run = make()
+    run = make(SPEC)
     changed(run, text=HOSTILE, tag="<b>")
     text = site(out)
     assert "<script>alert" not in text and "<b></span>" not in text
@@ -74,7 +74,7 @@ def test_texts_never_become_markup(make: Make, out: Path) -> None:
 
 def test_no_run_one_run_and_other_protocols_are_said(make: Make, out: Path) -> None:
     assert "There is no finished run here yet" in site(out)
-    make()
+    make(SPEC)
     text = site(out)
     assert "One run alone" in text and "un-erased model's run is not here" in text
     make(replace(SPEC, sampler=Sampler(30, 4.0)))
@@ -83,7 +83,7 @@ def test_no_run_one_run_and_other_protocols_are_said(make: Make, out: Path) -> N
 
 
 def test_what_has_not_finished_or_cannot_be_read_is_named(make: Make, out: Path) -> None:
-    make()
+    make(SPEC)
     (out / "half").mkdir()
     (out / "half" / "spec.json").write_text("{}")
     (out / "broken").mkdir()
@@ -96,7 +96,7 @@ def test_what_has_not_finished_or_cannot_be_read_is_named(make: Make, out: Path)
 def test_images_that_cannot_be_read_or_lie_elsewhere_are_said_missing(
     make: Make, out: Path, tmp_path: Path
 ) -> None:
-    run = make()
+    run = make(SPEC)
     (run.folder.path / "x.png").write_bytes(b"no image")
     assert "no image" in site(out) and "<img loading" not in site(out)
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
@@ -109,7 +109,7 @@ def test_images_that_cannot_be_read_or_lie_elsewhere_are_said_missing(
 
 
 def test_an_image_that_was_drawn_anew_gets_a_new_copy(make: Make, out: Path) -> None:
-    run = make()
+    run = make(SPEC)
     draw(run)
     before = set(re.findall(r'src="(report/images/[^"]+)"', site(out)))
     assert before == set(re.findall(r'src="(report/images/[^"]+)"', site(out)))
@@ -119,7 +119,7 @@ def test_an_image_that_was_drawn_anew_gets_a_new_copy(make: Make, out: Path) -> 
 
 
 def test_explicit_images_are_hidden_and_others_not(make: Make, out: Path) -> None:
-    make()
+    make(SPEC)
     assert "hidden-images" not in body(site(out))
     make(replace(SPEC, method="esd"), facts={"kind": "explicit"})
     assert "hidden-images" in body(site(out))
@@ -130,7 +130,7 @@ def body(text: str) -> str:
 
 
 def test_a_collapsed_run_is_marked(make: Make, out: Path) -> None:
-    make()
+    make(SPEC)
     assert 'class="flagged' not in body(site(out))
     make(replace(SPEC, method="esd"), flags=("far images are lost",))
     text = body(site(out))
