@@ -28,7 +28,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["r"], {"run"}),
+        (["r"], {"report", "run"}),
         (["run", "--meth"], {"--method"}),
         (["run", "--method", "real"], {"realera"}),
         (["run", "--size", "sm"], {"smoke"}),

@@ -73,14 +73,9 @@ class Thumbnails:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Return the size of a copy that is there, from its head."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError):
-        return None
+    """Return the size of a copy that is there and whole."""
+    image = read_image(path)
+    return image.size if image else None
 
 
 def address(path: Path, folder: Path) -> str:

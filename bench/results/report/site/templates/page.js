@@ -45,7 +45,10 @@
     fill();
     apply();
     form.addEventListener("change", apply);
-    form.addEventListener("reset", () => setTimeout(apply));
+    form.querySelector("button").addEventListener("click", () => {
+      form.reset();
+      apply();
+    });
   }
 
   // Sorting: by data-value, else by the number that a cell begins with, else by its text.
