@@ -106,7 +106,7 @@ def test_filters_leave_what_fits(opened: Any) -> None:
     prompts = section(opened, "objects").locator(".prompt:visible").all()
     found = {(p.get_attribute("data-case"), p.get_attribute("data-role")) for p in prompts}
     assert found == {("ship", "far")}
-    opened.select_option("[name=verdict]", "lost")
+    opened.select_option("[name=verdict]", "erased")
     assert section(opened, "objects").locator(".prompt:visible").count() == 0
 
 
