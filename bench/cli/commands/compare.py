@@ -2,8 +2,9 @@
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
 protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
-axes.csv and the page index.html are written there. A run whose record or per_image.csv is not as it was written is left
-out; --verify reads every file of the runs, images and erasures too, and refuses what is damaged.
+axes.csv and the page index.html are written there. A run whose record or per_image.csv is not as it
+was written is left out; --verify reads every file of the runs, images and erasures too, and refuses
+what is damaged.
 """
 
 from __future__ import annotations
