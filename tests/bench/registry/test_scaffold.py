@@ -33,7 +33,13 @@ def test_the_new_method_is_found_and_keeps_to_the_contract(root: Path, kind: str
     assert results and not [result for result in results if result.problem]
 
 
-@pytest.mark.parametrize("kind", TEMPLATES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        each if each == "weights" else pytest.param(each, marks=pytest.mark.slow)
+        for each in TEMPLATES
+    ],
+)
 def test_its_own_test_passes(root: Path, kind: str) -> None:
     code, test, page = scaffold.create("my_eraser", kind)
     assert "# my_eraser" in page.read_text() and f"| form | {kind} |" in page.read_text()

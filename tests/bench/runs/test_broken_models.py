@@ -20,7 +20,7 @@ from bench.runs import plan, runner
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Begun, Setup
 from bench.runs.units import Clock, Kept
-from bench.types import RunSpec, silent
+from bench.types import InputError, RunSpec, silent
 
 from ..conftest import WriteSuite
 
@@ -68,8 +68,14 @@ def draw(kind: str, spec: RunSpec, folder: Path) -> None:
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{row.id}.png")
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
-@pytest.mark.parametrize("kind", ["noise", "grey", "untrained", "NaN"])
+def test_a_model_without_numbers_draws_nothing(out: Path) -> None:
+    _, spec = specs(out)
+    with pytest.raises(InputError, match=r"draws no numbers \(NaN\) for .* prompts"):
+        draw("NaN", spec, out / "images")
+    assert not list((out / "images").glob("*.png"))
+
+
+@pytest.mark.parametrize("kind", ["noise", "grey", "untrained"])
 def test_a_broken_model_is_caught(kind: str, out: Path) -> None:
     original, spec = specs(out, lamb=1.0 + len(kind))
     runs = out / "runs"
@@ -77,7 +83,10 @@ def test_a_broken_model_is_caught(kind: str, out: Path) -> None:
     begun = Begun(spec, runs, Setup())
     for unit in begun.fits:
         unit.perform(Kept(), Clock(), silent)
-    draw(kind, spec, begun.folder.images("airplane"))
+    images = begun.folder.images("airplane")
+    draw(kind, spec, images)
+    # What has no checksum is drawn again.
+    begun.folder.sums.note(images.iterdir())
     record = runner.run(spec, runs)
     # It "erased" perfectly, which is why it has to be caught.
     target = next(s for s in record.scores if (s.measure, s.role) == ("share", "target"))

@@ -20,6 +20,8 @@ from bench.types import InputError, Option, Sampler
 
 from ...conftest import WriteSuite
 
+pytestmark = pytest.mark.slow
+
 SPM = {"steps": 2, "warmup_steps": 0, "cycles": 1, "trajectory_steps": 2, "rank": 1}
 
 

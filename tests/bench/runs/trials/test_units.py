@@ -106,6 +106,7 @@ def files(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_whoever_attacks_leaves_the_same_files(here: Path) -> None:
     """In this process; and by three, of which one is killed, then by two for what is left."""
     alone = go(here, "alone", 1)
