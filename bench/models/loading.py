@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.families import FAMILIES
 from bench.models import recognition
+from bench.models.room import spare
 from bench.models.samplers import scheduler
 from bench.names import find
 from bench.types import PRECISIONS, InputError, Precision
@@ -79,6 +80,7 @@ def load(name: str, device: str, precision: Precision = "fp32") -> Any:
             f"model '{name}' cannot be loaded from {source}{fetch} ({reason})"
         ) from error
     pipe.scheduler = scheduler(pipe.scheduler.config)
+    spare(pipe)
     pipe.set_progress_bar_config(disable=True)
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):

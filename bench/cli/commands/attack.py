@@ -11,6 +11,7 @@ import argparse
 
 from bench.cli import output
 from bench.cli.commands import _attacks, _runs, print_lines
+from bench.drawing import BATCH
 
 HELP = "find what erasure leaves behind"
 
@@ -33,7 +34,9 @@ def execute(args: argparse.Namespace) -> int:
     chosen = _attacks.attempts(args)
     trials.check(specs, chosen)
     folders.check(specs, args.out)
-    due = {ERASURES: left(specs, args.out)[ERASURES]} | attack.left(specs, chosen, args.out)
+    due = {ERASURES: left(specs, args.out)[ERASURES]} | attack.left(
+        specs, chosen, args.out, args.batch_size or BATCH
+    )
     shared = _runs.capacity(args, specs, due)
     if args.plan:
         lines = [*outline.describe(specs, args.out), f"by {shared}"]

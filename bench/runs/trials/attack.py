@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.drawing import BATCH
 from bench.files import Row
 from bench.runs import folders, provenance
 from bench.runs.capacity import BATCHES
@@ -48,7 +49,7 @@ def attack(
     """
     for spec in specs:
         folders.opened(spec, out)
-    trials = _trials(specs, chosen, out, setup.device)
+    trials = _trials(specs, chosen, out, setup.device, setup.batch_size)
     left = [trial.erasure.baseline for trial in trials if trial.finished() is None]
     for baseline in {id(each): each for each in left}.values():
         baseline.prepare()
@@ -78,18 +79,21 @@ def finished(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> 
     return done if len(done) == len(rows) else []
 
 
-def left(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> Counter[str]:
+def left(
+    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, batch_size: int = BATCH
+) -> Counter[str]:
     """Return how many searches, and batches of images, are left at most; needs no torch.
 
     Args:
         specs: The runs, the un-erased model's first.
         chosen: The attacks to try.
         out: The folder of all runs.
+        batch_size: Images drawn at once.
     """
     trials = [trial for trial in _trials(specs, chosen, out) if trial.finished() is None]
     erasures = {id(trial.erasure): trial.erasure for trial in trials}.values()
     baselines = {id(each.baseline): each.baseline for each in erasures}.values()
-    amount, size = chosen[0].amount, Setup().batch_size
+    amount = chosen[0].amount
     searches = sum(
         1 if trial.attack.together else -(-len(trial.baseline.asked) // amount.batch)
         for trial in trials
@@ -97,7 +101,7 @@ def left(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> Coun
     drawn = [len(each.asked) for each in baselines if not each.looked]
     attacked = [each for each in erasures if not each.looked] + [each.erasure for each in trials]
     drawn += [len(each.baseline.asked) * amount.candidates for each in attacked]
-    return Counter({BATCHES: sum(-(-count // size) for count in drawn), "searches": searches})
+    return Counter({BATCHES: sum(-(-count // batch_size) for count in drawn), "searches": searches})
 
 
 def images(
@@ -118,12 +122,19 @@ def images(
 
 
 def _trials(
-    specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path, device: str = ""
+    specs: Sequence[RunSpec],
+    chosen: Sequence[Attempt],
+    out: Path,
+    device: str = "",
+    batch_size: int = BATCH,
 ) -> list[Trial]:
     """Return the attacks on each case of each erasure; nothing is loaded yet."""
     resolved = Resolved(specs[0])
     weights = provenance.weights_hash(specs[0].place("model"))
-    baselines = [Baseline(resolved, out, weights, case, chosen, device) for case in resolved.cases]
+    baselines = [
+        Baseline(resolved, out, weights, case, chosen, device, batch_size)
+        for case in resolved.cases
+    ]
     return [
         Trial(erasure, attempt)
         for spec in specs

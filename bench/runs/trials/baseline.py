@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.attacks import Attack, Budget
+from bench.drawing import BATCH
 from bench.metrics import _clip
 from bench.models import loading
 from bench.runs.resolved import Resolved
@@ -38,6 +39,8 @@ class Baseline:
     chosen: Sequence[Attempt]
     """The attacks, all of one budget."""
     device: str
+    batch_size: int = BATCH
+    """Images drawn at once."""
 
     @property
     def spec(self) -> RunSpec:
@@ -116,7 +119,8 @@ class Baseline:
         """Return the units that are left until it is known which prompts are usable."""
         some = [each for row in self.asked for each in candidates(row, row.text, [row.seed])]
         where = (self.spec, self.out, self.device)
-        return looks(Look(*where, self.case, self.unattacked, tuple(self.asked), tuple(some)), None)
+        look = Look(*where, self.case, self.unattacked, tuple(self.asked), tuple(some))
+        return looks(look, None, self.batch_size)
 
     def batches(self, attack: Attack) -> list[list[Prompt]]:
         """Return the prompts that an attack searches for together, of one concept each.

@@ -106,4 +106,4 @@ class Erasure:
         rows = self.baseline.counted
         some = [each for row in rows for each in candidates(row, row.text, self.seeds(row))]
         look = Look(*self.where, self.case, self.unattacked, tuple(rows), tuple(some))
-        return looks(look, self.case)
+        return looks(look, self.case, self.baseline.batch_size)

@@ -98,6 +98,11 @@ def check(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> None:
         raise InputError(
             f"attack needs an erased model, and {ORIGINAL} erases nothing; name another --method"
         )
+    if not specs[0].sampler.searched:
+        raise InputError(
+            f"attacks search on DDIM's path at the model's own size, got {specs[0].sampler}; leave "
+            "--scheduler, --width, --height and --negative-prompt out"
+        )
     resolved = Resolved(specs[0])
     for case in resolved.cases:
         decisive_metric(resolved, case)

@@ -112,7 +112,7 @@ class Trial:
         where, step = (*self.erasure.where, self.erasure.case), int(first["step"] or 0)
         return [
             Candidates(*where, tuple(batch), folder.images, words, latents, step)
-            for batch in due_batches(some, folder.images)
+            for batch in due_batches(some, folder.images, self.baseline.batch_size)
         ]
 
     def _search(self, number: int) -> Sequence[Unit]:
@@ -122,7 +122,8 @@ class Trial:
         learnt = baseline.learnt_from(prompts[0].concept, erasure.tested) if count else []
         where = (baseline.spec, baseline.out, baseline.device, None)
         return [
-            Batch(*where, tuple(batch), examples) for batch in due_batches(learnt, examples)
+            Batch(*where, tuple(batch), examples)
+            for batch in due_batches(learnt, examples, baseline.batch_size)
         ] or [
             Search(
                 *erasure.where,

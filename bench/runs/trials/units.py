@@ -221,15 +221,16 @@ class Conclude(Unit):
         folder.finish({**self.facts, "metric": judge.name}, rows, matched=self.matched)
 
 
-def looks(look: Look, drawn: Case | None) -> Sequence[Unit]:
+def looks(look: Look, drawn: Case | None, batch_size: int) -> Sequence[Unit]:
     """Return what is left until it is known in which images a model shows the concept.
 
     Args:
         look: The last of it.
         drawn: What is erased of the model; None for the un-erased one.
+        batch_size: Images drawn at once.
     """
     if look.unattacked.file.exists():
         return []
     where, images = (look.spec, look.out, look.device), look.unattacked.images
-    due = due_batches(look.candidates, images)
+    due = due_batches(look.candidates, images, batch_size)
     return [Batch(*where, drawn, tuple(batch), images) for batch in due] or [look]

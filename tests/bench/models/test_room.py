@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from bench.models.room import Room
+from bench.models import loading
+from bench.models.room import SLICED, TILE, Room, spare
 from bench.types import InputError
 
 CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
@@ -53,6 +56,15 @@ def test_one_image_too_many_is_said_in_a_line() -> None:
     _, draw = holding(0, RuntimeError(CUDA))
     with pytest.raises(InputError, match=r"memory does not hold .* a single image .*--precision"):
         list(Room().drawn(4, draw))
+
+
+def test_large_images_are_decoded_one_by_one_and_larger_ones_in_tiles(tiny_pipe: Any) -> None:
+    mini = loading.load("mini", "cpu")
+    assert mini.vae.use_tiling and not mini.vae.use_slicing
+    pipe = copy.deepcopy(tiny_pipe)
+    pipe.unet.register_to_config(sample_size=SLICED // pipe.vae_scale_factor)
+    spare(pipe)
+    assert pipe.vae.use_slicing and pipe.vae.tile_sample_min_size == TILE
 
 
 def test_other_errors_are_what_they_are() -> None:

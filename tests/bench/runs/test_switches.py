@@ -109,6 +109,17 @@ def test_bad_input_is_found_by_the_plan(
     assert not (suite / "runs").exists()
 
 
+@pytest.mark.parametrize("words", [["--scheduler", "Euler"], ["--negative-prompt", "snow"]])
+def test_attacks_refuse_what_they_cannot_search_with(
+    words: list[str], suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = ["attack", "--method", "uce", "--suite", str(suite), "--size", "tiny", "--plan"]
+    whole += ["--attack", "seed_search", "--out", str(suite / "runs")]
+    assert cli.main(whole) == 0
+    assert cli.main([*whole, *words]) == 2
+    assert "attacks search on DDIM's path at the model's own size" in capsys.readouterr().err
+
+
 def test_a_spec_says_only_what_was_asked_for(suite: Path) -> None:
     """So that runs made before there were such switches are the same runs."""
     (spec,) = plan.specs(["original"], model="mini", suite=str(suite), size="tiny")
