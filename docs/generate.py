@@ -111,12 +111,14 @@ def _catalogues(texts: Mapping[str, str]) -> dict[str, Pages]:
     Args:
         texts: Those written by hand, by path.
     """
-    methods = {name: f"methods/{name}.md" for name in registry.methods()}
     return {
         "Methods": {"Overview": ("methods/README.md", texts["methods/README.md"])}
         | {
-            name: (path, _method(registry.methods()[name], texts.get(path, f"# {name}")))
-            for name, path in methods.items()
+            name: (
+                path := f"methods/{name}.md",
+                _method(entry, texts.get(path, f"# {name}")),
+            )
+            for name, entry in registry.methods().items()
         },
         "Metrics": {
             name: (f"metrics/{name}.md", _metric(entry))

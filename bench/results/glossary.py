@@ -39,9 +39,10 @@ _RATES = {
 
 GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "comparison.csv": {
-        **{name: _RUN[name] for name in ("method",)},
+        "method": _RUN["method"],
         "made": "`here`, or `elsewhere` where only the images were given.",
-        **{name: _RUN[name] for name in ("model", "suite")},
+        "model": _RUN["model"],
+        "suite": _RUN["suite"],
         "suite_version": "Its version and the hash of its content.",
         "size": "How many of its prompts: smoke, quick, full, or one of its own.",
         "precision": "What the model computed in; empty where it is not known.",
