@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.results import Results, report, store
-from bench.runs import plan, runner
+from bench.runs import executors, plan, runner
 from bench.runs.capacity import Capacity
 from bench.runs.outline import own_settings
 from bench.runs.resolved import Resolved
@@ -55,7 +55,8 @@ def carry_out(
         InputError: a method cannot erase a case from this model, or a folder cannot be used.
         WorkerDiedError: a worker process died; the same call resumes.
     """
-    plan.check_erasers(specs, out, setup.device)
+    executors.check(setup, out, specs)
+    plan.check_erasers(specs, out, setup.here)
     for line in own_settings(Resolved(specs[0])):
         log.warning(line)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
