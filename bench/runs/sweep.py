@@ -13,7 +13,7 @@ from bench.runs.capacity import Capacity
 from bench.runs.outline import own_settings
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
-from bench.types import Progress, RunSpec, silent
+from bench.types import ORIGINAL, Progress, RunSpec, silent
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def carry_out(
             own = store.RunFolder(out, record.spec.run_id)
             done[own.path.name] = store.Finished(own, record)
             # The un-erased model's run is finished before all others.
-            rows = [("un-erased", done[specs[0].run_id])]
+            rows = [(ORIGINAL, done[specs[0].run_id])]
             if record.spec.run_id != specs[0].run_id:
                 rows.append((record.spec.method_name, done[own.path.name]))
             report.write_strip(own.strip_path, rows)
