@@ -47,6 +47,21 @@ class Layout:
     """What the denoiser may predict, as a scheduler's configuration calls it: noise or velocity."""
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """The attributes that hold what has weights."""
+        return (self.denoiser, "vae", *(each.name for each in self.encoders))
+
+    @property
+    def tokenizers(self) -> tuple[str, ...]:
+        """The attributes that hold its tokenizers."""
+        return tuple(each.tokenizer for each in self.encoders)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The attributes of all that it cannot draw without."""
+        return (*self.networks, *self.tokenizers, "scheduler")
+
+    @property
     def prefixes(self) -> dict[str, str]:
         """Prefix of the stored names of each part that an erasure may change, by attribute."""
         return {self.denoiser: ""} | {each.name: f"{each.name}." for each in self.encoders}
@@ -98,7 +113,7 @@ class Family:
     """Whether it draws images of other sizes than its own."""
 
 
-UNFILTERED = {"safety_checker": None, "requires_safety_checker": False}
+UNFILTERED = {"safety_checker": None, "requires_safety_checker": False, "feature_extractor": None}
 FAMILIES = {
     each.name: each
     for each in (

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from bench.models import tensorfiles
+from bench.models.parts import STEMS, variant_of
 from bench.models.tensorfiles import SUFFIXES
 from bench.models.weights import PREFIXES
 from bench.types import InputError
@@ -21,8 +22,6 @@ FORMS = (
     f"a file ({', '.join(SUFFIXES)}), a folder of a pipeline or of a U-Net in diffusers layout, "
     "or a LoRA folder"
 )
-WEIGHTS = ("diffusion_pytorch_model", "model", "pytorch_model")
-"""What files of a component's weights are called, without variant and ending."""
 NESTED = ("state_dict", "unet", "model", "module", "params")
 """Under what names old files hold their state dict."""
 REASON = 200
@@ -140,8 +139,8 @@ def component(folder: Path) -> dict[str, Tensor]:
     indexes = sorted(folder.glob("*.index*.json"))
     # What an index lists is not whole by itself.
     chosen = indexes or whole
-    plain = [path for path in chosen if _variant(path) == ""]
-    variants = sorted({_variant(path) for path in chosen if _variant(path)})
+    plain = [path for path in chosen if variant_of(path.name) == ""]
+    variants = sorted({variant_of(path.name) for path in chosen if variant_of(path.name)})
     if not plain and len(variants) > 1:
         raise InputError(
             f"{folder} holds the variants {', '.join(variants)} and no plain weights; keep the one "
@@ -158,15 +157,7 @@ def component(folder: Path) -> dict[str, Tensor]:
 def _is_weights(path: Path) -> bool:
     stem = path.name.split(".")[0]
     shard = "-of-" in path.name
-    return path.suffix in (".safetensors", ".bin") and stem in WEIGHTS and not shard
-
-
-def _variant(path: Path) -> str:
-    """Return the variant in a file's name: `fp16` of `model.fp16.safetensors`; "" if plain."""
-    middle = [
-        part for part in path.name.split(".")[1:-1] if part not in ("safetensors", "bin", "index")
-    ]
-    return ".".join(middle)
+    return path.suffix in (".safetensors", ".bin") and stem in STEMS and not shard
 
 
 def _sharded(index: Path) -> dict[str, Tensor]:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.models.room import keeping
+
 
 class _Recorder:
     """An attention processor that computes what the plain one does and keeps the probabilities."""
@@ -53,7 +55,9 @@ def recorded(unet: Any) -> Iterator[list[Tensor]]:
     for layer in layers:
         layer.processor = _Recorder(maps)
     try:
-        yield maps
+        # Layers that are computed again would be without these processors.
+        with keeping(unet):
+            yield maps
     finally:
         for layer, processor in zip(layers, plain, strict=True):
             layer.processor = processor

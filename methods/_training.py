@@ -40,6 +40,9 @@ def fit(
         InputError: if a loss is not finite.
     """
     losses = []
+    for group in optimizer.param_groups:
+        # All at once, as on a GPU by default, needs as much memory again as the parameters.
+        group["foreach"] = False
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for step in range(steps):
         loss = loss_at(step)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
+from bench.models.room import recomputing
 from bench.models.weights import PREFIXES
 from bench.types import InputError
 from methods import _closed_form
@@ -65,8 +66,11 @@ def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
 
 
 def trainable(module: Any) -> Any:
-    """Return a frozen fp32 copy of a module to train in; fp16 loses small updates."""
-    return copy.deepcopy(module).float().requires_grad_(False).eval()
+    """Return a frozen fp32 copy of a module to train in; fp16 loses small updates.
+
+    A large one computes its inner layers again for their gradients instead of keeping them.
+    """
+    return recomputing(copy.deepcopy(module).float().requires_grad_(False).eval())
 
 
 def learning(module: Any, rule: str) -> dict[str, Tensor]:

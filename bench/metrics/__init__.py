@@ -30,6 +30,7 @@ from bench.types import Concept, InputError, Kind, Progress, Prompt, silent
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
+    from bench.models.downloads import Download
 
 __all__ = [
     "GONE",
@@ -218,6 +219,14 @@ class Metric(ABC):
     def least_reference(self, family: str) -> int:
         """Return how many real images it needs to compare with; 0 if it compares with none."""
         return 0
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the networks that it needs and the package does not bring.
+
+        Args:
+            family: Model family that draws the images.
+        """
+        return ()
 
     def prepare(self, family: str, device: str) -> None:  # noqa: B027  most metrics need nothing
         """Load what measuring needs, so that what is missing shows before any erasing.

@@ -11,6 +11,7 @@ from typing import Any
 from bench.families import FAMILIES, World, of_world
 from bench.metrics import Setting
 from bench.metrics._images import Transform, in_batches
+from bench.models.downloads import Download, Network
 from bench.types import Concept, InputError, Kind, Progress, Prompt
 
 BATCH = 50
@@ -176,5 +177,25 @@ def _openai(device: str) -> Reader:
     return Reader(model.to(device).eval(), tokenizer, transform, device)
 
 
+def downloads(family: str) -> tuple[Download, ...]:
+    """Return what the family's CLIP is fetched as; none of mini's, which the package brings.
+
+    Args:
+        family: Model family that drew the images.
+    """
+    return DOWNLOADS[FAMILIES[family].world]
+
+
+DOWNLOADS: Mapping[World, tuple[Download, ...]] = {
+    "rendered": (),
+    "photographs": (
+        Network(
+            "CLIP ViT-B-32 of openai",
+            "timm/vit_base_patch32_clip_224.openai",
+            (("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),),
+            ("open_clip*",),
+        ),
+    ),
+}
 READERS: Mapping[World, Callable[[str], Reader]] = {"rendered": _own, "photographs": _openai}
 """Loads the CLIP that reads images of a world."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.families import FAMILIES, World
 from bench.metrics import Setting
 from bench.metrics._images import SQUARE, Transform, by_size, read_images, square, whole
+from bench.models.downloads import Checkpoint, Download
 from bench.types import InputError, Progress, Prompt
 
 if TYPE_CHECKING:
@@ -154,5 +155,18 @@ def _lpips(device: str) -> Any:
     return lambda one, two: network(one, two, normalize=True)
 
 
+def downloads(family: str) -> tuple[Download, ...]:
+    """Return what the family's network is fetched as; none of mini's, which the package brings.
+
+    Args:
+        family: Model family that drew the images.
+    """
+    return DOWNLOADS[FAMILIES[family].world]
+
+
+DOWNLOADS: Mapping[World, tuple[Download, ...]] = {
+    "rendered": (),
+    "photographs": (Checkpoint("AlexNet for LPIPS", ALEXNET),),
+}
 NETWORKS: Mapping[World, Callable[[str], Network]] = {"rendered": _judge, "photographs": _alexnet}
 """Loads the network that compares images of a world."""

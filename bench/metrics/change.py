@@ -19,6 +19,7 @@ from bench.metrics import (
     _perceptual,
     column,
 )
+from bench.models.downloads import Download
 from bench.types import ROLES, Progress, Prompt, silent
 
 
@@ -39,6 +40,10 @@ class Change(Metric):
         for roles, direction in ((STAYING, "lower"), (others, "none")):
             found += _measures(self.name, roles, direction)  # type: ignore[arg-type]
         return tuple(found)
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's networks."""
+        return (*_perceptual.downloads(family), *_clip.downloads(family))
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's networks."""

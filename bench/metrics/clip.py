@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.metrics import Authority, Measure, Metric, Setting, Verdict, _classes, _clip, column
+from bench.models.downloads import Download
 from bench.types import ROLES, Concept, Progress, Prompt, silent
 
 
@@ -44,6 +45,10 @@ class Clip(Metric):
             value=column(self.name, "score"),
         )
         return (*_classes.measures(self.name), score)
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's CLIP."""
+        return _clip.downloads(family)
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's CLIP."""

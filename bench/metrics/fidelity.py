@@ -13,6 +13,7 @@ from bench.families import FAMILIES, World, of_world
 from bench.metrics import STAYING, Measure, Metric, SetScore, Setting, View
 from bench.metrics._images import SQUARE, Transform, batches, in_batches, square, whole
 from bench.metrics._sets import Moments, frechet, kernel, moments
+from bench.models.downloads import Checkpoint, Download
 from bench.types import ALL, InputError, Progress, silent
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class Fidelity(Metric):
     def least_reference(self, family: str) -> int:
         """Return from how many real images on their covariance has full rank."""
         return _features_of(family).width + 1
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's network."""
+        return _features_of(family).downloads
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""
@@ -223,11 +228,19 @@ class Features:
     suffix: str
     """End of the measures' names: only distances in Inception's features are the FID of papers."""
     load: Callable[[str], Network]
+    downloads: tuple[Download, ...] = ()
+    """What it is fetched as, unless the package brings it."""
 
 
 FEATURES: Mapping[World, Features] = {
     "rendered": Features("the judge's features", 224, "_judge", _judge),
-    "photographs": Features("InceptionV3's features", 2048, "", _photographs),
+    "photographs": Features(
+        "InceptionV3's features",
+        2048,
+        "",
+        _photographs,
+        (Checkpoint("InceptionV3 for FID", INCEPTION),),
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.metrics import OWN, Authority, Measure, Metric, Row, Setting, Verdict, _clip, column
+from bench.models.downloads import Download
 from bench.types import Concept, InputError, Kind, Progress, Prompt, silent
 
 NOBODY = _clip.NONE
@@ -126,6 +127,10 @@ class Identity(Metric):
 
     def _is_erased(self, row: Row) -> float:
         return column(self.name, "erased")(row) if column(self.name, "face")(row) == 1 else math.nan
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's CLIP, unless verdicts were brought."""
+        return () if self.verdicts else _clip.downloads(family)
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's CLIP, or read the verdicts."""

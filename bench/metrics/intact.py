@@ -13,6 +13,7 @@ from bench.families import FAMILIES, World
 from bench.metrics import STAYING, Measure, Metric, Setting, Verdict, _clip, _perceptual, column
 from bench.metrics._images import SQUARE, in_batches, square
 from bench.metrics.change import clip_distances
+from bench.models.downloads import Download
 from bench.types import InputError, Progress, Prompt, silent
 
 BATCH = 100
@@ -90,6 +91,10 @@ class Intact(Metric):
                 relative=True,
             ),
         )
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's networks."""
+        return (*_perceptual.downloads(family), *_clip.downloads(family))
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's networks."""

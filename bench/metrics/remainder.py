@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from bench.families import FAMILIES, World
 from bench.metrics import Measure, Metric, Setting, Verdict, _clip, column
 from bench.metrics._images import in_batches, square
+from bench.models.downloads import Download
 from bench.names import find
 from bench.types import Concept, InputError, Progress, Prompt, silent
 
@@ -77,6 +78,10 @@ class Remainder(Metric):
                 )
             if known:
                 find(f"tag of remainder prompt '{prompt.id}' for the judge", prompt.tag, known)
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's CLIP."""
+        return _clip.downloads(family)
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's network."""

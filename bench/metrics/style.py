@@ -19,6 +19,7 @@ from bench.metrics import (
     _perceptual,
     column,
 )
+from bench.models.downloads import Download
 from bench.types import ROLES, Kind, Progress, Prompt, silent
 
 
@@ -66,6 +67,10 @@ class Style(Metric):
                 for roles in (GONE, STAYING)
             ),
         )
+
+    def downloads(self, family: str) -> tuple[Download, ...]:
+        """Return the family's networks."""
+        return (*_perceptual.downloads(family), *_clip.downloads(family))
 
     def prepare(self, family: str, device: str) -> None:
         """Load the family's networks."""

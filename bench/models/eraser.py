@@ -45,6 +45,8 @@ class Eraser(ABC):
     """Options that have no usable default and must be given."""
     files: ClassVar[tuple[str, ...]] = ()
     """Options that are paths: the content of the file or folder decides a run, not the path."""
+    networks: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Networks on the Hub, org/name, that a setting, "name=value", needs beside the model."""
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The concepts that a setting, "name=value", is for, where it is not for all."""
 

@@ -5,13 +5,15 @@ Without torch, so that a wrong name is reported at once.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.families import FAMILIES, LAYOUTS
+from bench.models import parts, tensorfiles
+from bench.models.parts import INDEX
+from bench.models.sources import Source
 from bench.names import find
 from bench.types import InputError, RunSpec
 
@@ -41,24 +43,29 @@ _CHANNELS = 4
 """Channels of a U-Net that says nothing of them, as diffusers takes it."""
 _NOISE = "epsilon"
 """What a scheduler that says nothing of it takes a prediction for."""
+_SHIPPED = frozenset(name for name, (_, hub) in MODELS.items() if not hub)
+"""Models whose weights come with the package."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def check(name: str) -> str:
-    """Return `name` if it is a known model, a folder in diffusers layout or the form of a hub id.
+    """Return `name` if it is a known model, a whole folder in diffusers layout or maybe on the Hub.
+
+    Args:
+        name: As typed; which revision or variant may stand in it, see `sources`.
 
     Raises:
-        InputError: it is none of these, or the weights that come with the package are missing or
-            altered.
+        InputError: it is none of these, a folder lacks a part, or the weights that come with the
+            package are missing or altered.
     """
-    if name in MODELS:
-        folder(name)
-    elif Path(name).expanduser().exists():
-        if not _index(name).is_file():
-            raise InputError(
-                f"model folder '{name}' has no model_index.json; must be in diffusers layout"
-            )
-    elif not _HUB_ID.fullmatch(name):
+    source = Source.of(name)
+    if (own := folder(name)) is not None:
+        _whole(source, own)
+    elif Path(source.name).expanduser().exists():
+        raise InputError(
+            f"model folder '{name}' has no model_index.json; must be in diffusers layout"
+        )
+    elif source.name not in MODELS and not _HUB_ID.fullmatch(source.name):
         if "/" in name:
             raise InputError(
                 f"model folder '{name}' does not exist; must be a folder in diffusers layout"
@@ -73,10 +80,11 @@ def family(name: str) -> str:
     Raises:
         InputError: no family is for such a model, or its folder cannot be read.
     """
-    if name in MODELS:
-        return MODELS[name][0]
-    index = _read(name, "model_index.json")
-    return _by_name(name) if index is None else _by_content(name, index)
+    source = Source.of(name)
+    if source.name in MODELS:
+        return MODELS[source.name][0]
+    index = _read(name, INDEX)
+    return _by_name(source.name) if index is None else _by_content(name, index)
 
 
 def family_of(spec: RunSpec) -> str:
@@ -86,7 +94,7 @@ def family_of(spec: RunSpec) -> str:
 
 def guessed(name: str) -> bool:
     """Return whether a model's family is guessed by its name, since nothing of it is here."""
-    return name not in MODELS and _read(name, "model_index.json") is None
+    return Source.of(name).name not in MODELS and _read(name, INDEX) is None
 
 
 def prediction_type(name: str) -> str | None:
@@ -104,17 +112,73 @@ def folder(name: str) -> Path | None:
     Raises:
         InputError: the weights that come with the package are missing or altered.
     """
-    if name in MODELS and not MODELS[name][1]:
+    plain = Source.of(name).name
+    if plain in MODELS and not MODELS[plain][1]:
         # Only here, so that other models can be used where the package's weights are damaged.
         from bench.models import mini
 
         return Path(mini.path())
-    return _index(name).parent if name not in MODELS and _index(name).is_file() else None
+    path = Path(plain).expanduser()
+    return path if plain not in MODELS and (path / INDEX).is_file() else None
 
 
 def hub_id(name: str) -> str:
     """Return a model's org/name on the Hugging Face Hub."""
-    return MODELS[name][1] if name in MODELS else name
+    plain = Source.of(name).name
+    return MODELS[plain][1] if plain in MODELS else plain
+
+
+def here(name: str) -> Path | None:
+    """Return the folder that a model's files lie in: its own, or of the hub's cache; None if none.
+
+    What is in the cache may have been fetched in part.
+    """
+    if (own := folder(name)) is not None:
+        return own
+    index = _cached(name, INDEX)
+    return None if index is None else index.parent
+
+
+def variant(name: str) -> str:
+    """Return the variant of its weights that a model is loaded of; "" for plain ones.
+
+    Raises:
+        InputError: it is not there, or one has to be chosen.
+    """
+    source, own = Source.of(name), here(name)
+    partly = own is not None and folder(name) is None and lacking(name)
+    if own is None or partly or source.name in _SHIPPED:
+        return source.variant
+    layout = LAYOUTS[str(tensorfiles.json_object(own / INDEX)["_class_name"])]
+    return parts.variant(own, f"model '{name}'", layout, source.variant)
+
+
+def lacking(name: str) -> str:
+    """Return why a model cannot be loaded from what is on this machine; "" where it can."""
+    own = here(name)
+    if own is None:
+        return "it is not on this machine"
+    try:
+        _whole(Source.of(name), own)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _whole(source: Source, own: Path) -> None:
+    """Refuse a folder from which its pipeline cannot be loaded."""
+    if own == folder(source.name) and source.revision:
+        raise InputError(
+            f"got the revision {source.revision} of '{source.name}', which is on this machine; "
+            "only models on the Hugging Face Hub have revisions"
+        )
+    if source.name in _SHIPPED:
+        if source.variant:
+            find(f"variant of model '{source.name}'", source.variant, ["plain weights alone"])
+        return
+    name = str(source)
+    row = FAMILIES[_by_content(name, tensorfiles.json_object(own / INDEX))]
+    parts.check(own, f"model '{name}'", row.layout, source.variant, row.settings)
 
 
 def _by_name(name: str) -> str:
@@ -142,7 +206,9 @@ def _by_content(name: str, index: Mapping[str, Any]) -> str:
             than texts, as for inpainting; or it predicts neither noise nor velocity.
     """
     what = f"model '{name}'"
-    layout = LAYOUTS[find(f"layout of {what}", str(index.get("_class_name", "")), LAYOUTS)]
+    if not isinstance(index.get("_class_name"), str):
+        raise InputError(f"{what} does not say its _class_name in {INDEX}: it is damaged")
+    layout = LAYOUTS[find(f"layout of {what}", index["_class_name"], LAYOUTS)]
     denoiser = _read(name, f"{layout.denoiser}/config.json") or {}
     taken, given = (denoiser.get(f"{side}_channels", _CHANNELS) for side in ("in", "out"))
     if taken != given:
@@ -156,24 +222,21 @@ def _by_content(name: str, index: Mapping[str, Any]) -> str:
     return (exact or [each for each in own if each.text_width is None])[0].name
 
 
-def _index(name: str) -> Path:
-    return Path(name).expanduser() / "model_index.json"
-
-
 def _read(name: str, file: str) -> dict[str, Any] | None:
     """Return a JSON file of a model's folder or of the hub's cache, None where it is not there."""
-    here, found = folder(name), None
-    if here is not None:
-        found = here / file
-    elif _HUB_ID.fullmatch(hub_id(name)):
-        from huggingface_hub import try_to_load_from_cache
-
-        cached = try_to_load_from_cache(hub_id(name), file)
-        found = Path(cached) if isinstance(cached, str) else None
+    own = folder(name)
+    found = _cached(name, file) if own is None else own / file
     if found is None or not found.is_file():
         return None
-    try:
-        content: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"model '{name}' cannot be read ({error})") from error
-    return content
+    return dict(tensorfiles.json_object(found))
+
+
+def _cached(name: str, file: str) -> Path | None:
+    """Return a file of a model in the hub's cache."""
+    if not _HUB_ID.fullmatch(hub_id(name)):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    revision = Source.of(name).revision or None
+    found = try_to_load_from_cache(hub_id(name), file, revision=revision)
+    return Path(found) if isinstance(found, str) else None

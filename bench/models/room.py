@@ -1,9 +1,10 @@
-"""Memory while drawing: batches that it does not hold are halved, large images decoded in tiles."""
+"""Memory: batches and images that it does not hold are drawn in parts, layers computed again."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from bench.types import InputError
@@ -21,6 +22,42 @@ memory that a batch of Stable Diffusion takes, decoding is nine tenths."""
 TILE = 1536
 """Pixels of a side beyond which an image is decoded in tiles of that size, whose seams are blended.
 No published model draws images as large unless it is asked to."""
+
+
+LARGE = 10**8
+"""Parameters of a U-Net from which on layers are computed again for their gradients: what those of
+Stable Diffusion keep of one image is as large as its weights."""
+
+
+def recomputing(module: Any) -> Any:
+    """Let a large U-Net compute its blocks again for their gradients, and return it.
+
+    The same numbers, for a third more time. What is smaller, and any other module, keeps them.
+
+    Args:
+        module: Of diffusers or transformers, changed in place.
+    """
+    able = getattr(module, "_supports_gradient_checkpointing", False)
+    if able and sum(each.numel() for each in module.parameters()) >= LARGE:
+        module.enable_gradient_checkpointing()
+    return module
+
+
+@contextmanager
+def keeping(module: Any) -> Iterator[None]:
+    """Let a module keep its layers for gradients meanwhile: what watches them is called once.
+
+    Args:
+        module: A U-Net, afterwards as it was.
+    """
+    again = getattr(module, "is_gradient_checkpointing", False)
+    if again:
+        module.disable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        if again:
+            module.enable_gradient_checkpointing()
 
 
 class Room:

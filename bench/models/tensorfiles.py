@@ -43,9 +43,9 @@ def check(path: Path) -> None:
         if not file.is_file():
             continue
         if file.suffix in SUFFIXES:
-            problem = _problem(file) or _content(file, path if folder else None)
-            if problem:
-                raise InputError(f"{file} is no file of tensors: {problem}")
+            why = problem(file) or _content(file, path if folder else None)
+            if why:
+                raise InputError(f"{file} is no file of tensors: {why}")
         elif file.name == alphas.CONFIG:
             alphas.Config(str(file), json_object(file)).check()
         elif file.suffix == ".json" and INDEX in file.name:
@@ -117,8 +117,12 @@ def _content(file: Path, folder: Path | None) -> str:
     )
 
 
-def _problem(file: Path) -> str:
-    """Say why a file cannot hold tensors; "" where it may."""
+def problem(file: Path) -> str:
+    """Say why a file cannot hold tensors; "" where it may.
+
+    Args:
+        file: That is there, whatever it is called.
+    """
     try:
         with file.open("rb") as stream:
             begin = stream.read(64)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,17 @@ from bench.types import Form, InputError, Option
 PLAIN = ("int", "float", "str", "bool")
 """Types that an option can have, beside a Literal of strings and None."""
 CONSTANTS = (
-    *("paper", "presets", "preset_sources", "needs", "files", "only", "adaptive", "form"),
+    *(
+        "paper",
+        "presets",
+        "preset_sources",
+        "needs",
+        "files",
+        "only",
+        "networks",
+        "adaptive",
+        "form",
+    ),
     *("reading", "space"),
 )
 """Class variables that are read; they must be literals."""
@@ -57,6 +67,8 @@ class Entry:
     """Options that have no usable default."""
     path: Path
     """Its file."""
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Networks on the Hub that a setting, "name=value", needs."""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The concepts that a setting, "name=value", is for, where it is not for all."""
     adaptive: bool = False
@@ -94,23 +106,13 @@ def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for name, path in _modules(folder).items():
-        entry = _only(path, path.read_bytes(), kind, f"{package}.{name}", base)
-        if entry:
-            # A new one: it keeps its version, which also depends on what its file imports.
-            found[name] = replace(entry, name=name)
+        tree = _parsed(path)
+        classes = _classes(tree, base)
+        if len(classes) > 1:
+            raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
+        for node in classes.values():
+            found[name] = _entry(path, kind, name, f"{package}.{name}", node, _aliases(tree))
     return found
-
-
-@lru_cache(maxsize=512)
-def _only(path: Path, source: bytes, kind: str, module: str, base: str) -> Entry | None:
-    """Return what a file declares, if anything; parsed once as long as it stays as it is."""
-    tree = _parsed(path, source)
-    classes = _classes(tree, base)
-    if len(classes) > 1:
-        raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
-    for node in classes.values():
-        return _entry(path, kind, node.name, module, node, _aliases(tree))
-    return None
 
 
 def _modules(folder: Path) -> dict[str, Path]:
@@ -133,15 +135,15 @@ def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -
     Raises:
         InputError: the file declares no such class, or it is no Python.
     """
-    tree = _parsed(path, path.read_bytes())
+    tree = _parsed(path)
     classes = _classes(tree, base)
     find(f"{kind} (a class with the base {base}) in {path}", class_name, classes)
     return _entry(path, kind, class_name, module, classes[class_name], _aliases(tree))
 
 
-def _parsed(path: Path, source: bytes) -> ast.Module:
+def _parsed(path: Path) -> ast.Module:
     try:
-        return ast.parse(source, str(path))
+        return ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python that can be read: {error}") from None
 
@@ -224,6 +226,7 @@ def _entry(
         needs=constants.get("needs", ()),
         path=path,
         only=constants.get("only", {}),
+        networks=constants.get("networks", {}),
         adaptive=constants.get("adaptive", False),
         files=constants.get("files", ()),
         form=constants.get("form", "weights"),

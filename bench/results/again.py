@@ -6,6 +6,7 @@ import shlex
 
 from bench import prompts, registry
 from bench.models.recognition import MODELS
+from bench.models.sources import Source
 from bench.types import RunSpec
 
 
@@ -17,7 +18,7 @@ def command(spec: RunSpec) -> str:
     known = registry.methods()
     entry = known.get(spec.method)
     words = ["python -m bench run --method", shlex.quote(spec.method)]
-    own = spec.model in MODELS or "/" in spec.model
+    own = _named(spec.model)
     words += ["--model", spec.model if own else "MODEL"]
     words += ["--suite", spec.suite if spec.suite in prompts.suites() else "SUITE"]
     words += [word for case in spec.cases for word in ("--concept", shlex.quote(case))]
@@ -39,7 +40,7 @@ def stood_for(spec: RunSpec) -> dict[str, str]:
     """Return what the capitals of `command` stand for, by word."""
     entry = registry.methods().get(spec.method)
     found = {}
-    if spec.model not in MODELS and "/" not in spec.model:
+    if not _named(spec.model):
         found["MODEL"] = spec.model
     if spec.suite not in prompts.suites():
         found["SUITE"] = f"{spec.suite} {spec.suite_version}, which is in the bundle"
@@ -47,3 +48,9 @@ def stood_for(spec: RunSpec) -> dict[str, str]:
         if spec.options.get(name):
             found[name.upper()] = str(spec.options[name])
     return found
+
+
+def _named(model: str) -> bool:
+    """Return whether a model is found by its name alone, wherever the command is typed."""
+    name = Source.of(model).name
+    return name in MODELS or "/" in name

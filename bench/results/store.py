@@ -244,14 +244,14 @@ class Finished:
 
     @cached_property
     def suite(self) -> Suite:
-        """The tables of the suite that it keeps a copy of, read once; not its prompt files.
+        """The suite that it keeps a copy of, read once.
 
         Raises:
             InputError: it is not there, or cannot be read.
         """
         from bench import prompts
 
-        return prompts.tables.outside(self.folder.suite_path, prompts.concepts())
+        return prompts.suite(self.record.spec.place("suite"))
 
 
 @dataclass(frozen=True)

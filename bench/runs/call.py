@@ -7,13 +7,12 @@ from os import PathLike
 from pathlib import Path
 
 from bench.drawing import BATCH, DDIM
-from bench.models import devices, loading
+from bench.models import devices, loading, sources
 from bench.models.means import Means
 from bench.registry import written
 from bench.results import Results
 from bench.runs import folders, grid, sweep
 from bench.runs.capacity import capacity, left
-from bench.runs.executors import connection
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup, check
 from bench.types import Option
@@ -23,6 +22,8 @@ def run(
     method: str | Sequence[str],
     *,
     model: str = "mini",
+    revision: str = "",
+    variant: str = "",
     suite: str = "objects",
     size: str = "quick",
     concept: str | Sequence[str] = (),
@@ -45,8 +46,6 @@ def run(
     device: str | None = None,
     workers: int = 1,
     threads: int | None = None,
-    executor: str = "local",
-    address: str | None = None,
     out: str | PathLike[str] = "reports/runs",
 ) -> Results:
     """Erase concepts with methods, draw the suite's prompts, measure, and return what was found.
@@ -62,6 +61,8 @@ def run(
     Args:
         method: A method, several, "all", "path/to/file.py:Class" or "package.module:Class".
         model: A name, a hub id or a diffusers folder.
+        revision: Commit, branch or tag of a model on the Hub; "" for its main branch.
+        variant: Of the model's weights, as "fp16"; "" for plain ones, or the only ones there.
         suite: A name or a folder.
         size: "smoke", "quick" or "full".
         concept: Cases of the suite, or "all"; empty for those of the size.
@@ -85,8 +86,6 @@ def run(
         workers: Processes that share the work. More than one are started anew and import the
             script that calls, which then has to do so under `if __name__ == "__main__":`.
         threads: What each computes with on a CPU; None for `OMP_NUM_THREADS`, or one.
-        executor: "local", processes of this machine, or "ray", workers of a cluster.
-        address: Of the Ray cluster; None for the usual one.
         out: Folder that holds the run folders.
 
     Returns:
@@ -95,12 +94,10 @@ def run(
     Raises:
         InputError: something that was asked for cannot be done; nothing has been done then.
     """
-    cluster = connection.asked(executor, address)
-    # A cluster's GPU need not be on this machine.
-    place = "cuda" if cluster is not None and device == "cuda" else devices.device(device)
+    place = devices.device(device)
     specs = grid.specs(
         [method] if isinstance(method, str) else method,
-        model=model,
+        model=sources.chosen(model, revision=revision, variant=variant),
         suite=suite,
         size=size,
         concepts=[concept] if isinstance(concept, str) else concept,
@@ -126,7 +123,7 @@ def run(
     folders.check(specs, Path(out))
     due = left(specs, Path(out), batch_size or BATCH)
     chosen = (metric,) if isinstance(metric, str) else None if metric is None else tuple(metric)
-    shared = capacity(specs, due, device=place, workers=workers, threads=threads, cluster=cluster)
+    shared = capacity(specs, due, device=place, workers=workers, threads=threads)
     setup = Setup(
         place,
         batch_size or BATCH,
@@ -134,7 +131,7 @@ def run(
         shared.threads,
         metrics=chosen,
         means=Means(offload=offload, compiled=compile),
-        cluster=cluster,
     )
     check(setup, Resolved(specs[0]))
-    return sweep.carry_out(specs, Path(out), setup=setup, shared=shared)
+    asked = [method] if isinstance(method, str) else method
+    return sweep.carry_out(specs, Path(out), setup=setup, shared=shared, asked=asked)

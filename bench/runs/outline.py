@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.models import recognition
+from bench.models.sources import Source
 from bench.results.store import UNERASED, RunFolder
-from bench.runs import reference
+from bench.runs import needs, reference
 from bench.runs.measuring import stale
 from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, RunSpec
@@ -65,6 +66,8 @@ def describe(
     states = Counter(_state(RunFolder(out, spec.run_id)) for spec in runs)
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     yield f"{len(runs)} run{'s' * (len(runs) > 1)}: {counted}"
+    if absent := needs.missing(runs, names):
+        yield f"  {absent}"
     for spec in runs:
         resolved = Resolved(spec)
         folder = RunFolder(out, spec.run_id)
@@ -88,6 +91,8 @@ def describe(
         )
         if recognition.guessed(spec.place("model")):
             yield f"  model     family {spec.family}, guessed by its name; not on this machine yet"
+        if found := found_variant(spec):
+            yield f"  model     {found}"
         for part, place in spec.places.items():
             yield f"  {part:<8}  {place}"
         if real is not None:
@@ -95,6 +100,15 @@ def describe(
         yield from (f"  rows      {line}" for line in own_settings(resolved))
         for case in resolved.cases:
             yield f"  {_case(resolved, case, folder)}"
+
+
+def found_variant(spec: RunSpec) -> str:
+    """Return a line on the variant of the model's weights that nobody asked for; "" if none."""
+    model = spec.place("model")
+    found = recognition.variant(model)
+    if not found or Source.of(model).variant:
+        return ""
+    return f"its weights are of the variant {found}; there are no plain ones"
 
 
 def own_settings(resolved: Resolved) -> Iterator[str]:

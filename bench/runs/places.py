@@ -7,11 +7,13 @@ part and by what it holds. Where it is on this machine stands in `RunSpec.places
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bench import digests
 from bench.models import tensorfiles
 from bench.models.recognition import MODELS
+from bench.models.sources import Source
 from bench.registry.sources import Entry
 from bench.types import InputError, Option, Suite
 
@@ -32,15 +34,16 @@ def model(asked: str) -> tuple[str, Places]:
     Args:
         asked: As `recognition.check` accepts it.
     """
-    if asked in MODELS:
+    source = Source.of(asked)
+    if source.name in MODELS:
         return asked, {}
-    folder = Path(asked).expanduser()
+    folder = Path(source.name).expanduser()
     if not folder.is_dir():
         known = {hub: name for name, (_, hub) in MODELS.items()}
-        return known.get(asked, asked), {}
+        return str(replace(source, name=known.get(source.name, source.name))), {}
     folder = folder.resolve()
-    digest = digests.of(folder, digests.WEIGHTS)
-    return f"{folder.name}-{digest[:DIGITS]}", {"model": str(folder)}
+    name = f"{folder.name}-{digests.of(folder, digests.WEIGHTS)[:DIGITS]}"
+    return str(replace(source, name=name)), {"model": str(replace(source, name=str(folder)))}
 
 
 def method(asked: str, entry: Entry) -> tuple[str, Places]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from bench.models.recognition import MODELS
 from bench.names import find
 from bench.prompts import sizes
 from bench.results.store import RunFolder
-from bench.runs import places
+from bench.runs import asked, places
 from bench.runs.resolved import Resolved, cases_of
 from bench.types import (
-    ALL,
     ORIGINAL,
     Case,
     InputError,
@@ -75,7 +74,7 @@ def specs(
         InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
             cannot read what its images show.
     """
-    found = _methods(methods, settings)
+    found = asked.methods(methods, settings)
     chosen = prompts.suite(suite)
     recognition.check(model)
     family = recognition.family(model)
@@ -100,7 +99,7 @@ def specs(
     resolved = Resolved(first)
     _check_family(chosen, family, model)
     given = registry.shared_settings(list(found.values()), settings)
-    presets = _presets(found.values(), family, preset)
+    presets = asked.presets(found.values(), family, preset)
     options = {
         name: registry.options(entry, presets[entry.name], given[entry.name])
         for name, entry in found.items()
@@ -184,40 +183,36 @@ def check_erasers(runs: Iterable[RunSpec], out: Path, device: str) -> None:
         InputError: a method cannot erase a case from this model with these options.
     """
     for spec in runs:
-        resolved = Resolved(spec)
-        eraser = registry.eraser(spec)
-        for case in resolved.cases:
-            if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
-                pipe = loading.shared(spec.place("model"), device, spec.precision)
-                eraser.check(pipe, resolved.erased(case))
+        check_eraser(spec, out, device)
 
 
-def _methods(names: Sequence[str], settings: Sequence[str]) -> dict[str, registry.Entry]:
-    """Return the entries by the names they were asked for; `all` are those that lack nothing."""
-    known = registry.methods()
-    if not names:
-        raise InputError(f"run needs --method; choices: {', '.join(known)}, {ALL}")
-    given = {registry.split(setting)[0] for setting in settings}
-    wanted = dict.fromkeys(names)
-    if ALL in wanted:
-        wanted = {name: None for name in known if given.issuperset(known[name].needs)} | wanted
-        del wanted[ALL]
-    found = {name: registry.method(name, [ALL]) for name in wanted}
-    for name, entry in found.items():
-        registry.check_importable(entry)
-        missing = [option for option in entry.needs if option not in given]
-        if missing:
-            raise InputError(f"method {name} needs --set {missing[0]}=...")
-    return found
+def check_eraser(spec: RunSpec, out: Path, device: str) -> None:
+    """Let the method of one run look at what it is to erase; see `check_erasers`.
+
+    Args:
+        spec: The run to make.
+        out: The folder of all runs.
+        device: Where the model computes, as torch names it.
+    """
+    _check_guess(spec)
+    resolved, eraser = Resolved(spec), registry.eraser(spec)
+    for case in resolved.cases:
+        if not RunFolder(out, spec.run_id).erasure_path(case.name).exists():
+            pipe = loading.shared(spec.place("model"), device, spec.precision)
+            eraser.check(pipe, resolved.erased(case))
 
 
-def _presets(entries: Collection[registry.Entry], family: str, asked: str | None) -> dict[str, str]:
-    """Return the name of each method's preset; what is asked for must be one of them."""
-    if asked is None:
-        return {entry.name: family for entry in entries}
-    every = dict.fromkeys(name for entry in entries for name in entry.presets)
-    find(f"preset of {', '.join(entry.name for entry in entries)}", asked, every)
-    return {entry.name: asked if asked in entry.presets else family for entry in entries}
+def _check_guess(spec: RunSpec) -> None:
+    """Refuse a model of another family than its name said, by a file that is fetched first."""
+    model = spec.place("model")
+    if not recognition.guessed(model):
+        return
+    loading.fetched(model)
+    if (family := recognition.family(model)) != spec.family:
+        raise InputError(
+            f"'{model}' is of the family {family} by its files, and was taken for {spec.family} by "
+            "its name; they are known now, so the same command again does what it says"
+        )
 
 
 def _check_concepts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 import bench
 from bench import data, digests
 from bench.models import recognition
+from bench.models.sources import Source
 
 PACKAGES = (
     *("torch", "torchvision", "diffusers", "transformers", "peft", "open_clip_torch"),
@@ -41,6 +43,8 @@ def gather(model: str, prompt_hash: str, device: str, batch_size: int) -> dict[s
         "batch_size": batch_size,
         "prompts_sha256": prompt_hash,
         "weights_sha256": weights_hash(model),
+        "revision": revision(model),
+        "variant": recognition.variant(model),
         "prediction_type": recognition.prediction_type(model),
     }
 
@@ -101,11 +105,21 @@ def _device(device: str) -> str:
 
 
 def weights_hash(model: str) -> str | None:
-    """Return one sha256 over the model's files, by path; None if they are not on this machine."""
+    """Return one sha256 over the model's files, by path; None if they are not on this machine.
+
+    Of a variant that was asked for by name it is another.
+    """
     folder = _folder(model)
     if folder is None:
         return None
-    return digests.of(folder, digests.WEIGHTS)
+    digest, variant = digests.of(folder, digests.WEIGHTS), Source.of(model).variant
+    return hashlib.sha256(f"{digest} {variant}".encode()).hexdigest() if variant else digest
+
+
+def revision(model: str) -> str | None:
+    """Return the commit on the Hub whose files are on this machine; None for other models."""
+    folder = _folder(model) if recognition.folder(model) is None else None
+    return None if folder is None else folder.name
 
 
 def weights_size(model: str) -> int | None:
@@ -123,6 +137,8 @@ def _folder(model: str) -> Path | None:
     try:
         from huggingface_hub import snapshot_download
 
-        return Path(snapshot_download(recognition.hub_id(model), local_files_only=True))
+        asked = Source.of(model).revision or None
+        source = recognition.hub_id(model)
+        return Path(snapshot_download(source, revision=asked, local_files_only=True))
     except Exception:  # a record without this hash is better than no record
         return None

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.results import Results, report, store
-from bench.runs import executors, plan, runner
+from bench.runs import needs, runner
 from bench.runs.capacity import Capacity
-from bench.runs.outline import own_settings
+from bench.runs.outline import found_variant, own_settings
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
-from bench.types import ORIGINAL, Progress, RunSpec, silent
+from bench.types import Progress, RunSpec, silent
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def carry_out(
     setup: Setup = HERE,
     shared: Capacity = ALONE,
     shown: Shown = unseen,
+    asked: Sequence[str] = (),
 ) -> Results:
     """Carry out the runs, or what is left of them, and return what they found.
 
@@ -50,14 +51,15 @@ def carry_out(
         setup: Where, by whom and by what means it is computed.
         shared: How many workers that are, and why, for the title.
         shown: Shows the progress of all.
+        asked: Methods as they were asked for: of "all" those are left out that refuse the model.
 
     Raises:
-        InputError: a method cannot erase a case from this model, or a folder cannot be used.
+        InputError: a method cannot erase a case from this model, a network cannot be had, or a
+            folder cannot be used.
         WorkerDiedError: a worker process died; the same call resumes.
     """
-    executors.check(setup, out, specs)
-    plan.check_erasers(specs, out, setup.here)
-    for line in own_settings(Resolved(specs[0])):
+    specs = needs.check(specs, out, setup.device, setup.metrics, asked)
+    for line in filter(None, [found_variant(specs[0]), *own_settings(Resolved(specs[0]))]):
         log.warning(line)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
     cases = ", ".join(specs[0].cases)
@@ -67,7 +69,7 @@ def carry_out(
             own = store.RunFolder(out, record.spec.run_id)
             done[own.path.name] = store.Finished(own, record)
             # The un-erased model's run is finished before all others.
-            rows = [(ORIGINAL, done[specs[0].run_id])]
+            rows = [("un-erased", done[specs[0].run_id])]
             if record.spec.run_id != specs[0].run_id:
                 rows.append((record.spec.method_name, done[own.path.name]))
             report.write_strip(own.strip_path, rows)

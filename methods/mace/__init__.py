@@ -52,6 +52,9 @@ class Mace(Eraser):
         "learning_rate": (1e-5, 1e-3),
         "rank": (1, 8),
     }
+    networks: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "segmenter=grounded_sam": ("IDEA-Research/grounding-dino-base", "facebook/sam-vit-huge"),
+    }
     only: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "mapping=official": ("automobile", "bird", "ship")
     }
@@ -138,6 +141,8 @@ class Mace(Eraser):
         _options.at_least(1, rank=self.rank, steps=plan.steps, prompts=self.prompts)
         _options.at_least(1, images=self.images, image_steps=self.image_steps)
         _options.at_least(0, lamb=plan.lamb)
+        if self.segmenter == "grounded_sam" and concepts and self.stage != "refine":
+            _masks.load()
 
     def _domain(self) -> list[str]:
         return [part.strip() for part in self.domain.split(";") if part.strip()]

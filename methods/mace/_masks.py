@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,7 @@ def from_attention(scene: Scene) -> Tensor:
 
 
 def grounded_sam(scene: Scene) -> Tensor:
-    """Return masks by GroundingDINO and SAM, as MACE's code makes them; fetches both models.
+    """Return masks by GroundingDINO and SAM, as MACE's code makes them.
 
     Returns:
         (n, height, width) of the images, boolean; everywhere, where nothing is found.
@@ -82,20 +83,11 @@ def grounded_sam(scene: Scene) -> Tensor:
     Raises:
         InputError: if the models are neither here nor can be fetched.
     """
-    import transformers
-
     device = scene.latents.device
-    try:
-        reader = transformers.AutoProcessor.from_pretrained(DETECTOR)
-        detector = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(DETECTOR)
-        prompter = transformers.SamProcessor.from_pretrained(SEGMENTER)
-        segmenter = transformers.SamModel.from_pretrained(SEGMENTER)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"segmenter grounded_sam needs {DETECTOR} and {SEGMENTER}, which cannot be loaded "
-            f"({str(error).splitlines()[0]}); allowed without them are attention and none"
-        ) from None
-    detector, segmenter = detector.to(device).eval(), segmenter.to(device).eval()
+    reader, detector, prompter, segmenter = load()
+    # On the device only while they look: training needs the room.
+    for network in (detector, segmenter):
+        network.to(device)
     masks = []
     for latent in scene.latents:
         image = _decoded(scene.pipe, latent)
@@ -116,7 +108,32 @@ def grounded_sam(scene: Scene) -> Tensor:
                     given["reshaped_input_sizes"].cpu(),
                 )[0].any(dim=(0, 1))
         masks.append(mask if mask.any() else torch.ones(size, dtype=torch.bool))
+    for network in (detector, segmenter):
+        network.to("cpu")
     return torch.stack(masks)
+
+
+@functools.lru_cache(maxsize=1)
+def load() -> tuple[Any, Any, Any, Any]:
+    """Load GroundingDINO and SAM with what prepares their inputs, once; fetches them.
+
+    Raises:
+        InputError: they are neither here nor can be fetched.
+    """
+    import transformers
+
+    try:
+        return (
+            transformers.AutoProcessor.from_pretrained(DETECTOR),
+            transformers.AutoModelForZeroShotObjectDetection.from_pretrained(DETECTOR).eval(),
+            transformers.SamProcessor.from_pretrained(SEGMENTER),
+            transformers.SamModel.from_pretrained(SEGMENTER).eval(),
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"segmenter grounded_sam needs {DETECTOR} and {SEGMENTER}, which cannot be loaded "
+            f"({str(error).splitlines()[0]}); allowed without them are attention and none"
+        ) from None
 
 
 def _decoded(pipe: Any, latent: Tensor) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
+from bench.models.room import keeping
 from bench.models.steering import twin
 from bench.types import InputError
 
@@ -140,7 +141,8 @@ def recorded(unet: Any) -> Iterator[list[Tensor]]:
         for layer in layers(unet).values()
     ]
     try:
-        yield made
+        with keeping(unet):
+            yield made
     finally:
         for handle in handles:
             handle.remove()

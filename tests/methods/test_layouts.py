@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.utils.checkpoint
 
 from bench import registry
-from bench.models import prediction
+from bench.models import prediction, room
 from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
 from methods import _noise, _training, esd
@@ -168,3 +169,37 @@ def test_realeras_loss_on_velocities_is_that_of_noise_over_alpha_squared(t: int)
     in_noise = float((made - aim).square().mean())
     assert loss == pytest.approx(in_noise / float(noise_schedule()[t]), rel=1e-3)
     assert loss > in_noise
+
+
+TRAINED = ("ca", "esd", "fmn", "mace", "realera", "realera crce", "receler", "salun", "spm")
+
+
+@pytest.mark.parametrize("name", [*TRAINED, "advunlearn"])
+def test_layers_computed_again_give_the_same_erasure(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As U-Nets of Stable Diffusion's size do, to save memory."""
+    pipe, again = built("sd1"), []
+    subject = Subject(registry.method(name.partition(" ")[0]), pipe, tmp_path)
+    eraser = subject.make(**NAMES.get(name, {}))
+    kept = eraser.fit(pipe, [AIRPLANE], seed=0)
+    checkpoint = torch.utils.checkpoint.checkpoint
+    monkeypatch.setattr(
+        torch.utils.checkpoint,
+        "checkpoint",
+        lambda *given, **how: again.append(1) or checkpoint(*given, **how),
+    )
+    monkeypatch.setattr(room, "LARGE", 0)
+    found = eraser.fit(pipe, [AIRPLANE], seed=0)
+    assert found.keys() == kept.keys()
+    for part, value in found.items():
+        assert torch.allclose(value, kept[part], rtol=1e-5, atol=1e-6), part
+    assert not pipe.unet.is_gradient_checkpointing
+    # Where attention is watched, layers are kept for what watches them.
+    assert bool(again) == (name not in ("fmn", "mace", "receler"))
+
+
+def test_a_large_unet_alone_computes_again() -> None:
+    small = built("sd1")
+    assert not room.recomputing(copy.deepcopy(small.unet)).is_gradient_checkpointing
+    assert room.LARGE < 860_000_000, "Stable Diffusion's U-Net is large"

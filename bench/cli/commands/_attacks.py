@@ -40,10 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def attempts(args: argparse.Namespace) -> list[Attempt]:
     """Return the attacks that the arguments ask for; --model is known to be one."""
-    from bench.models import recognition
+    from bench.models import recognition, sources
     from bench.runs.trials import plan
 
-    family = recognition.family(args.model)
+    asked = sources.chosen(args.model, revision=args.revision, variant=args.variant)
+    family = recognition.family(asked)
     return plan.attempts(args.attack, args.budget, family, args.attack_set)
 
 

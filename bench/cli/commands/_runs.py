@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import arguments, output, workers
+from bench.cli import arguments, output
 from bench.drawing import BATCH, DDIM, SCHEDULERS
 from bench.names import typed
 from bench.types import RunSpec
@@ -23,6 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--method", action="append", default=[], metavar="NAME", help=METHOD_HELP)
     add("--model", default="mini", metavar="NAME", help="a name, hub id or folder (default: mini)")
+    add(
+        "--revision", default="", metavar="NAME", help="commit, branch or tag of a model on the Hub"
+    )
+    add(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="of the model's weights, as fp16 (default: plain ones, or the only ones there)",
+    )
     add("--suite", default="objects", metavar="NAME", help="a name or a folder (default: objects)")
     add("--size", default="quick", metavar="NAME", help="smoke, quick or full (default: quick)")
     add(
@@ -72,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the first N images of each role of a case only",
     )
     arguments.add_device(parser)
-    workers.add_arguments(parser)
+    arguments.add_workers(parser)
     add(
         "--precision",
         metavar="NAME",
@@ -90,12 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def specs(args: argparse.Namespace) -> list[RunSpec]:
     """Return the runs that the arguments ask for, the un-erased model's first."""
-    from bench.models import loading
+    from bench.models import devices, loading, sources
     from bench.runs import grid
 
     return grid.specs(
         args.method,
-        model=args.model,
+        model=sources.chosen(args.model, revision=args.revision, variant=args.variant),
         suite=args.suite,
         size=args.size,
         concepts=args.concept,
@@ -110,7 +119,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         height=args.height,
         negative_prompt=args.negative_prompt,
         limit=args.limit,
-        precision=loading.precision(args.precision, workers.device(args)),
+        precision=loading.precision(args.precision, devices.device(args.device)),
     )
 
 
@@ -122,14 +131,14 @@ def setup(args: argparse.Namespace, shared: Capacity, **more: Any) -> Setup:
         shared: How the work is shared.
         more: What else a `Setup` has.
     """
+    from bench.models import devices
     from bench.runs.schedule import Setup
 
     return Setup(
-        workers.device(args),
+        devices.device(args.device),
         args.batch_size or BATCH,
         workers=shared.workers,
         threads=shared.threads,
-        cluster=workers.cluster(args),
         **more,
     )
 
@@ -144,13 +153,8 @@ def capacity(
         specs: The runs.
         due: How much is left to do, by what it is called.
     """
+    from bench.models import devices
     from bench.runs.capacity import capacity as shared
 
-    return shared(
-        specs,
-        due,
-        device=workers.device(args),
-        workers=args.workers,
-        threads=args.threads,
-        cluster=workers.cluster(args),
-    )
+    device = devices.device(args.device)
+    return shared(specs, due, device=device, workers=args.workers, threads=args.threads)

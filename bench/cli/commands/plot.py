@@ -13,10 +13,7 @@ from bench.cli.commands import _finished
 from bench.types import InputError
 
 HELP = "a figure of finished runs, as SVG, PNG or PDF"
-KINDS = (
-    *("axes", "tradeoff", "intactness", "residue", "interference", "cases", "concepts", "cost"),
-    "attacks",
-)
+KINDS = ("tradeoff", "axes", "residue", "attacks", "concepts", "cost")
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -33,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Draw the figure and say where it is."""
     from bench.names import find
-    from bench.results import protocol
     from bench.results.report import figures, plots
 
     find("kind", args.kind, figures.KINDS)
@@ -42,10 +38,9 @@ def execute(args: argparse.Namespace) -> int:
     find("format", form, plots.FORMATS)
     if path.suffix != f".{form}":
         raise InputError(f"--to {path} does not end in .{form}, which --format asks for")
-    kind = figures.KINDS[args.kind]
-    group = _finished.group(args.runs, protocol.OF_CASES if kind.of_cases else ())
-    figure = kind.of(group) if group.metrics else None
+    group = _finished.group(args.runs)
+    figure = figures.KINDS[args.kind](group) if group.metrics else None
     if figure is None:
-        raise InputError(f"these runs have nothing that {args.kind} shows: it needs {kind.needs}")
+        raise InputError(f"these runs have nothing that {args.kind} shows")
     done = plots.write(path, figure)
     return output.answer(args, {"written": done}, lambda: print(done))

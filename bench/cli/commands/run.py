@@ -7,6 +7,7 @@ resumes.
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,14 @@ from bench.cli import arguments, output, progress
 from bench.cli.commands import _attacks, _runs, print_lines
 from bench.drawing import BATCH
 from bench.names import typed
-from bench.types import InputError, RunSpec
+from bench.types import ALL, InputError, RunSpec
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
     from bench.runs.resolved import Resolved
+
+log = logging.getLogger(__name__)
 
 HELP = "erase, generate, measure and compare"
 
@@ -53,6 +56,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs.trials import plan as trials
 
     specs = _runs.specs(args)
+    left_out = [f"{ALL} leaves out {name}: {why}" for name, why in _left_out(args).items()]
     chosen = _attacks.attempts(args) if args.attack or args.attack_set else []
     if chosen:
         trials.check(specs, chosen)
@@ -73,7 +77,7 @@ def execute(args: argparse.Namespace) -> int:
     setup = _runs.setup(args, shared, real=real, metrics=names, means=means)
     check(setup, resolved)
     if args.plan:
-        lines = [*outline.describe(specs, args.out, real, names), f"by {shared}"]
+        lines = [*outline.describe(specs, args.out, real, names), *left_out, f"by {shared}"]
         lines += trials.describe(specs, chosen)
         planned = {
             "runs": outline.outline(specs, args.out),
@@ -84,12 +88,22 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs import sweep
 
     shown = partial(progress.shown, quiet=args.quiet)
-    results = sweep.carry_out(specs, args.out, setup=setup, shared=shared, shown=shown)
+    for line in left_out:
+        log.warning(line)
+    some = {"setup": setup, "shared": shared, "shown": shown, "asked": args.method}
+    results = sweep.carry_out(specs, args.out, **some)
+    specs = [each.record.spec for each in results.runs]
     _compare(args, specs)
     rows = _attacks.carry_out(args, specs, chosen, shared) if chosen else []
     # Attacks add to what the runs have found.
     found = output.results(results.again()) | {"attacks": rows}
     return output.answer(args, found)
+
+
+def _left_out(args: argparse.Namespace) -> dict[str, str]:
+    from bench.runs import asked
+
+    return asked.left_out(args.method, args.set)
 
 
 def _reference(

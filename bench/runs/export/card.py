@@ -189,7 +189,7 @@ def _scores(export: Export) -> Iterator[str]:
     )
     yield from (
         "",
-        "| score | role | original | erased | n |",
+        "| score | role | un-erased | erased | n |",
         "| --- | --- | ---: | ---: | ---: |",
     )
     for score in shown:

@@ -15,7 +15,7 @@ import pytest
 from bench import __version__, cli, data
 from bench.models import devices, loading, mini
 from bench.names import SCRIPT
-from bench.runs import plan, runner
+from bench.runs import needs, runner
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunRecord, RunSpec, Score
 
@@ -150,7 +150,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
             yield record
 
     monkeypatch.setattr(runner, "execute", execute)
-    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
+    monkeypatch.setattr(needs, "check", lambda specs, *_: specs)
     monkeypatch.setattr(report, "write_strip", lambda *args: strips.append(args))
     words = ["run", "--method", "realera", "--model", "sd14", "--size", "smoke", "--device", "cpu"]
     words += ["--workers", "3", "--threads", "2"]
@@ -159,7 +159,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     original, realera = (tmp_path / spec.run_id for spec in ran)
     assert [spec.method for spec in ran] == ["original", "realera"]
     shown = [(path, [(name, run.folder.path) for name, run in rows]) for path, rows in strips]
-    first, second = ("original", original), ("realera", realera)
+    first, second = ("un-erased", original), ("realera", realera)
     assert shown == [(original / "strip.png", [first]), (realera / "strip.png", [first, second])]
     assert captured.out.splitlines()[-1] == f"results in {realera}"
     assert (tmp_path / "comparison.csv").exists() and (tmp_path / "comparison.md").exists()
@@ -175,7 +175,7 @@ def test_an_interruption_says_how_to_resume(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "execute", interrupted)
-    monkeypatch.setattr(plan, "check_erasers", lambda *_: None)
+    monkeypatch.setattr(needs, "check", lambda specs, *_: specs)
     assert cli.main([*SMOKE, "--device", "cpu", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err.endswith("the same command resumes\n")
 

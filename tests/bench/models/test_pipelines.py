@@ -141,9 +141,8 @@ def test_a_model_in_the_hubs_cache_is_read_and_any_other_is_guessed(
         assert ("guessed by its name" in capsys.readouterr().out) == said
 
 
-def test_check_accepts_what_could_be_a_model(tmp_path: Path) -> None:
-    folder = model_folder(tmp_path / "m", "StableDiffusionPipeline", 768)
-    for name in ("sd14", "someone/photos", folder):
+def test_check_accepts_what_could_be_a_model(tiny_folder: Path) -> None:
+    for name in ("sd14", "someone/photos", "someone/photos@main+fp16", str(tiny_folder)):
         assert recognition.check(name) == name
 
 
@@ -174,7 +173,7 @@ def test_load_says_what_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(f"no route to {source}\nat all")
 
     monkeypatch.setattr(StableDiffusionPipeline, "from_pretrained", offline)
-    with pytest.raises(InputError, match="hf download CompVis/stable-diffusion-v1-4") as error:
+    with pytest.raises(InputError, match="`python -m bench prefetch --model sd14`") as error:
         loading.load("sd14", "cpu")
     assert "\n" not in str(error.value)
 
