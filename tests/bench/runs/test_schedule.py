@@ -137,6 +137,21 @@ def test_a_unit_done_twice_is_done_once(specs: list[RunSpec], tmp_path: Path) ->
     assert not begun(specs, tmp_path)[1].draws
 
 
+def test_methods_share_the_images_of_the_unerased_model(
+    write_suite: WriteSuite, tmp_path: Path
+) -> None:
+    """Several methods cost as many drawings and one more, the un-erased model's, once."""
+    methods = ["uce", "mace", "esd", "realera"]
+    suite = write_suite(tmp_path / "s", rows=ROWS, concepts=("airplane",), images={"target": 5})
+    runs = plan.specs(methods, model="mini", suite=str(suite), size="tiny", steps=1)
+    schedule, drawn = Schedule(begun(runs, tmp_path / "out"), silent), 0
+    while (unit := schedule.following()) is not None:
+        leave(unit)
+        drawn += len(unit.prompts) if isinstance(unit, Batch) else 0
+        schedule.done(unit, {})
+    assert drawn == (len(methods) + 1) * len(ROWS)
+
+
 DUE = {"erasures": 2, "batches of images": 28}
 TO_DO = "; to do: erasures 2, batches of images 28"
 
