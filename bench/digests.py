@@ -29,6 +29,11 @@ def of(path: Path, suffixes: Container[str] | None = None) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def text(said: str) -> str:
+    """Return the sha256 of a text."""
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 def file(path: Path) -> str:
     """Return the sha256 of a file; it is read once as long as it stays as it is."""
     # The hub's cache names large files by their sha256; a link saves hashing gigabytes.

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +87,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
         return Ended(done.returncode, done.stdout, done.stderr, modules, opened)
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_core() -> Iterator[None]:
+    """Commands work in this process, however many cores there are: a worker starts torch anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.runs.capacity.cores", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

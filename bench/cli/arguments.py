@@ -128,22 +128,6 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Declare --workers and --threads, the same for every command that carries out runs."""
-    parser.add_argument(
-        "--workers",
-        type=count,
-        metavar="N",
-        help="processes that share the work (default: by cores, memory and work; see --plan)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=count,
-        metavar="N",
-        help="threads that each computes with on a CPU (default: OMP_NUM_THREADS, or 1)",
-    )
-
-
 def add_reference(parser: argparse.ArgumentParser) -> None:
     """Declare --reference-images, the same for every command that measures."""
     parser.add_argument(

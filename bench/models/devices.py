@@ -34,6 +34,11 @@ def device(asked: str | None) -> str:
     return find("device", asked, here)
 
 
+def cards() -> int:
+    """Return how many GPUs torch numbers on this machine."""
+    return sum(each.startswith("cuda:") for each in _devices())
+
+
 def _devices() -> list[str]:
     """Return the devices that torch can use on this machine."""
     if sys.platform == "linux" and not any(Path(node).exists() for node in GPUS):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bench.families import FAMILIES
 from bench.names import find
 from bench.prompts import content, selection, tables
 from bench.prompts.choice import Choice, choice
-from bench.prompts.rows import COLUMNS, OPTIONAL, is_ours, read, read_all
+from bench.prompts.rows import COLUMNS, OPTIONAL, concepts_of, is_ours, read, read_all
 from bench.prompts.selection import OWN_ROLES, of_erasure
 from bench.types import Case, Concept, InputError, Kind, Prompt, Role, Size, Suite
 
@@ -48,7 +49,14 @@ A_FOLDER = "a folder with a suite.toml"
 
 def concepts() -> dict[str, Concept]:
     """Read what can be erased, by name."""
-    table = tables.toml(FOLDER / "concepts.toml")
+    path = FOLDER / "concepts.toml"
+    return dict(_concepts(path, tables.text(path)))
+
+
+@lru_cache(maxsize=4)
+def _concepts(path: Path, text: str) -> Mapping[str, Concept]:
+    """Read them once as long as the file stays as it is."""
+    table = tables.parsed(path, text)
     return {
         name: tables.concept(name, entry, table, f"concepts.toml [{name}]")
         for name, entry in table.items()
@@ -62,10 +70,17 @@ def known_concepts(suite: Suite) -> dict[str, Concept]:
 
 def suites() -> dict[str, Suite]:
     """Read the suites that come with the package, by name."""
-    known = concepts()
+    path, known = FOLDER / "suites.toml", FOLDER / "concepts.toml"
+    return dict(_suites(path, tables.text(path), known, tables.text(known)))
+
+
+@lru_cache(maxsize=4)
+def _suites(path: Path, text: str, known: Path, concepts: str) -> Mapping[str, Suite]:
+    """Read them once as long as both files stay as they are."""
+    there = _concepts(known, concepts)
     return {
-        name: tables.suite(name, entry, known, f"suites.toml [{name}]")
-        for name, entry in tables.toml(FOLDER / "suites.toml").items()
+        name: tables.suite(name, entry, there, f"suites.toml [{name}]")
+        for name, entry in tables.parsed(path, text).items()
     }
 
 
@@ -119,8 +134,7 @@ def classes(suite: Suite, family: str = "") -> Choice:
         InputError: a prompt file is unusable, or names an unknown concept.
     """
     known = known_concepts(suite)
-    shown = (row.concept for row in rows(suite, family) if row.concept)
-    own = (known[name] for name in (*suite.erased, *shown))
+    own = (known[name] for name in (*suite.erased, *_shown(suite, family, known)))
     return choice(own, others(), closed=suite.closed)
 
 
@@ -160,7 +174,7 @@ def named(suite: Suite) -> tuple[Concept, ...]:
     """Return the concepts that the suite's cases and prompt files name, and their look-alikes."""
     known = known_concepts(suite)
     families = ("", *suite.family_files)
-    shown = (row.concept for family in families for row in rows(suite, family) if row.concept)
+    shown = chain.from_iterable(_shown(suite, family, known) for family in families)
     found = dict.fromkeys([*suite.erased, *shown])
     waiting = list(found)
     while waiting:
@@ -201,10 +215,15 @@ def rows(suite: Suite, family: str = "") -> tuple[Prompt, ...]:
     Raises:
         InputError: a prompt file is unusable, or names an unknown concept.
     """
-    known = known_concepts(suite)
+    _shown(suite, family, known_concepts(suite))
+    return read_all(paths(suite, family))
+
+
+def _shown(suite: Suite, family: str, known: Mapping[str, Concept]) -> tuple[str, ...]:
+    """Return the concepts that the suite's rows name, all of which must be known."""
     files = paths(suite, family)
-    found = read_all(files)
-    for concept in dict.fromkeys(row.concept for row in found if row.concept):
+    found = concepts_of(files)
+    for concept in found:
         find(f"concept in {', '.join(map(str, files))}", concept, known)
     return found
 

@@ -6,6 +6,7 @@ import csv
 import functools
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.drawing import Drawing
@@ -61,6 +62,42 @@ def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
     Raises:
         InputError: as `read` does, or an id is in two of them.
     """
+    return _all(*_stamped(paths)).rows
+
+
+def concepts_of(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Return the concepts that the rows of several prompt files name, each once, in file order.
+
+    Raises:
+        InputError: as `read_all` does.
+    """
+    return _all(*_stamped(paths)).concepts
+
+
+@dataclass(frozen=True)
+class _All:
+    rows: tuple[Prompt, ...]
+    concepts: tuple[str, ...]
+
+
+def _stamped(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[tuple[int, int], ...]]:
+    """Return files, and when each was changed and its size."""
+    found = tuple(paths)
+    return found, tuple(map(_stamp, found))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        # Who reads it says why it cannot be read.
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=32)
+def _all(paths: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]) -> _All:
+    """Read files once as long as all of them stay as they are."""
     found: dict[str, Path] = {}
     rows: list[Prompt] = []
     for path in paths:
@@ -69,7 +106,7 @@ def read_all(paths: Iterable[Path]) -> tuple[Prompt, ...]:
                 raise InputError(f"{path}: id '{row.id}' is in {found[row.id]} too")
             found[row.id] = path
             rows.append(row)
-    return tuple(rows)
+    return _All(tuple(rows), tuple(dict.fromkeys(row.concept for row in rows if row.concept)))
 
 
 def check_length(path: Path, largest: int = LARGEST) -> None:

@@ -26,12 +26,37 @@ def toml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is not there, too large or no TOML.
     """
+    return parsed(path, text(path))
+
+
+def text(path: Path) -> str:
+    """Read what a TOML file says.
+
+    Raises:
+        InputError: it is not there, too large or no text.
+    """
     try:
         check_length(path, LARGEST)
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not valid TOML ({error})") from error
+
+
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Args:
+        path: The file, for messages.
+        text: What it says.
+
+    Raises:
+        InputError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is not valid TOML ({error})") from error
 
 

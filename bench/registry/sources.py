@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +106,23 @@ def scan(kind: str, folder: Path, package: str, base: str) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for name, path in _modules(folder).items():
-        tree = _parsed(path)
-        classes = _classes(tree, base)
-        if len(classes) > 1:
-            raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
-        for node in classes.values():
-            found[name] = _entry(path, kind, name, f"{package}.{name}", node, _aliases(tree))
+        entry = _only(path, path.read_bytes(), kind, f"{package}.{name}", base)
+        if entry:
+            # A new one: it keeps its version, which also depends on what its file imports.
+            found[name] = replace(entry, name=name)
     return found
+
+
+@lru_cache(maxsize=512)
+def _only(path: Path, source: bytes, kind: str, module: str, base: str) -> Entry | None:
+    """Return what a file declares, if anything; parsed once as long as it stays as it is."""
+    tree = _parsed(path, source)
+    classes = _classes(tree, base)
+    if len(classes) > 1:
+        raise InputError(f"{path} declares {', '.join(classes)}; a {kind} is one class a file")
+    for node in classes.values():
+        return _entry(path, kind, node.name, module, node, _aliases(tree))
+    return None
 
 
 def _modules(folder: Path) -> dict[str, Path]:
@@ -135,15 +145,15 @@ def read_class(path: Path, kind: str, module: str, base: str, class_name: str) -
     Raises:
         InputError: the file declares no such class, or it is no Python.
     """
-    tree = _parsed(path)
+    tree = _parsed(path, path.read_bytes())
     classes = _classes(tree, base)
     find(f"{kind} (a class with the base {base}) in {path}", class_name, classes)
     return _entry(path, kind, class_name, module, classes[class_name], _aliases(tree))
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parsed(path: Path, source: bytes) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return ast.parse(source, str(path))
     except (SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python that can be read: {error}") from None
 

@@ -82,6 +82,22 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "flags": "Why the run is not ranked; empty where it is.",
         "run_id": "The runs' folders.",
     },
+    "interference.csv": {
+        "method": _RUN["method"],
+        "label": "The method, with what tells it from other runs of the same method.",
+        "model": _RUN["model"],
+        "suite": _RUN["suite"],
+        "suite_version": "Version of the suite, with digits of a hash of its content.",
+        "size": "Size of the suite.",
+        "case": _RUN["case"],
+        "erased": "The concepts that the case erases; empty for the un-erased model.",
+        "metric": "Who says whether an image shows what was asked for. The columns after these are "
+        "the concepts that target, near and far prompts ask for, one each.",
+        "statistic": "Of a row's numbers: `value`, the share of images that show what was asked, "
+        "`low` and `high`, its 95 % interval, or `n`, the images.",
+        "flags": "Why the run is not ranked; empty where it is.",
+        "run_id": "The run's folder.",
+    },
     "attacks.csv": {
         **_RUN,
         "attack": "The search.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.results import elsewhere
@@ -16,6 +16,8 @@ FACTS = (
 )
 """What of a record's provenance belongs to the protocol, beside what its spec says. `decides` is
 the metric that headlines come from, `classes` is what a verdict chooses from."""
+OF_CASES = ("cases", "prompts_sha256", "classes")
+"""Fields that follow from what is erased."""
 
 
 def of(spec: RunSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,17 +64,24 @@ def digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def apart_from_cases(record: RunRecord) -> str:
+    """Return the digest of a run's protocol but for what is erased, and so asked."""
+    fields = of_record(record)
+    return digest({name: fields[name] for name in fields if name not in OF_CASES})
+
+
 def of_record(record: RunRecord) -> dict[str, Any]:
     """Return the protocol of a finished run."""
     return of(record.spec, record.provenance)
 
 
-def differences(one: RunRecord, other: RunRecord) -> list[str]:
+def differences(one: RunRecord, other: RunRecord, ignoring: Sequence[str] = ()) -> list[str]:
     """Return, for each field in which two runs' protocols differ, "field: this and that".
 
     Args:
         one: A finished run.
         other: Another.
+        ignoring: Fields that may differ.
     """
     left, right = of_record(one), of_record(other)
     if digest(left) == digest(right):
@@ -82,7 +91,7 @@ def differences(one: RunRecord, other: RunRecord) -> list[str]:
     return [
         f"{name}: {_short(left[name])} and {_short(right[name])}"
         for name in left
-        if left[name] != right[name]
+        if left[name] != right[name] and name not in ignoring
     ]
 
 

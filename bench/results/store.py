@@ -244,14 +244,14 @@ class Finished:
 
     @cached_property
     def suite(self) -> Suite:
-        """The suite that it keeps a copy of, read once.
+        """The tables of the suite that it keeps a copy of, read once; not its prompt files.
 
         Raises:
             InputError: it is not there, or cannot be read.
         """
         from bench import prompts
 
-        return prompts.suite(self.record.spec.place("suite"))
+        return prompts.tables.outside(self.folder.suite_path, prompts.concepts())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from bench.registry import written
 from bench.results import Results
 from bench.runs import folders, grid, sweep
 from bench.runs.capacity import capacity, left
+from bench.runs.executors import connection
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup, check
 from bench.types import Option
@@ -46,6 +47,8 @@ def run(
     device: str | None = None,
     workers: int = 1,
     threads: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
     out: str | PathLike[str] = "reports/runs",
 ) -> Results:
     """Erase concepts with methods, draw the suite's prompts, measure, and return what was found.
@@ -86,6 +89,8 @@ def run(
         workers: Processes that share the work. More than one are started anew and import the
             script that calls, which then has to do so under `if __name__ == "__main__":`.
         threads: What each computes with on a CPU; None for `OMP_NUM_THREADS`, or one.
+        executor: "local", processes of this machine, or "ray", workers of a cluster.
+        address: Of the Ray cluster; None for the usual one.
         out: Folder that holds the run folders.
 
     Returns:
@@ -94,7 +99,9 @@ def run(
     Raises:
         InputError: something that was asked for cannot be done; nothing has been done then.
     """
-    place = devices.device(device)
+    cluster = connection.asked(executor, address)
+    # A cluster's GPU need not be on this machine.
+    place = "cuda" if cluster is not None and device == "cuda" else devices.device(device)
     specs = grid.specs(
         [method] if isinstance(method, str) else method,
         model=sources.chosen(model, revision=revision, variant=variant),
@@ -123,7 +130,7 @@ def run(
     folders.check(specs, Path(out))
     due = left(specs, Path(out), batch_size or BATCH)
     chosen = (metric,) if isinstance(metric, str) else None if metric is None else tuple(metric)
-    shared = capacity(specs, due, device=place, workers=workers, threads=threads)
+    shared = capacity(specs, due, device=place, workers=workers, threads=threads, cluster=cluster)
     setup = Setup(
         place,
         batch_size or BATCH,
@@ -131,6 +138,7 @@ def run(
         shared.threads,
         metrics=chosen,
         means=Means(offload=offload, compiled=compile),
+        cluster=cluster,
     )
     check(setup, Resolved(specs[0]))
     asked = [method] if isinstance(method, str) else method

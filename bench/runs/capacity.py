@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.drawing import BATCH
+from bench.models import devices
 from bench.runs import provenance
-from bench.runs.executors import THREADS
 from bench.runs.resolved import Resolved
+from bench.runs.schedule import THREADS
 from bench.runs.units import draws, fits
 from bench.types import ORIGINAL, InputError, RunSpec
 
@@ -55,6 +56,7 @@ def capacity(
     device: str,
     workers: int | None = None,
     threads: int | None = None,
+    cluster: str | None = None,
 ) -> Capacity:
     """Return how the work that is left is shared; needs no torch.
 
@@ -70,27 +72,24 @@ def capacity(
         device: Where to compute.
         workers: How many were asked for, None for the default.
         threads: How many were asked for, None for the default.
+        cluster: Address of a Ray cluster, "" for the usual one; None for this machine alone.
 
     Raises:
-        InputError: more than one worker was asked for on a GPU.
+        InputError: more workers were asked for than there are GPUs, or a cluster does not answer.
     """
+    if cluster is not None:
+        return _of_cluster(cluster, due, device, workers, threads)
     if device != "cpu":
-        if workers not in (None, 1):
-            raise InputError(
-                f"got --workers {workers} on {device}, must be 1: a GPU has one worker"
-            )
-        return Capacity(1, threads, f"one on {device}")
+        return _of_cards(due, device, workers, threads)
     free, fitting = cores(), _fitting(runs)
     most = max(1, min(free, fitting))
     said = int(os.environ.get(THREADS, "0")) if os.environ.get(THREADS, "").isdigit() else 0
     each = threads or said or free // most
     if workers is not None:
         return Capacity(workers, each, "as asked")
-    count = max(1, min(most, sum(due.values()) // SHARE))
     why = f"{free} usable cores" if free > 1 else "1 usable core"
     why += f", memory for {fitting}" if fitting < free else ""
-    pieces = ", ".join(f"{what} {number}" for what, number in due.items() if number)
-    return Capacity(count, each, f"{why}; to do: {pieces or 'nothing'}")
+    return Capacity(_worth(most, due), each, f"{why}{_to_do(due)}")
 
 
 def left(runs: Sequence[RunSpec], out: Path, batch_size: int = BATCH) -> Counter[str]:
@@ -109,6 +108,43 @@ def left(runs: Sequence[RunSpec], out: Path, batch_size: int = BATCH) -> Counter
                 found[ERASURES] += len(fits(content, out, "cpu"))
             found[BATCHES] += len(draws(content, out, "cpu", batch_size))
     return found
+
+
+def _of_cards(
+    due: Mapping[str, int], device: str, workers: int | None, threads: int | None
+) -> Capacity:
+    """Return how work is shared by the GPUs of this machine, of which each has one worker."""
+    cards = devices.cards() if device == "cuda" else 1
+    if workers is not None and workers > cards:
+        most = "1" if cards == 1 else f"1 to {cards}"
+        raise InputError(f"got --workers {workers} on {device}, must be {most}: one a GPU")
+    if cards == 1:
+        return Capacity(1, threads, f"one on {device}")
+    if workers is not None:
+        return Capacity(workers, threads, f"as asked, on {cards} GPUs")
+    return Capacity(_worth(cards, due), threads, f"{cards} GPUs{_to_do(due)}")
+
+
+def _of_cluster(
+    address: str, due: Mapping[str, int], device: str, workers: int | None, threads: int | None
+) -> Capacity:
+    """Return how work is shared by the workers of a cluster, each of one thread unless asked."""
+    from bench.runs.executors import connection
+
+    offered = connection.offer(address, device, threads or 1)
+    if workers is not None:
+        return Capacity(workers, threads or 1, f"as asked, on {offered.why}")
+    return Capacity(_worth(offered.workers, due), threads or 1, f"{offered.why}{_to_do(due)}")
+
+
+def _worth(most: int, due: Mapping[str, int]) -> int:
+    """Return how many workers, of so many at most, have enough to do."""
+    return max(1, min(most, sum(due.values()) // SHARE))
+
+
+def _to_do(due: Mapping[str, int]) -> str:
+    pieces = ", ".join(f"{what} {number}" for what, number in due.items() if number)
+    return f"; to do: {pieces or 'nothing'}"
 
 
 def cores() -> int:

@@ -9,7 +9,7 @@ from bench.results.store import RunFolder
 from bench.runs.resolved import Resolved
 from bench.types import InputError
 
-MACHINE = ("device", "platform", "batch_size", "workers", "threads")
+MACHINE = ("device", "platform", "batch_size", "workers", "threads", "executor")
 """What a run's provenance says of where and how it drew."""
 
 

@@ -6,9 +6,11 @@ process that holds them, however it ends, on Windows too.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 
 EVERYBODY = 0o666
 """Who shares the folder may lock it; there is nothing in the file."""
+LOCKLESS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+"""What a system says of a file system that locks nothing, as of one on a network whose server has
+no locks."""
 
 
 class Held:
@@ -62,7 +67,18 @@ def _held(folder: Path) -> FileLock | None:
         except Timeout:
             log.warning(f"another process works on {folder}; waiting for it")
             lock.acquire()
-    # Whoever writes there will say why it cannot be.
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, NotImplementedError) or error.errno in LOCKLESS:
+            _say_lockless(folder.parent)
+        # Of anything else, whoever writes there will say why it cannot be.
         return None
     return lock
+
+
+@cache
+def _say_lockless(out: Path) -> None:
+    """Say it once of a folder, however many runs are in it."""
+    log.warning(
+        f"the file system of {out} has no locks: two commands that write there at the same time "
+        "do the same work twice"
+    )

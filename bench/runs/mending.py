@@ -31,8 +31,7 @@ def mend(folder: RunFolder) -> list[Path]:
     Returns:
         What was damaged or has vanished.
     """
-    for path in folder.path.rglob(f"*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
+    swept(folder)
     wrong = _wrong(folder)
     for path in wrong:
         path.unlink(missing_ok=True)
@@ -58,6 +57,12 @@ def mend(folder: RunFolder) -> list[Path]:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         log.warning(f"{folder.path}: {first}{more} missing or not as written; made again")
     return wrong
+
+
+def swept(folder: RunFolder) -> None:
+    """Remove what kills left half written; nobody may be writing there."""
+    for path in folder.path.rglob(f"*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def _wrong(folder: RunFolder) -> list[Path]:

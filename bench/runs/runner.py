@@ -78,7 +78,7 @@ def _performed(
     schedule = Schedule(begun, progress)
     yield from schedule.finished()
     if schedule.left:
-        with executor(setup.workers, setup.threads_each, setup.means) as crew:
+        with executor(setup, out) as crew:
             for unit, seconds in crew.perform(schedule.following, schedule.tell):
                 yield from schedule.done(unit, seconds)
 

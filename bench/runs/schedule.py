@@ -15,6 +15,7 @@ from bench.images import ReferenceImages
 from bench.models.means import PLAIN, Means
 from bench.runs import folders, provenance
 from bench.runs.measuring import Again, Measure, stale
+from bench.runs.mending import swept
 from bench.runs.per_image import PerImage
 from bench.runs.resolved import Resolved
 from bench.runs.units import Batch, Fit, Unit, draws, fits, now, wanted
@@ -22,6 +23,8 @@ from bench.types import InputError, Progress, RunSpec
 
 IMAGES = "images"
 """What drawing calls its progress."""
+THREADS = "OMP_NUM_THREADS"
+"""The environment variable that says how many threads a process computes with."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class Setup:
     """What measures, metrics of the suite by name; None for all of them."""
     means: Means = PLAIN
     """By what means images are drawn, none of which decides any."""
+    cluster: str | None = None
+    """Address of the Ray cluster whose workers perform units; "" for the usual one, None for
+    processes of this machine."""
+
+    @property
+    def here(self) -> str:
+        """Where this process computes, which finds out what cannot be done: not where others do."""
+        return self.device if self.workers == 1 and self.cluster is None else "cpu"
 
     @property
     def threads_each(self) -> int:
@@ -105,7 +116,7 @@ class Begun:
         metrics = resolved.measuring(setup.metrics)
         PerImage(resolved, self.folder, metrics).read()
         for metric in metrics:
-            metric.prepare(resolved.family, setup.device)
+            metric.prepare(resolved.family, setup.here)
         _ = self.facts
 
     @cached_property
@@ -119,6 +130,7 @@ class Begun:
             "compiled": setup.means.compiled,
             "workers": setup.workers,
             "threads": setup.threads_each,
+            **({} if setup.cluster is None else {"executor": "ray"}),
             "places": dict(self.spec.places),
             "own_settings": resolved.own,
             "resumed": self.resumed,
@@ -152,6 +164,8 @@ class Begun:
         """Return the unit that finishes the run, None for a run that is finished."""
         real = self.setup.real
         if not self.folder.is_done():
+            # Nobody writes here any more; what was killed may have.
+            swept(self.folder)
             seconds = {**self.seconds, "total": now() - self.since if self.since else 0.0}
             if self.images:
                 seconds["image"] = seconds["generate"] / self.images

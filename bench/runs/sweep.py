@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.results import Results, report, store
-from bench.runs import needs, runner
+from bench.runs import executors, needs, runner
 from bench.runs.capacity import Capacity
 from bench.runs.outline import found_variant, own_settings
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
-from bench.types import Progress, RunSpec, silent
+from bench.types import ORIGINAL, Progress, RunSpec, silent
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ def carry_out(
             folder cannot be used.
         WorkerDiedError: a worker process died; the same call resumes.
     """
-    specs = needs.check(specs, out, setup.device, setup.metrics, asked)
+    executors.check(setup, out, specs)
+    specs = needs.check(specs, out, setup.here, setup.metrics, asked)
     for line in filter(None, [found_variant(specs[0]), *own_settings(Resolved(specs[0]))]):
         log.warning(line)
     names = ", ".join(dict.fromkeys(spec.method_name for spec in specs))
@@ -69,7 +70,7 @@ def carry_out(
             own = store.RunFolder(out, record.spec.run_id)
             done[own.path.name] = store.Finished(own, record)
             # The un-erased model's run is finished before all others.
-            rows = [("un-erased", done[specs[0].run_id])]
+            rows = [(ORIGINAL, done[specs[0].run_id])]
             if record.spec.run_id != specs[0].run_id:
                 rows.append((record.spec.method_name, done[own.path.name]))
             report.write_strip(own.strip_path, rows)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.models import loading
-from bench.models.generate import due_batches, generate
+from bench.models.generate import due_batches, generate, image_path
 from bench.models.means import PLAIN, Means, compiled, offloaded
 from bench.models.pipelines import with_unet
 from bench.models.samplers import sampled
@@ -114,6 +114,16 @@ class Unit(ABC):
         """Return whether the files that it starts from are there."""
         return True
 
+    @property
+    def made(self) -> Sequence[Path]:
+        """The files that it makes whose checksums are noted when it is done."""
+        return ()
+
+    def note(self) -> None:
+        """Note the checksums of what it made: by who handed it out, so that one process writes."""
+        if self.made:
+            self.folder.sums.note(self.made)
+
     @abstractmethod
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Make what is missing of it.
@@ -146,13 +156,17 @@ class Fit(Unit):
         """The erasure's file."""
         return self.folder.erasure_path(self.case.name)
 
+    @property
+    def made(self) -> Sequence[Path]:
+        """The erasure's file."""
+        return [self.path]
+
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Fit the erasure if it is missing; its file says what that cost."""
         if not self.path.exists():
             resolved, pipe = kept.resolved(self.spec), self.pipe(clock)
             some = {"device": self.device, "progress": progress}
             erasing.fit(resolved, self.case, pipe, self.path, **some)  # type: ignore[arg-type]
-            self.folder.sums.note([self.path])
 
 
 @dataclass(frozen=True)
@@ -199,18 +213,22 @@ class Batch(WithModel):
         where = self.images.relative_to(self.folder.path).as_posix()
         return f"images {ends} in {where} of {self.spec.run_id}"
 
+    @property
+    def made(self) -> Sequence[Path]:
+        """The images."""
+        return [image_path(self.images, each) for each in self.prompts]
+
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Draw those of the images that are missing."""
         pipe, unerased = self.model(kept, clock), self.pipe(clock)
         aside = offloaded(pipe, unerased, self.device) if kept.means.offload else nullcontext()
         with clock.step("generate"), aside:
-            paths = generate(
+            generate(
                 *(kept.quick(pipe), self.prompts, self.images, self.spec.sampler),
                 batch_size=len(self.prompts),
                 starts=self.starts(),
                 progress=progress,
             )
-            self.folder.sums.note(paths)
 
     def starts(self) -> Mapping[str, Tensor] | None:
         """Return what images are drawn from, by their prompt's id; None for noise of the seeds."""

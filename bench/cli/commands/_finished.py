@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from bench.results.store import Finished
 
 
-def group(paths: Sequence[Path]) -> Group:
+def group(paths: Sequence[Path], differ: Sequence[str] = ()) -> Group:
     """Return runs of one protocol as a group, with the un-erased one that lies beside the first.
 
     Args:
         paths: Folders of finished runs.
+        differ: Fields of the protocol in which they may differ.
 
     Raises:
         InputError: one is none, cannot be read, or has another protocol than the first.
@@ -32,7 +33,7 @@ def group(paths: Sequence[Path]) -> Group:
         raise InputError("; ".join(found.problems))
     first = found.runs[0]
     for other in found.runs[1:]:
-        fields = protocol.differences(first.record, other.record)
+        fields = protocol.differences(first.record, other.record, differ)
         if fields:
             names = f"{first.folder.path.name} and {other.folder.path.name}"
             raise InputError(f"{names} have different protocols ({'; '.join(fields)})")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import arguments, output
+from bench.cli import arguments, output, workers
 from bench.drawing import BATCH, DDIM, SCHEDULERS
 from bench.names import typed
 from bench.types import RunSpec
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the first N images of each role of a case only",
     )
     arguments.add_device(parser)
-    arguments.add_workers(parser)
+    workers.add_arguments(parser)
     add(
         "--precision",
         metavar="NAME",
@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def specs(args: argparse.Namespace) -> list[RunSpec]:
     """Return the runs that the arguments ask for, the un-erased model's first."""
-    from bench.models import devices, loading, sources
+    from bench.models import loading, sources
     from bench.runs import grid
 
     return grid.specs(
@@ -119,7 +119,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         height=args.height,
         negative_prompt=args.negative_prompt,
         limit=args.limit,
-        precision=loading.precision(args.precision, devices.device(args.device)),
+        precision=loading.precision(args.precision, workers.device(args)),
     )
 
 
@@ -131,14 +131,14 @@ def setup(args: argparse.Namespace, shared: Capacity, **more: Any) -> Setup:
         shared: How the work is shared.
         more: What else a `Setup` has.
     """
-    from bench.models import devices
     from bench.runs.schedule import Setup
 
     return Setup(
-        devices.device(args.device),
+        workers.device(args),
         args.batch_size or BATCH,
         workers=shared.workers,
         threads=shared.threads,
+        cluster=workers.cluster(args),
         **more,
     )
 
@@ -153,8 +153,13 @@ def capacity(
         specs: The runs.
         due: How much is left to do, by what it is called.
     """
-    from bench.models import devices
     from bench.runs.capacity import capacity as shared
 
-    device = devices.device(args.device)
-    return shared(specs, due, device=device, workers=args.workers, threads=args.threads)
+    return shared(
+        specs,
+        due,
+        device=workers.device(args),
+        workers=args.workers,
+        threads=args.threads,
+        cluster=workers.cluster(args),
+    )

@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
-    from bench.models import devices
-    from bench.runs import folders, outline, plan
+    from bench.runs import executors, folders, outline, plan
     from bench.runs.capacity import ERASURES, left
     from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
@@ -44,5 +43,7 @@ def execute(args: argparse.Namespace) -> int:
         found = {"runs": outline.outline(specs, args.out), "attacks": trials.outline(specs, chosen)}
         return output.answer(args, found, lambda: print_lines(lines))
     if not attack.finished(specs, chosen, args.out):
-        plan.check_erasers(specs, args.out, devices.device(args.device))
+        setup = _runs.setup(args, shared)
+        executors.check(setup, args.out, specs)
+        plan.check_erasers(specs, args.out, setup.here)
     return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen, shared)})

@@ -2,9 +2,9 @@
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
 protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
-axes.csv and the page index.html are written there. A run whose record or per_image.csv is not as it
-was written is left out; --verify reads every file of the runs, images and erasures too, and refuses
-what is damaged.
+axes.csv, interference.csv and the page index.html are written there. A run whose record or
+per_image.csv is not as it was written is left out; --verify reads every file of the runs, images
+and erasures too, and refuses what is damaged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run folders or bundles (default: all of --out)",
     )
     arguments.add_out(parser)
-    add("--baseline", metavar="NAME", help="a method or run id (default: un-erased)")
+    add("--baseline", metavar="NAME", help="a method or run id (default: original)")
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
     add("--format", default="terminal", metavar="NAME", help=", ".join(FORMATS))
     add("--anyway", action="store_true", help="compare different protocols, and mark the table")

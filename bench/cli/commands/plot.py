@@ -13,7 +13,10 @@ from bench.cli.commands import _finished
 from bench.types import InputError
 
 HELP = "a figure of finished runs, as SVG, PNG or PDF"
-KINDS = ("tradeoff", "axes", "residue", "attacks", "concepts", "cost")
+KINDS = (
+    *("axes", "tradeoff", "intactness", "residue", "interference", "cases", "concepts", "cost"),
+    "attacks",
+)
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Draw the figure and say where it is."""
     from bench.names import find
+    from bench.results import protocol
     from bench.results.report import figures, plots
 
     find("kind", args.kind, figures.KINDS)
@@ -38,9 +42,10 @@ def execute(args: argparse.Namespace) -> int:
     find("format", form, plots.FORMATS)
     if path.suffix != f".{form}":
         raise InputError(f"--to {path} does not end in .{form}, which --format asks for")
-    group = _finished.group(args.runs)
-    figure = figures.KINDS[args.kind](group) if group.metrics else None
+    kind = figures.KINDS[args.kind]
+    group = _finished.group(args.runs, protocol.OF_CASES if kind.of_cases else ())
+    figure = kind.of(group) if group.metrics else None
     if figure is None:
-        raise InputError(f"these runs have nothing that {args.kind} shows")
+        raise InputError(f"these runs have nothing that {args.kind} shows: it needs {kind.needs}")
     done = plots.write(path, figure)
     return output.answer(args, {"written": done}, lambda: print(done))

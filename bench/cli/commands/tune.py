@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import arguments, output, progress
+from bench.cli import arguments, output, progress, workers
 from bench.cli.commands import print_lines
 from bench.names import typed
 from bench.types import ALL, InputError, RunSpec
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=OUT, metavar="DIR", help=f"folder of the logs ({OUT})")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"folder of the runs ({RUNS})")
     arguments.add_device(parser)
-    arguments.add_workers(parser)
+    workers.add_arguments(parser)
     add("--plan", action="store_true", help="say what would be done, and do nothing")
     output.add_arguments(parser)
 
@@ -109,17 +109,21 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
 
 def _run(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Results:
     """Carry out the runs of a trial."""
-    from bench.models import devices
     from bench.runs import sweep
     from bench.runs.capacity import capacity, left
     from bench.runs.schedule import Setup
 
-    device = devices.device(args.device)
+    device, cluster = workers.device(args), workers.cluster(args)
     shared = capacity(
-        specs, left(specs, args.runs), device=device, workers=args.workers, threads=args.threads
+        specs,
+        left(specs, args.runs),
+        device=device,
+        workers=args.workers,
+        threads=args.threads,
+        cluster=cluster,
     )
     shown = partial(progress.shown, quiet=True)
-    setup = Setup(device, workers=shared.workers, threads=shared.threads)
+    setup = Setup(device, workers=shared.workers, threads=shared.threads, cluster=cluster)
     return sweep.carry_out(specs, args.runs, setup=setup, shared=shared, shown=shown)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from bench import registry
 from bench.files import write_bytes
 from bench.results.report import strip
+from bench.types import ORIGINAL
 
 NARROW = 130
 """Columns of a terminal below which intervals and the matched pair are left out."""
@@ -124,7 +125,7 @@ def write_strip(run: Path, images: Sequence[strip.Panel]) -> Path:
         images: One panel an attack.
     """
     data = io.BytesIO()
-    strip.draw(images, ("un-erased", "erased", "attacked")).save(data, format="PNG")
+    strip.draw(images, (ORIGINAL, "erased", "attacked")).save(data, format="PNG")
     path = run / "attacks.png"
     write_bytes(path, data.getvalue())
     return path

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.files import write_bytes
-from bench.results.report import axes
+from bench.results.report import axes, interference
 from bench.results.report.latex import paper
 from bench.results.report.markdown import document
 from bench.results.report.page import Page
@@ -16,11 +16,11 @@ from bench.results.report.terminal import print_pages
 
 
 def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> list[Path]:
-    """Write the pages in three formats, and their axes, and return the files' paths.
+    """Write the pages in three formats, their axes and interference, and return the files' paths.
 
     Args:
         pages: One a protocol.
-        out: The folder for comparison.csv, .md and .tex, and axes.csv.
+        out: The folder for comparison.csv, .md and .tex, axes.csv and interference.csv.
         left_out: Why runs are missing, one sentence each; the page says so.
     """
     made = {
@@ -28,6 +28,7 @@ def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] =
         "comparison.md": document(pages, left_out),
         "comparison.tex": paper(pages),
         "axes.csv": axes.sheet(pages),
+        "interference.csv": interference.sheet(pages),
     }
     for name, text in made.items():
         write_bytes(out / name, text.encode())

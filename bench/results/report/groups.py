@@ -240,8 +240,7 @@ def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
     same = [other for other in others if other.options == spec.options]
     if any(other.method_version != spec.method_version for other in same):
         marks.append(f"file {spec.method_version[:6]}")
-    name = "un-erased" if spec.method == ORIGINAL else spec.method_name
-    return f"{name} ({', '.join(marks)})" if marks else name
+    return f"{spec.method_name} ({', '.join(marks)})" if marks else spec.method_name
 
 
 def groups(runs: Sequence[Finished]) -> list[Group]:

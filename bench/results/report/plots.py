@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.files import write_bytes
 from bench.names import find
-from bench.results.report.figures import Figure, Point, Profile, Scatter, Series
+from bench.results.report.figures import Figure, Matrix, Point, Profile, Scatter, Series
 from bench.results.report.marks import GREY, Mark, marks
 from bench.results.stats.intervals import Interval
 from bench.types import InputError
@@ -25,6 +25,9 @@ SHAPES = {
 }
 """What matplotlib calls the shapes of marks."""
 INK = "#1f2328"
+HEAT = "Blues"
+DARK = 0.55
+"""Share from which a cell of a matrix is so dark that its number is white."""
 STYLE = {"font.size": 8, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "figure"}
 """Text that can be searched and edited; the same figure is the same file."""
 DATELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
@@ -52,14 +55,16 @@ def write(path: Path, figure: Figure) -> Path:
         axes = canvas.add_subplot()
         if isinstance(figure, Scatter):
             _scatter(axes, figure)
+        elif isinstance(figure, Matrix):
+            _matrix(axes, figure)
         else:
             _profile(axes, figure)
         axes.set_title(figure.title, fontsize=8, loc="left")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         handles, labels = axes.get_legend_handles_labels()
-        once = dict(zip(labels, handles, strict=True))
-        canvas.legend(once.values(), once.keys(), loc="outside right upper", frameon=False)
+        if once := dict(zip(labels, handles, strict=True)):
+            canvas.legend(once.values(), once.keys(), loc="outside right upper", frameon=False)
         data = io.BytesIO()
         canvas.savefig(data, format=form, dpi=200, metadata=DATELESS[form])
     try:
@@ -73,6 +78,8 @@ def _size(figure: Figure) -> tuple[float, float]:
     """Return width and height in inches: more room for more names."""
     if isinstance(figure, Scatter):
         return 6.5, max(3.4, 0.17 * len(figure.points))
+    if isinstance(figure, Matrix):
+        return max(3.5, 2 + 0.4 * len(figure.asked)), 1.4 + 0.22 * len(figure.rows)
     return 6.5, max(2.4, 0.8 + len(figure.categories) * _row(figure), 0.17 * len(figure.lines))
 
 
@@ -84,8 +91,13 @@ def _scatter(axes: Any, figure: Scatter) -> None:
     known = marks(point.series.method for point in figure.points if not point.series.reference)
     for point in figure.points:
         _mark(axes, point.series, known, (point.x[0], point.y[0]), xerr=point.x, yerr=point.y)
+    for series, points in figure.paths:
+        mark = known.get(series.method)
+        colour = INK if mark is None or series.reference else mark.colour
+        axes.plot([p.x[0] for p in points], [p.y[0] for p in points], color=colour, lw=0.8)
     best = sorted((p.x[0], p.y[0]) for p in figure.points if p.front)
-    axes.plot(*zip(*best, strict=True), color=INK, lw=0.8, ls="--", label="Pareto front")
+    if best:
+        axes.plot(*zip(*best, strict=True), color=INK, lw=0.8, ls="--", label="Pareto front")
     axes.set_xlabel(figure.x)
     axes.set_ylabel(figure.y)
     if all(_is_share(point) for point in figure.points):
@@ -109,6 +121,28 @@ def _profile(axes: Any, figure: Profile) -> None:
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel(figure.axis)
     axes.grid(axis="x", lw=0.3)
+
+
+def _matrix(axes: Any, figure: Matrix) -> None:
+    values = [[value[0] if value else math.nan for value in row.values] for row in figure.rows]
+    axes.imshow(values, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+    for place, row in enumerate(figure.rows):
+        for number, (asked, value) in enumerate(zip(figure.asked, row.values, strict=True)):
+            if value:
+                colour = "white" if value[0] > DARK else INK
+                text = f"{value[0]:.2f}"
+                axes.text(number, place, text, ha="center", va="center", color=colour, fontsize=6)
+            if asked in row.concepts and not row.series.reference:
+                axes.plot(*_box(number, place), color=INK, lw=1)
+    axes.set_xticks(range(len(figure.asked)), figure.asked, rotation=45, ha="right")
+    axes.set_yticks(range(len(figure.rows)), figure.names)
+    axes.set_xlabel("asked for, by what was erased; boxed where the two are one")
+
+
+def _box(x: int, y: int) -> tuple[list[float], list[float]]:
+    """Return the corners of a cell, round and back."""
+    left, right, top, bottom = x - 0.46, x + 0.46, y - 0.44, y + 0.44
+    return [left, right, right, left, left], [top, top, bottom, bottom, top]
 
 
 def _mark(

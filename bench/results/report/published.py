@@ -35,6 +35,40 @@ class Match:
         return not (self.protocol or self.options)
 
 
+@dataclass(frozen=True)
+class Printed:
+    """A published method beside the run that is as published: its figures of one case."""
+
+    run: Finished
+    case: str
+    called: str
+    source: str
+    values: Mapping[Column, float]
+    """Shares from 0 to 1, by the column that measures the same."""
+
+
+def printed(group: Group) -> list[Printed]:
+    """Return the published figures that stand beside runs, run by run and case by case.
+
+    Args:
+        group: Runs of one protocol.
+    """
+    found = []
+    for table in papers.published():
+        source = f"{table.source}, {table.table}"
+        matches = [match for run in group.runs if (match := _match(table, run)) and match.follows]
+        for match in matches:
+            for case, concept in table.concepts(group.spec).items():
+                texts = {
+                    _column(figure): table.figures.get((concept, match.called, title))
+                    for title, figure in table.columns.items()
+                }
+                values = {c: float(text) * table.unit for c, text in texts.items() if text}
+                if values:
+                    found.append(Printed(match.run, case, match.called, source, values))
+    return found
+
+
 def beside(group: Group) -> tuple[list[Table], list[str]]:
     """Return measured above published figures, and what keeps published ones away from runs.
 

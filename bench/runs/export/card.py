@@ -189,7 +189,7 @@ def _scores(export: Export) -> Iterator[str]:
     )
     yield from (
         "",
-        "| score | role | un-erased | erased | n |",
+        "| score | role | original | erased | n |",
         "| --- | --- | ---: | ---: | ---: |",
     )
     for score in shown:

@@ -11,6 +11,7 @@ from bench.files import Row
 from bench.runs import folders, provenance
 from bench.runs.capacity import BATCHES
 from bench.runs.executors import executor
+from bench.runs.locks import held
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.runs.trials.baseline import Baseline
@@ -33,7 +34,8 @@ def attack(
 
     An erasure that is missing is made first, as the run makes it. What is there already is kept: a
     finished trial is read, a stopped one searches for nothing that was found and draws no image
-    that is there. What is found depends neither on the number of workers nor on who does what.
+    that is there. What is found depends neither on the number of workers nor on who does what. What
+    another process works on is waited for.
 
     Args:
         specs: The un-erased model's run first, as `bench.runs.plan.specs` returns them.
@@ -47,17 +49,29 @@ def attack(
             not fit.
         WorkerDiedError: a worker process died; the same call resumes.
     """
+    with held(out, (spec.run_id for spec in specs)):
+        return _attacked(specs, chosen, out, setup, progress)
+
+
+def _attacked(
+    specs: Sequence[RunSpec],
+    chosen: Sequence[Attempt],
+    out: Path,
+    setup: Setup,
+    progress: Progress,
+) -> list[Row]:
+    """Do what `attack` does, while nobody else works on the runs."""
     for spec in specs:
         folders.opened(spec, out)
     trials = _trials(specs, chosen, out, setup.device, setup.batch_size)
     left = [trial.erasure.baseline for trial in trials if trial.finished() is None]
     for baseline in {id(each): each for each in left}.values():
-        baseline.prepare()
+        baseline.prepare(setup.here)
     schedule = Trials(trials, progress)
     for run in schedule.finished():
         collect(run)
     if schedule.left:
-        with executor(setup.workers, setup.threads_each) as crew:
+        with executor(setup, out) as crew:
             for _ in crew.perform(schedule.following, schedule.tell):
                 for run in schedule.done():
                     collect(run)

@@ -102,18 +102,21 @@ class Baseline:
         """The prompts that rates are of: the usable ones, or where there is none, all."""
         return self.usable or self.asked
 
-    def prepare(self) -> None:
+    def prepare(self, here: str) -> None:
         """Load what judges, and refuse what cannot be attacked, before anything is drawn or erased.
+
+        Args:
+            here: Where this process computes, as torch names it.
 
         Raises:
             InputError: no image can be judged, or a prompt does not fit.
         """
-        decider(self.resolved, self.case, self.device)
-        pipe = loading.shared(self.spec.place("model"), self.device, self.spec.precision)
+        decider(self.resolved, self.case, here)
+        pipe = loading.shared(self.spec.place("model"), here, self.spec.precision)
         for attempt in self.chosen:
             attempt.attack.check(pipe, self.asked)
             if attempt.cost(1).likened:
-                _clip.reader(self.resolved.family, self.device)
+                _clip.reader(self.resolved.family, here)
 
     def due(self) -> Sequence[Unit]:
         """Return the units that are left until it is known which prompts are usable."""

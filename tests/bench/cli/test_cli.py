@@ -159,7 +159,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     original, realera = (tmp_path / spec.run_id for spec in ran)
     assert [spec.method for spec in ran] == ["original", "realera"]
     shown = [(path, [(name, run.folder.path) for name, run in rows]) for path, rows in strips]
-    first, second = ("un-erased", original), ("realera", realera)
+    first, second = ("original", original), ("realera", realera)
     assert shown == [(original / "strip.png", [first]), (realera / "strip.png", [first, second])]
     assert captured.out.splitlines()[-1] == f"results in {realera}"
     assert (tmp_path / "comparison.csv").exists() and (tmp_path / "comparison.md").exists()

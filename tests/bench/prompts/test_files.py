@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from bench import prompts
-from bench.prompts.rows import check_length, read_all
+from bench.prompts import tables
+from bench.prompts.rows import check_length, concepts_of, read, read_all
 from bench.types import InputError, Prompt, Suite
 
 HEADER = "id,concept,role,text,seed\n"
@@ -48,6 +51,43 @@ def test_what_is_no_text_or_not_there_is_an_input_error(tmp_path: Path) -> None:
     for name in ("binary.csv", "missing.csv"):
         with pytest.raises(InputError, match=name):
             prompts.read(tmp_path / name)
+
+
+def test_files_are_read_once_as_long_as_all_of_them_stay_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite is looked up dozens of times in a run: its thousands of rows are not read again."""
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for path in paths:
+        path.write_text(f"{HEADER}{path.stem},cat,target,{path.stem} cat,1\n")
+    seen = []
+    monkeypatch.setattr(
+        import_module("bench.prompts.rows"), "read", lambda path: seen.append(path) or read(path)
+    )
+    found = [read_all(paths) for _ in range(3)]
+    assert seen == paths and found[0] == found[2] and concepts_of(paths) == ("cat",)
+    paths[1].write_text(HEADER + "b,dog,target,a dog,1\n")
+    assert concepts_of(paths) == ("cat", "dog")
+    assert [row.text for row in read_all(paths)] == ["a cat", "a dog"]
+    assert seen == [*paths, *paths]
+
+
+def test_tables_are_parsed_once_as_long_as_they_stay_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("concepts.toml", "suites.toml"):
+        shutil.copy(prompts.FOLDER / name, tmp_path)
+    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
+    read_all = list(prompts.concepts()), list(prompts.suites())
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "parsed", None)
+        assert (list(prompts.concepts()), list(prompts.suites())) == read_all
+        prompts.concepts().clear()
+        assert list(prompts.concepts()) == read_all[0]
+    table = tmp_path / "concepts.toml"
+    table.write_text(table.read_text().replace('anchor = "the sky"', 'anchor = "the sea"'))
+    assert prompts.concepts()["airplane"].anchor == "the sea"
+    assert list(prompts.suites()) == read_all[1]
 
 
 def test_the_prompt_null_stays_text(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import data, registry
+from bench.registry import sources
 from bench.types import InputError
 
 SOURCE = '''
@@ -72,6 +74,21 @@ def test_a_file_is_enough_to_be_found_and_described(entry: registry.Entry) -> No
         "when",
         "quoted",
     ]
+
+
+def test_sources_are_parsed_once_as_long_as_they_stay_as_they_are(
+    entry: registry.Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By content: one written within the clock's tick, with as many bytes, is seen."""
+    before = entry.path.stat()
+    entry.path.write_text(SOURCE.replace("steps: int = 5", "steps: int = 6"))
+    os.utime(entry.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert registry.methods()["fade"].options[0].default == 6
+    monkeypatch.setattr(sources, "_parsed", None)
+    again = registry.methods()["fade"]
+    assert again.options[0].default == 6
+    # Each is a new one: the version that one keeps depends on other files too.
+    assert again is not registry.methods()["fade"]
 
 
 def test_a_literal_may_have_a_name(entry: registry.Entry) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from bench.results import store
 from bench.results.agreement import Agreement
 from bench.results.glossary import GLOSSARY
-from bench.results.report import axes
+from bench.results.report import axes, interference
 from bench.runs.trials import folder
 
 
@@ -17,6 +17,7 @@ def test_it_has_the_columns_of_every_file_in_their_order() -> None:
         "scores.csv": store.SCORE_COLUMNS,
         "per_image.csv": store.PROMPT_COLUMNS,
         "axes.csv": axes.COLUMNS,
+        "interference.csv": interference.COLUMNS,
         "attacks.csv": folder.SUMMARY,
         "results.csv": folder.RESULT,
         "agreement.csv": tuple(each.name for each in fields(Agreement)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from bench.results import store
-from bench.runs import plan, runner, units
+from bench.runs import locks, plan, runner, units
 from bench.runs.locks import held
+from bench.runs.schedule import Setup
+from bench.runs.trials import attack
 from bench.types import RunRecord
 
 from ..conftest import WriteSuite
@@ -45,6 +48,58 @@ def test_who_comes_second_waits_until_the_run_is_let_go(
         logging.getLogger("bench.runs.locks").removeHandler(handler)
     assert came == ["first", "second"]
     assert "another process works on" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOLCK, "No locks available"), True),
+        (NotImplementedError("no flock"), True),
+        (OSError(errno.EACCES, "Permission denied"), False),
+    ],
+)
+def test_a_file_system_without_locks_is_said_once(
+    error: Exception,
+    said: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(locks.FileLock, "acquire", refuse)
+    with caplog.at_level(logging.WARNING), held(tmp_path, ["a", "b"]) as nothing:
+        nothing.let_go("a")
+    line = f"the file system of {tmp_path} has no locks: two commands that write there"
+    assert caplog.text.count(line) == int(said)
+
+
+def test_two_who_attack_the_same_runs_wait_for_each_other(
+    write_suite: WriteSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = write_suite(tmp_path / "suite")
+    specs = plan.specs(["uce"], model="mini", suite=str(suite), size="tiny", steps=2)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def attacked(*_: object) -> list[dict[str, str]]:
+        inside.append(1)
+        time.sleep(0.1)
+        most.append(len(inside))
+        inside.pop()
+        return []
+
+    monkeypatch.setattr(attack, "_attacked", attacked)
+    both = [
+        threading.Thread(target=attack.attack, args=(specs, [], tmp_path / "runs", Setup()))
+        for _ in range(2)
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(60)
+    assert most == [1, 1]
 
 
 def test_two_who_want_the_same_runs_draw_them_once(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.models import meter
+from bench.models import devices, meter
 from bench.models.generate import image_path
 from bench.runs import capacity, plan
 from bench.runs.capacity import Capacity
@@ -131,6 +131,7 @@ def test_a_unit_done_twice_is_done_once(specs: list[RunSpec], tmp_path: Path) ->
             for unit in (*run.fits, *run.draws):
                 assert unit.ready()
                 unit.perform(kept, Clock(), silent)
+                unit.note()
         spent.append(count())
     # Two evaluations an image of one step, and those by which the erasure is looked at.
     assert spent[0] >= 10 and spent[1] == 0
@@ -194,10 +195,20 @@ def test_threads_are_those_of_the_environment_unless_asked_for(
     assert capacity.capacity(specs, DUE, device="cpu", threads=1).threads == 1
 
 
-def test_a_gpu_has_one_worker(specs: list[RunSpec]) -> None:
+def test_a_gpu_has_one_worker(specs: list[RunSpec], monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = ["cpu", "cuda", "cuda:0", "cuda:1", "cuda:2"]
+    monkeypatch.setattr(devices, "_devices", lambda: cards[:3])
     assert capacity.capacity(specs, DUE, device="cuda:1").workers == 1
-    with pytest.raises(InputError, match="got --workers 2 on cuda, must be 1"):
+    assert capacity.capacity(specs, DUE, device="cuda").workers == 1
+    with pytest.raises(InputError, match="got --workers 2 on cuda, must be 1: one a GPU"):
         capacity.capacity(specs, DUE, device="cuda", workers=2)
+    monkeypatch.setattr(devices, "_devices", lambda: cards)
+    assert capacity.capacity(specs, DUE, device="cuda").workers == 3
+    assert capacity.capacity(specs, {"a": 3}, device="cuda").workers == 1
+    assert capacity.capacity(specs, DUE, device="cuda:2").workers == 1
+    assert capacity.capacity(specs, DUE, device="cuda", workers=2).workers == 2
+    with pytest.raises(InputError, match="got --workers 4 on cuda, must be 1 to 3: one a GPU"):
+        capacity.capacity(specs, DUE, device="cuda", workers=4)
 
 
 def test_what_is_left_counts_batches_and_true_erasures(

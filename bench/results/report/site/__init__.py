@@ -7,49 +7,22 @@ figures are SVG that templates write, and images lie beside them as small WebP c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.files import write_bytes
 from bench.results import again
-from bench.results.report import figures, gallery
-from bench.results.report.gallery import Prompt
-from bench.results.report.groups import Group
-from bench.results.report.marks import Mark, marks
+from bench.results.report import gallery
 from bench.results.report.page import Page
-from bench.results.report.site.charts import Chart, chart
-from bench.results.report.site.ranking import Ranking, ranking
+from bench.results.report.site.sections import Section, sections
 from bench.results.report.site.thumbnails import Thumbnails, address
 from bench.results.store import Finished
 from bench.types import ORIGINAL, InputError
 
 FOLDER = "report"
 """Where the pages of runs and the small copies of images lie, beside index.html."""
-MOST = 4000
+MOST = 2400
 """Images that the gallery shows at most: about 10 MB of small copies."""
-PER_ROLE = 12
-"""Prompts of a case and role that the gallery shows at most."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """What the page says of the runs of one protocol."""
-
-    page: Page
-    ranking: Ranking
-    charts: tuple[Chart, ...]
-    prompts: tuple[Prompt, ...]
-    asked: int
-    """How many prompts there are."""
-    marks: dict[str, Mark]
-    hidden: bool
-    """Whether its images are blurred until they are asked for."""
-
-    @property
-    def group(self) -> Group:
-        """The runs."""
-        return self.page.group
 
 
 def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> Path:
@@ -69,12 +42,11 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
     """
     environment = _environment()
     thumbnails = Thumbnails(out, f"{FOLDER}/images")
-    share = max(1, MOST // max(1, len(pages)))
-    sections = [_section(page, share) for page in pages]
+    every = list(sections(pages, MOST))
     index = out / "index.html"
     try:
         text = environment.get_template("index.html").render(
-            sections=sections,
+            sections=every,
             left_out=[*left_out, *unfinished(out)],
             out=out,
             thumbnail=thumbnails.of,
@@ -83,7 +55,7 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
             verdicts=gallery.VERDICTS,
         )
         write_bytes(index, text.encode("utf-8", "replace"))
-        for section in sections:
+        for section in every:
             for run in section.group.runs:
                 _write_run(environment, section, run, out)
     except OSError as error:
@@ -100,34 +72,6 @@ def unfinished(out: Path) -> Iterator[str]:
     for path in sorted(out.glob("*/spec.json")):
         if not (path.parent / "record.json").exists():
             yield f"{path.parent.name} has not finished; the command that began it goes on with it"
-
-
-def _section(page: Page, share: int) -> Section:
-    group = page.group
-    runs = group.runs
-    known = marks(run.record.spec.method_name for run in runs if run.record.spec.method != ORIGINAL)
-    drawn = (make(group) for make in figures.KINDS.values()) if group.metrics else ()
-    every = gallery.prompts(group)
-    kinds = len({(prompt.row["case"], prompt.row["role"]) for prompt in every}) or 1
-    most = max(1, share // len(runs))
-    shown = gallery.worst(every, max(1, min(PER_ROLE, most // kinds)))
-    return Section(
-        page,
-        ranking(group),
-        tuple(chart(figure, known) for figure in drawn if figure),
-        tuple(shown[:most]),
-        len(every),
-        known,
-        any(_explicit(run) for run in runs),
-    )
-
-
-def _explicit(run: Finished) -> bool:
-    """Return whether images are of explicit concepts; of those that do not say, it is assumed."""
-    try:
-        return run.kind == "explicit"
-    except InputError:
-        return True
 
 
 def _write_run(environment: Any, section: Section, run: Finished, out: Path) -> None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.results.report.figures import Figure, Profile, Scatter, Series
+from bench.results.report.figures import Profile, Scatter, Series
 from bench.results.report.marks import Mark
 from bench.results.stats.intervals import Interval
 
@@ -36,6 +36,15 @@ class Dot:
 
 
 @dataclass(frozen=True)
+class Path:
+    """A line through the marks of a run's label, as an SVG polyline's points."""
+
+    series: Series
+    mark: Mark | None
+    points: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """A place on an axis and what stands there."""
 
@@ -47,7 +56,7 @@ class Tick:
 class Chart:
     """A figure ready to be drawn."""
 
-    figure: Figure
+    figure: Scatter | Profile
     height: float
     left: float
     across: tuple[Tick, ...]
@@ -57,6 +66,7 @@ class Chart:
     """The points of the line through the front."""
     lines: tuple[float, ...] = ()
     """Where lines part categories."""
+    paths: tuple[Path, ...] = ()
     width: float = WIDTH
     right: float = WIDTH - RIGHT
     top: float = TOP
@@ -72,7 +82,7 @@ class Chart:
         return f"{self.figure.title}. " + "; ".join(dot.words for dot in self.dots[:40])
 
 
-def chart(figure: Figure, known: Mapping[str, Mark]) -> Chart:
+def chart(figure: Scatter | Profile, known: Mapping[str, Mark]) -> Chart:
     """Return where everything of a figure is.
 
     Args:
@@ -85,7 +95,7 @@ def chart(figure: Figure, known: Mapping[str, Mark]) -> Chart:
 
 
 def _scatter(figure: Scatter, known: Mapping[str, Mark]) -> Chart:
-    height = 400.0
+    height = 320.0
     across = _ticks([p.x for p in figure.points])
     up = _ticks([p.y for p in figure.points])
 
@@ -111,6 +121,14 @@ def _scatter(figure: Scatter, known: Mapping[str, Mark]) -> Chart:
         tuple(dots),
         " ".join(f"{a:.1f},{b:.1f}" for a, b in best),
         tuple(y(value) for value in up),
+        tuple(
+            Path(
+                series,
+                _mark(series, known),
+                " ".join(f"{x(p.x[0]):.1f},{y(p.y[0]):.1f}" for p in points),
+            )
+            for series, points in figure.paths
+        ),
     )
 
 
@@ -153,9 +171,12 @@ def _dot(
     lines: Sequence[tuple[float, float, float, float]],
     words: str,
 ) -> Dot:
-    mark = None if series.reference else known[series.method]
     flagged = ", collapsed" * series.flagged
-    return Dot(series, mark, x, y, tuple(lines), words + flagged)
+    return Dot(series, _mark(series, known), x, y, tuple(lines), words + flagged)
+
+
+def _mark(series: Series, known: Mapping[str, Mark]) -> Mark | None:
+    return None if series.reference else known[series.method]
 
 
 def _words(interval: Interval) -> str:

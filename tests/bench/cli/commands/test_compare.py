@@ -50,7 +50,7 @@ def test_all_runs_are_compared_and_the_files_written(
 ) -> None:
     assert cli.main(["compare", "--out", str(out)]) == 0
     text = capsys.readouterr().out
-    assert "un-erased" in text and "difference from un-erased" in text
+    assert "original" in text and "difference from original" in text
     assert all((out / f"comparison.{ending}").exists() for ending in ("csv", "md", "tex"))
 
 
@@ -60,7 +60,7 @@ def test_named_runs_are_compared_and_no_file_is_written(
     runs = [str(path) for path in store.folders(out) if "mace" not in path.name]
     assert cli.main(["compare", *runs, "--baseline", "uce", "--format", "markdown"]) == 0
     text = capsys.readouterr().out
-    assert "| un-erased |" in text and "mace" not in text and "difference from uce" in text
+    assert "| original |" in text and "mace" not in text and "difference from uce" in text
     assert not (out / "comparison.csv").exists()
 
 

@@ -84,7 +84,7 @@ def test_a_figure_is_written(runs: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
     assert cli.main(["plot", *map(str, runs[1:]), "--kind", "tradeoff", "--to", str(path)]) == 0
     text = path.read_text()
-    assert all(name in text for name in ("un-erased", "uce", "esd"))
+    assert all(name in text for name in ("original", "uce", "esd"))
 
 
 def test_the_command_knows_all_kinds_and_formats() -> None:
@@ -98,7 +98,7 @@ def test_the_command_knows_all_kinds_and_formats() -> None:
         (["plot", "--kind", "tradeof"], "nearest: tradeoff"),
         (["plot", "--format", "pgn"], "nearest: png"),
         (["plot", "--format", "pdf", "--to", "a.svg"], "does not end in .pdf"),
-        (["plot", "--kind", "attacks"], "nothing that attacks shows"),
+        (["plot", "--kind", "attacks"], "nothing that attacks shows: it needs searched"),
         (["gallery", "--to", "a.gif"], "unknown format"),
         (["gallery", "--role", "fra"], "nearest: far"),
     ],

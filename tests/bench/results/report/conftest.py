@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,18 +63,37 @@ def rows(spec: RunSpec, target: float) -> list[dict[str, str]]:
     return found
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Write a finished run folder and return it as it is read back."""
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The suite as a run keeps it, written once."""
+    folder = tmp_path_factory.mktemp("suite") / "suite"
+    folders.keep(prompts.suite("objects"), folder)
+    return folder
 
-    def made(spec: RunSpec = SPEC, target: float = 0.05, **settings: object) -> Finished:
-        folder = RunFolder(tmp_path / "runs", spec.run_id)
-        folders.keep(prompts.suite("objects"), folder.suite_path)
+
+Write = Callable[..., Finished]
+
+
+@pytest.fixture(scope="session")
+def write(kept: Path) -> Write:
+    """Write a finished run under a folder and return it as it is read back."""
+
+    def written(
+        out: Path, spec: RunSpec = SPEC, target: float = 0.05, **settings: object
+    ) -> Finished:
+        folder = RunFolder(out, spec.run_id)
+        shutil.copytree(kept, folder.suite_path, dirs_exist_ok=True)
         folder.write_per_image(rows(spec, target))
         folder.write_record(record(spec, target, **settings))  # type: ignore[arg-type]
         return Finished(folder, folder.read_record())
 
-    return made
+    return written
+
+
+@pytest.fixture
+def make(tmp_path: Path, write: Write) -> Make:
+    """Write a finished run under the test's folder."""
+    return functools.partial(write, tmp_path / "runs")
 
 
 def blanked(run: Finished, role: str) -> Finished:

@@ -117,7 +117,7 @@ def test_the_table_shows_rates_with_intervals_and_directions(make: Make) -> None
     for heading in ("target ↓", "synonym ↓", "related ↓", "near ↑", "far ↑", "H_o ↑"):
         assert heading in text
     assert "leak into far ↓" in text
-    assert text.index("un-erased") < text.index("realera")
+    assert text.index("original") < text.index("realera")
 
 
 def test_a_narrow_terminal_gets_the_table_on_its_side_and_uncut(make: Make) -> None:
@@ -169,14 +169,14 @@ def test_the_best_is_bold_and_the_second_underlined_in_every_format(
     ]
     table = scores(group(runs), "judge")
     by_name = {line[0].text: line for line in table.lines}
-    assert [by_name[name][1].rank for name in ("un-erased", "realera", "m10", "m20")] == [
+    assert [by_name[name][1].rank for name in ("original", "realera", "m10", "m20")] == [
         0,
         1,
         2,
         0,
     ]
     # All tie on the other roles, and a higher H_o is better.
-    assert {line[2].rank for name, line in by_name.items() if name != "un-erased"} == {1}
+    assert {line[2].rank for name, line in by_name.items() if name != "original"} == {1}
     assert by_name["realera"][7].rank == 1
     show([page(group(runs))], "markdown")
     text = capsys.readouterr().out
@@ -193,7 +193,7 @@ def test_a_flagged_run_is_marked_last_and_unranked(make: Make) -> None:
     lines = made.tables[0].lines
     assert lines[-1][0].text == "aaa †"
     assert {line[0].text: line[1].rank for line in lines} == {
-        "un-erased": 0,
+        "original": 0,
         "realera": 1,
         "b": 2,
         "aaa †": 0,
@@ -208,7 +208,7 @@ def test_markdown_has_a_table_of_scores_and_one_of_differences_a_metric(
     write_comparison([page(group([make(), make(UNERASED, 0.95)]))], tmp_path)
     text = (tmp_path / "comparison.md").read_text()
     assert text.count("| method |") == 4
-    assert "| un-erased | 0.95 [0.01, 0.95] |" in text
+    assert "| original | 0.95 [0.01, 0.95] |" in text
     for block in text.split("\n\n"):
         assert len({line.count("|") for line in block.splitlines() if line.startswith("|")}) <= 1
 

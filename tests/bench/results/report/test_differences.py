@@ -21,7 +21,7 @@ def test_each_run_is_paired_with_the_baseline(make: Make) -> None:
     # 20 of 20 pairs differ: 2 x 0.5^20, times the tests of the table, is still below 0.001.
     assert target.text == "−1.00 p<0.001*" and target.interval.startswith("[−1.00, −0.6")
     assert synonym.text == "+0.00 p=1.000" and synonym.interval
-    assert "un-erased" in table.title and "McNemar" in table.notes[0]
+    assert "original" in table.title and "McNemar" in table.notes[0]
 
 
 def test_a_star_is_for_what_holds_among_all_tests_of_the_table(make: Make) -> None:

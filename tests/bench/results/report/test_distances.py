@@ -32,7 +32,7 @@ def test_each_run_stands_so_far_from_the_baseline_as_its_rates_do(runs: Group) -
     # mini's CLIP is kin to it and counts nowhere; one of five rates differs.
     assert len(ROLES) == 5
     assert found == {
-        "un-erased": ("0.20", "judge target +1.00", "5"),
+        "original": ("0.20", "judge target +1.00", "5"),
         "realera": ("0.00", "judge target +0.00", "5"),
         "uce": ("0.10", "judge target +0.50", "5"),
     }

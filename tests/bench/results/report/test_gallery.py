@@ -41,7 +41,7 @@ def test_the_worst_misses_come_first_and_only_what_erasures_did_counts(make: Mak
     two = judged(make(replace(SPEC, method="esd"), 0.0), {"far-3": False} | related())
     found = gallery.prompts(group([original, one, two]))
     by_id = {prompt.row["id"]: prompt for prompt in found}
-    assert [view.label for view in found[0].views] == ["un-erased", "esd", "uce"]
+    assert [view.label for view in found[0].views] == ["original", "esd", "uce"]
     worst = [prompt.row["id"] for prompt in found if prompt.row["role"] in ("target", "far")]
     assert worst[:2] == ["far-3", "target-7"]
     assert (by_id["far-3"].misses, by_id["target-7"].misses) == (2, 1)

@@ -11,6 +11,7 @@ import pytest
 from bench import cli, prompts, registry
 from bench.results import protocol
 from bench.results.report import group, papers, published
+from bench.results.report.site.ranking import ranking
 from bench.results.store import Finished
 from bench.runs import plan
 from bench.types import InputError, Option, RunSpec, Sampler, Score
@@ -79,11 +80,28 @@ def test_published_figures_stand_below_measured_ones_of_their_protocol(measured:
     (table,) = published.beside(group(runs))[0]
     assert MACE in table.title and table.header[:3] == ("method", "erased", "Acc_e")
     names = [line[0].text.strip() for line in table.lines]
-    assert names == ["un-erased", "SD v1.4, published", "esd", "ESD-x, published"]
+    assert names == ["original", "SD v1.4, published", "esd", "ESD-x, published"]
     assert [cell.text for cell in table.lines[0][2:4]] == ["0.96", "0.50"]
     assert [cell.text for cell in table.lines[1][2:5]] == ["0.9606", "0.9892", "0.9508"]
     assert table.lines[3][2].text == "0.3311"
     assert not foot(*runs)
+
+
+def test_published_lines_stand_in_the_ranking_below_the_run_of_their_protocol(
+    measured: Any,
+) -> None:
+    runs = [measured(spec) for spec in (PAPER, spec_of("esd", "train_method=x"), spec_of("uce"))]
+    runs.append(measured(spec_of("mace", "lamb=10")))
+    found = ranking(group(runs))
+    lines = [line for line in found.lines if line.pooled]
+    names = {line.label for line in lines if line.source}
+    assert names == {"SD v1.4, published", "UCE, published", "ESD-x, published"}
+    for number, line in enumerate(lines):
+        if line.source:
+            assert line.source == MACE and lines[number - 1].method == line.method
+    first = next(line for line in lines if line.source)
+    values = {round(entry.value, 4) for entry in first.entries if entry.value is not None}
+    assert values >= {0.9606, 0.9892, 0.9508}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +185,7 @@ def test_a_run_with_another_option_has_none_and_is_told_which(
 ) -> None:
     specs = replace(PAPER, cases=("bird",)), spec_of(method, setting, cases=("bird",))
     runs = [measured(spec) for spec in specs]
-    assert [each for each, _ in shown(*runs)] == ["un-erased", "  SD v1.4, published"]
+    assert [each for each, _ in shown(*runs)] == ["original", "  SD v1.4, published"]
     assert said in foot(*runs) and "(--preset objects-mace)" in foot(*runs)
     begin = f"Figures of {MACE}, stand beside some of these runs only. {method.capitalize()} as "
     assert foot(*runs).startswith(begin)

@@ -39,7 +39,7 @@ def area(image: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
 def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> None:
     original = made(tmp_path / "original", RED)
     run = made(tmp_path / "run", BLUE)
-    rows = [("un-erased", original), ("realera", run)]
+    rows = [("original", original), ("realera", run)]
     path = strip.write_strip(tmp_path / "strip.png", rows)
     assert path == tmp_path / "strip.png"
     image = Image.open(path).convert("RGB")
@@ -52,7 +52,7 @@ def test_un_erased_above_and_erased_below_two_of_each_role(tmp_path: Path) -> No
 
 def test_the_un_erased_run_has_one_row(tmp_path: Path) -> None:
     run = made(tmp_path / "run", RED)
-    path = strip.write_strip(run.folder.strip_path, [("un-erased", run)])
+    path = strip.write_strip(run.folder.strip_path, [("original", run)])
     rows = np.unique(area(Image.open(path).convert("RGB"), RED)[:, 0])
     assert len(rows) == strip.SIDE
 
@@ -69,7 +69,7 @@ def test_a_missing_or_broken_image_is_a_grey_tile(tmp_path: Path) -> None:
     run = made(tmp_path / "run", BLUE)
     (run.folder.path / "images" / "target-0.png").unlink()
     (run.folder.path / "images" / "far-0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    path = strip.write_strip(run.folder.strip_path, [("un-erased", original), ("realera", run)])
+    path = strip.write_strip(run.folder.strip_path, [("original", original), ("realera", run)])
     image = Image.open(path).convert("RGB")
     columns = len(strip.ROLES_SHOWN) * strip.PER_ROLE
     assert len(area(image, BLUE)) == (columns - 2) * strip.SIDE**2
@@ -83,14 +83,14 @@ def test_different_texts_are_picked_before_repeats() -> None:
 
 @pytest.mark.parametrize("text", ["word " * 60, "x" * 400, "null", "naïve 猫 \U0001f600"])
 def test_any_prompt_fits_its_column(text: str) -> None:
-    one = strip.draw([strip.Panel("target", text, (None,))], ["un-erased"])
-    same = strip.draw([strip.Panel("target", "a\nb", (None,))], ["un-erased"])
+    one = strip.draw([strip.Panel("target", text, (None,))], ["original"])
+    same = strip.draw([strip.Panel("target", "a\nb", (None,))], ["original"])
     assert one.width == same.width
     assert one.height < same.height + 100
 
 
 def test_no_columns_still_make_a_image() -> None:
-    assert strip.draw([], ["un-erased"]).width > 0
+    assert strip.draw([], ["original"]).width > 0
 
 
 def test_a_image_is_shown_upright_and_whole(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_image_is_shown_upright_and_whole(tmp_path: Path) -> None:
     wide.paste(BLUE, (32, 0, 64, 32))
     exif[0x0112] = 6
     wide.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    found = strip.draw([strip.Panel("target", "a", (tmp_path / "a.png",))], ["un-erased"])
+    found = strip.draw([strip.Panel("target", "a", (tmp_path / "a.png",))], ["original"])
     left, right = area(found, RED), area(found, BLUE)
     assert left[:, 1].max() < right[:, 1].min()
     height = np.unique(left[:, 0])

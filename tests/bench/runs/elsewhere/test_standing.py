@@ -62,7 +62,7 @@ def test_what_a_run_drew_has_the_same_scores_where_it_was_made_elsewhere(
     assert not found.problems
     (group,) = report.groups(found.runs)
     labels = [group.label(run) for run in group.runs]
-    assert labels == ["un-erased", "theirs (made elsewhere)", "uce"]
+    assert labels == ["original", "theirs (made elsewhere)", "uce"]
     theirs, ours = group.runs[1:]
     for key, score in values(ours).items():
         other = values(theirs)[key]

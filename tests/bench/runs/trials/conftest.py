@@ -121,8 +121,16 @@ class Bench:
         self.concepts = ["airplane"]
         """What the case erases, together where they are several."""
         self.stop_at: int | None
+        self.planned: dict[tuple[str, ...], list[RunSpec]] = {}
 
     def specs(self, *settings: str) -> list[RunSpec]:
+        """Planned once for an eraser as it is: tests ask for them at every turn."""
+        asked = (self.eraser.read_text(), *self.concepts, *settings)
+        if asked not in self.planned:
+            self.planned[asked] = self._plan(settings)
+        return self.planned[asked]
+
+    def _plan(self, settings: Sequence[str]) -> list[RunSpec]:
         return plan.specs(
             [f"{self.eraser}:Halver"],
             model="mini",

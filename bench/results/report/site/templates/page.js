@@ -10,9 +10,10 @@
       const found = new Set();
       for (const each of all(`[data-${select.name}]:not([data-pooled="1"])`)) found.add(each.dataset[select.name]);
       for (const each of all(`tr[data-${select.name}]`)) found.add(each.dataset[select.name]);
+      // Prompts without a tag are told from those with the only one there is.
+      select.parentElement.classList.toggle("lone", found.size < 2);
       found.delete("");
       for (const value of [...found].sort()) select.add(new Option(value, value));
-      select.parentElement.classList.toggle("lone", found.size < 2);
     }
   };
   const apply = () => {
@@ -27,7 +28,7 @@
     }
     for (const each of all(".ranking [data-role]"))
       each.classList.toggle("off", Boolean(asked.role && each.dataset.role && each.dataset.role !== asked.role));
-    for (const each of all(".dot[data-method], .legend [data-method]"))
+    for (const each of all(".dot[data-method], .path[data-method], .cells[data-method], .legend [data-method]"))
       each.classList.toggle("off", !(fits(each, ["method"]) || each.classList.contains("reference")));
     for (const prompt of all(".prompt")) {
       const views = all(".view", prompt);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,13 +18,38 @@ from bench.results.store import Finished
 from bench.types import RunSpec, Sampler
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-if CHROMIUM is None:
-    pytest.skip("there is no chromium on this machine", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
+if os.environ.get("BENCH_BROWSER") == "required":
+    # Where the browser is promised, these tests fail without one.
+    assert CHROMIUM, "BENCH_BROWSER=required, and there is no chromium on this machine"
+    from playwright import sync_api as playwright
+else:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine", allow_module_level=True)
+    playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
 
-Make = Callable[..., Finished]
 SPEC = RunSpec("uce", {}, "mini", "objects", "1", ("airplane", "ship"), "quick", Sampler(20, 4), 0)
 HOSTILE = '<img src=x onerror="window.ran=1"><script>window.ran=1</script> \' 🛩 طائرة ' + "x" * 5000
+
+
+@pytest.fixture(scope="module")
+def index(write: Callable[..., Finished], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of runs of two protocols, one of them explicit, with prompts that are hostile."""
+    out = tmp_path_factory.mktemp("runs")
+    settings: list[tuple[RunSpec, float, dict[str, Any]]] = [
+        (replace(SPEC, method="original"), 1.0, {}),
+        (replace(SPEC, method="mace"), 0.7, {}),
+        (SPEC, 0.5, {}),
+        (replace(SPEC, method="esd"), 0.1, {"flags": ("collapsed",)}),
+        (replace(SPEC, suite="explicit"), 0.5, {"facts": {"kind": "explicit"}}),
+    ]
+    for spec, target, more in settings:
+        run = write(out, spec, target, **more)
+        Image.new("RGB", (64, 64), "red").save(run.folder.path / "x.png")
+        rows = [row | {"text": HOSTILE} for row in run.images]
+        rows = [row | {"tag": "typo" if row["role"] == "synonym" else ""} for row in rows]
+        write_rows(run.folder.per_image_path, list(rows[0]), rows)
+    pages = [report.page(each, tested=False) for each in report.groups(load(out).runs)]
+    return report.write_site(pages, out)
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +61,8 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(make: Make, tmp_path: Path, chromium: Any) -> Iterator[Any]:
-    """The page of four runs of two protocols, one of them explicit; it must say no error."""
-    settings: list[tuple[RunSpec, float, dict[str, Any]]] = [
-        (replace(SPEC, method="original"), 1.0, {}),
-        (SPEC, 0.5, {}),
-        (replace(SPEC, method="esd"), 0.1, {"flags": ("collapsed",)}),
-        (replace(SPEC, suite="explicit"), 0.5, {"facts": {"kind": "explicit"}}),
-    ]
-    for spec, target, more in settings:
-        run = make(spec, target, **more)
-        Image.new("RGB", (64, 64), "red").save(run.folder.path / "x.png")
-        rows = [row | {"text": HOSTILE} for row in run.images]
-        write_rows(run.folder.per_image_path, list(rows[0]), rows)
-    out = tmp_path / "runs"
-    pages = [report.page(each, tested=False) for each in report.groups(load(out).runs)]
-    index = report.write_site(pages, out)
+def opened(index: Path, chromium: Any) -> Iterator[Any]:
+    """The page, opened from disk; it must say no error and fetch nothing from elsewhere."""
     page = chromium.new_page()
     wrong: list[str] = []
     asked: list[str] = []
@@ -84,21 +96,25 @@ def test_prompts_are_text_and_nothing_runs(opened: Any) -> None:
 
 def test_columns_sort_both_ways(opened: Any) -> None:
     head = section(opened, "objects").locator(".ranking thead button", has_text="target").first
+    # At first by the headline: the un-erased model, then the best, then what collapsed.
+    assert methods(opened) == ["original", "uce", "mace", "esd"]
+    first = section(opened, "objects").locator(".ranking th[aria-sort]")
+    assert first.get_attribute("aria-sort") == "descending" and "H_o" in first.inner_text()
     head.click()
-    assert methods(opened) == ["esd", "uce", "original"]
+    assert methods(opened) == ["esd", "uce", "mace", "original"]
     assert head.locator("..").get_attribute("aria-sort") == "ascending"
     head.press("Enter")
-    assert methods(opened) == ["original", "uce", "esd"]
+    assert methods(opened) == ["original", "mace", "uce", "esd"]
 
 
 def test_filters_leave_what_fits(opened: Any) -> None:
-    assert methods(opened) == ["original", "uce", "esd"]
+    assert methods(opened) == ["original", "uce", "mace", "esd"]
     opened.select_option("[name=method]", "uce")
     assert methods(opened) == ["original", "uce"]
     opened.select_option("[name=suite]", "explicit")
     assert not section(opened, "objects").is_visible()
     opened.locator("#filters button").click()
-    assert methods(opened) == ["original", "uce", "esd"]
+    assert methods(opened) == ["original", "uce", "mace", "esd"]
     opened.select_option("[name=case]", "ship")
     rows = section(opened, "objects").locator(".ranking tbody tr:visible")
     assert {row.get_attribute("data-case") for row in rows.all()} == {"ship"}
@@ -146,3 +162,46 @@ def test_tables_are_copied_as_shown(opened: Any, form: str, start: str) -> None:
 def test_every_image_and_figure_says_what_it_is(opened: Any) -> None:
     assert opened.locator("main img:not([alt]), main img[alt='']").count() == 0
     assert opened.locator("main svg[role=img]:not(:has(desc))").count() == 0
+
+
+def test_every_column_sorts(opened: Any) -> None:
+    heads = section(opened, "objects").locator(".ranking thead th")
+    for place in range(heads.count()):
+        heads.nth(place).locator("button").click()
+        assert heads.nth(place).get_attribute("aria-sort") in ("ascending", "descending")
+        assert section(opened, "objects").locator(".ranking th[aria-sort]").count() == 1
+        assert sorted(methods(opened)) == ["esd", "mace", "original", "uce"]
+
+
+def test_a_tag_leaves_its_prompts(opened: Any) -> None:
+    opened.select_option("[name=tag]", "typo")
+    roles = {
+        each.get_attribute("data-role")
+        for each in section(opened, "objects").locator(".prompt:visible").all()
+    }
+    assert roles == {"synonym"}
+
+
+def test_the_keyboard_reaches_all_that_acts(opened: Any) -> None:
+    opened.keyboard.press("Tab")
+    skip = opened.locator(".skip")
+    assert skip.evaluate("each => each === document.activeElement")
+    assert skip.bounding_box()["x"] >= 0
+    skip.press("Enter")
+    opened.keyboard.press("Tab")
+    inside = "document.getElementById('main').contains(document.activeElement)"
+    assert opened.evaluate(inside)
+    opened.focus("[name=method]")
+    opened.keyboard.type("uce")
+    opened.wait_for_function("document.querySelector('[name=method]').value === 'uce'")
+    assert methods(opened) == ["original", "uce"]
+    section(opened, "explicit").locator(".reveal").press("Enter")
+    assert section(opened, "explicit").locator(".hidden-images").count() == 0
+
+
+def test_the_page_of_a_run_opens_and_runs_nothing(opened: Any) -> None:
+    section(opened, "objects").locator(".ranking tbody a").first.click()
+    assert opened.locator("h1").inner_text() == "original"
+    assert opened.evaluate("window.ran") is None
+    opened.locator("a", has_text="all runs").click()
+    assert opened.locator("h1").inner_text() == "Concept erasure"

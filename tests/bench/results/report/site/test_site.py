@@ -43,7 +43,7 @@ def test_runs_stand_with_scores_figures_images_and_pages(make: Make, out: Path) 
     for run in (make(UNERASED, 1.0), make(SPEC)):
         draw(run)
     text = site(out)
-    for some in ("un-erased", "uce", "H_o ↑", "[0.01, 0.95]", "<svg", "still there"):
+    for some in ("original", "uce", "H_o ↑", "[0.01, 0.95]", "<svg", "still there"):
         assert some in text
     addresses = set(re.findall(r'(?:src|href)="([^"#]+)"', text)) - {"data:,"}
     assert {Path(each).suffix for each in addresses} == {".webp", ".png", ".html"}

@@ -24,12 +24,12 @@ from bench.models.generate import generate
 from bench.models.weights import loaded
 from bench.results import store
 from bench.runs import plan, runner
-from bench.runs.executors import executor
+from bench.runs.executors import crew, executor
 from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec, WorkerDiedError, silent
 
-from ..conftest import WriteSuite
+from ...conftest import WriteSuite
 
 BOTH = ("airplane", "bird")
 ROWS = tuple(
@@ -68,6 +68,7 @@ import os, signal, time
 from dataclasses import dataclass
 from pathlib import Path
 from bench.runs.executors import executor
+from bench.runs.schedule import Setup
 from bench.runs.units import Unit
 from bench.types import InputError
 
@@ -96,7 +97,7 @@ class Toy(Unit):
 
 def performed(names, tell, workers=2, threads=1):
     toys = [Toy(None, HERE, "cpu", name) for name in names]
-    with executor(workers, threads) as crew:
+    with executor(Setup(workers=workers, threads=threads), HERE) as crew:
         for toy, seconds in crew.perform(lambda: toys.pop(0) if toys else None, tell):
             yield toy.what, seconds
 
@@ -154,7 +155,7 @@ def redrawn(here: Path, run_id: str) -> dict[str, bytes]:
     """Draw a run's images anew, each case's by a model with its own erasure, and return them."""
     folder, pipe = store.RunFolder(here / "alone", run_id), loading.shared("mini", "cpu")
     resolved, found = Resolved(folder.read_record().spec), {}
-    with executor(1, 1):
+    with executor(Setup(threads=1), here):
         for case, prompts in resolved.prompts.items():
             erased = loaded(pipe, load_file(folder.erasure_path(case)))
             sampler = resolved.spec.sampler
@@ -177,11 +178,14 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_whoever_does_the_work_leaves_the_same_files(here: Path) -> None:
+def test_whoever_does_the_work_leaves_the_same_files(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In this process; and by three, of which one is killed, then by two for what is left."""
     alone = go(here, "alone", 1)
     assert [record.spec.method_name for record in alone] == ["original", "Mine"]
     (here / "trouble").touch()
+    monkeypatch.setattr(crew, "TRIES", 1)
     with pytest.raises(WorkerDiedError) as error:
         go(here, "shared", 3)
     mine = specs(here)[1].run_id
