@@ -73,13 +73,14 @@ def prompts(group: Group) -> list[Prompt]:
         first = some | first
     main = group.metrics[group.main].measures()[0] if group.metrics else None
     metrics = list(group.metrics.values())
+    labels = [group.label(run) for run in group.runs]
     found = []
     for key, row in first.items():
         views = []
-        for run in group.runs:
+        for run, label in zip(group.runs, labels, strict=True):
             own = rows[run.record.spec.run_id].get(key)
             image = own["image"] if own else ""
-            views.append(View(run, group.label(run), image, verdict(own, main), saw(own, metrics)))
+            views.append(View(run, label, image, verdict(own, main), saw(own, metrics)))
         found.append(Prompt(row, tuple(views)))
     return sorted(found, key=lambda prompt: -prompt.misses)
 

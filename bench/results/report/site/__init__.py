@@ -45,6 +45,13 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
     every = list(sections(pages, MOST))
     index = out / "index.html"
     try:
+        thumbnails.prepare(
+            (view.run, view.image)
+            for section in every
+            for prompt in section.prompts
+            for view in prompt.views
+            if view.image
+        )
         text = environment.get_template("index.html").render(
             sections=every,
             left_out=[*left_out, *unfinished(out)],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +41,17 @@ class Thumbnails:
             folder: Name of theirs in it.
         """
         self.out, self.folder = out, folder
+        self._made: dict[tuple[str, str], Thumbnail | None] = {}
+
+    def prepare(self, wanted: Iterable[tuple[Finished, str]]) -> None:
+        """Make many small copies, as many at once as there are cores: decoders free the others.
+
+        Args:
+            wanted: Runs and their images, as for `of`.
+        """
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(lambda each: self.of(*each), wanted):
+                pass
 
     def of(self, run: Finished, image: str) -> Thumbnail | None:
         """Return the small copy of an image; None for one that cannot be read or is not the run's.
@@ -47,6 +60,12 @@ class Thumbnails:
             run: The run.
             image: Its image, as per_image.csv names it.
         """
+        key = run.record.spec.run_id, image
+        if key not in self._made:
+            self._made[key] = self._thumbnail(run, image)
+        return self._made[key]
+
+    def _thumbnail(self, run: Finished, image: str) -> Thumbnail | None:
         root = run.folder.path.resolve()
         path = (root / image).resolve()
         if not path.is_relative_to(root) or not path.is_file():
@@ -56,12 +75,12 @@ class Thumbnails:
         key = f"{run.record.spec.run_id} {image} {facts.st_mtime_ns} {facts.st_size}"
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         small = self.out / self.folder / f"{name}.webp"
-        size = _size(small) or self._made(path, small)
+        size = _size(small) or self._written(path, small)
         if size is None:
             return None
         return Thumbnail(f"{self.folder}/{name}.webp", address(path, self.out), *size)
 
-    def _made(self, path: Path, small: Path) -> tuple[int, int] | None:
+    def _written(self, path: Path, small: Path) -> tuple[int, int] | None:
         image = read_image(path)
         if image is None:
             return None

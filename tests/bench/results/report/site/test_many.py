@@ -1,0 +1,47 @@
+"""What the page does with many runs, and without torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bench.files import write_rows
+from bench.results.report import group, page, write_site
+from bench.results.store import Finished
+from bench.types import RunSpec, Sampler
+
+Make = Callable[..., Finished]
+SPEC = RunSpec("uce", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(20, 4.0), 0)
+MANY = 200
+
+
+def test_two_hundred_runs_stand_on_one_page(make: Make, tmp_path: Path) -> None:
+    first = make(SPEC)
+    rows = [row for row in first.images if row["id"].endswith("-0")]
+    write_rows(first.folder.per_image_path, list(rows[0]), rows)
+    # The same folder under many seeds: what is read and written is as much, what is made is not.
+    runs = [
+        Finished(first.folder, replace(first.record, spec=replace(first.record.spec, seed=seed)))
+        for seed in range(MANY)
+    ]
+    text = write_site([page(group(runs), tested=False)], tmp_path / "out").read_text()
+    lines = re.findall(r'<tr[^>]* data-method="uce"', text)
+    assert len(lines) == MANY
+    assert len(list((tmp_path / "out" / "report").glob("*.html"))) == MANY
+    assert f"{MANY} runs" in text and "figures not drawn" in text
+
+
+def test_the_page_is_written_without_torch(make: Make, alone: Any, tmp_path: Path) -> None:
+    for run in (make(replace(SPEC, method="original"), 1.0), make(SPEC)):
+        Image.new("RGB", (64, 64), "red").save(run.folder.path / "x.png")
+    child = alone("report", "--out", str(tmp_path / "runs"))
+    assert child.status == 0, child.err
+    text = (tmp_path / "runs" / "index.html").read_text()
+    assert "<svg" in text and ".webp" in text
+    assert {"jinja2", "PIL"} <= child.packages
+    assert not child.packages & {"torch", "diffusers", "transformers", "matplotlib"}
