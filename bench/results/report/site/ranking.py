@@ -27,6 +27,8 @@ class Head:
     """"" for what is of no single role."""
     order: str = ""
     """How lines are sorted by it at first: ascending or descending; "" where they are not."""
+    further: bool = False
+    """Whether it is of another metric than the deciding one, and left out on paper."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _key(column: Column) -> tuple[str, str, str, str]:
 def _head(group: Group, column: Column, *, sorts: bool) -> Head:
     other = "" if column.metric == group.main else f" · {column.metric}"
     order = {"lower": "ascending", "higher": "descending"}.get(column.better, "")
-    return Head(f"{column.title}{other}", _role(column), order if sorts else "")
+    return Head(f"{column.title}{other}", _role(column), order if sorts else "", bool(other))
 
 
 def _role(column: Column) -> str:
