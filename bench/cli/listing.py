@@ -173,6 +173,8 @@ def _entry(entry: registry.Entry, *more: str) -> Iterator[str]:
         yield f"  preset {preset}   {source}"
     for setting, concepts in entry.only.items():
         yield f"  {setting} is for {', '.join(concepts)} alone"
+    for setting, repos in entry.networks.items():
+        yield f"  {setting} needs {' and '.join(repos)}"
     for searched in described(entry.space):
         yield f"  tuned   {searched}"
     yield from _options(entry)

@@ -61,6 +61,13 @@ def check(name: str) -> str:
     source = Source.of(name)
     if (own := folder(name)) is not None:
         _whole(source, own)
+    elif Path(source.name).expanduser().is_file():
+        raise InputError(
+            f"'{name}' is a single file, which does not say what diffusers needs to know of a "
+            "model; make a folder of it where there is a network, by "
+            f"{' or '.join(LAYOUTS)}.from_single_file('{name}').save_pretrained('FOLDER'), and "
+            "give that; an erased model is read as it is by --method checkpoint --set path=..."
+        )
     elif Path(source.name).expanduser().exists():
         raise InputError(
             f"model folder '{name}' has no model_index.json; must be in diffusers layout"

@@ -32,7 +32,7 @@ Stable Diffusion keep of one image is as large as its weights."""
 def recomputing(module: Any) -> Any:
     """Let a large U-Net compute its blocks again for their gradients, and return it.
 
-    The same numbers, for a third more time. What is smaller, and any other module, keeps them.
+    The same numbers, at the cost of time. What is smaller, and any other module, keeps them.
 
     Args:
         module: Of diffusers or transformers, changed in place.

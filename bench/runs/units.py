@@ -78,9 +78,13 @@ class Kept:
         """
         if self._erased[0] != path:
             # The last one goes first, so that there are never two in memory.
-            self._erased = self._compiled = (None, None)
+            self.free()
             self._erased = (path, erasing.apply(self.resolved(spec), case, pipe, path))
         return self._erased[1]
+
+    def free(self) -> None:
+        """Let go of the last erased pipeline: erasing needs the room."""
+        self._erased = self._compiled = (None, None)
 
     def quick(self, pipe: Any) -> Any:
         """Return the pipeline with its U-Net compiled, if that is asked for, once."""
@@ -164,6 +168,7 @@ class Fit(Unit):
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Fit the erasure if it is missing; its file says what that cost."""
         if not self.path.exists():
+            kept.free()
             resolved, pipe = kept.resolved(self.spec), self.pipe(clock)
             some = {"device": self.device, "progress": progress}
             erasing.fit(resolved, self.case, pipe, self.path, **some)  # type: ignore[arg-type]

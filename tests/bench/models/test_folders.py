@@ -151,6 +151,17 @@ def test_a_folder_that_lacks_something_is_refused_by_the_plan(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
+def test_a_single_file_is_refused_with_the_way(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert cli.main([*WORDS, "--plan", "--model", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert f"'{tmp_path / name}' is a single file" in said
+    assert f"StableDiffusionXLPipeline.from_single_file('{tmp_path / name}')" in said
+
+
 def test_what_is_not_loaded_may_be_missing(model: Path) -> None:
     found = json.loads((model / "model_index.json").read_text())
     found["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]

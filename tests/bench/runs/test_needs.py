@@ -78,10 +78,17 @@ def test_networks_of_a_setting_are_needed_for_that_setting_alone() -> None:
     assert more == set(registry.method("mace").networks["segmenter=grounded_sam"])
 
 
-def test_settings_that_need_networks_are_options_that_exist() -> None:
+def test_settings_that_need_networks_are_options_that_exist_and_are_listed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for name, entry in registry.methods().items():
         for setting in entry.networks:
             registry.options(entry, "sd", [setting])
+            assert cli.main(["list", "methods", "-v"]) == 0
+            assert (
+                f"{setting} needs {' and '.join(entry.networks[setting])}"
+                in capsys.readouterr().out
+            )
             assert name == "mace"
 
 
