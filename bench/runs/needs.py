@@ -29,11 +29,19 @@ def needed(runs: Sequence[RunSpec], names: Sequence[str] | None = None) -> list[
     for metric in resolved.measuring(names):
         found += metric.downloads(resolved.family)
     for spec in runs:
-        for setting, repos in registry.method(spec.place("method")).networks.items():
-            name, value = registry.split(setting)
-            if registry.written(spec.options[name]) == value:
-                found += map(transformer, repos)
+        for repos in _networks(spec).values():
+            found += map(transformer, repos)
     return list(dict.fromkeys(found))
+
+
+def _networks(spec: RunSpec) -> dict[str, tuple[str, ...]]:
+    """Return the networks on the Hub that a run's method needs, by the setting that needs them."""
+    found = {}
+    for setting, repos in registry.method(spec.place("method")).networks.items():
+        name, value = registry.split(setting)
+        if registry.written(spec.options[name]) == value:
+            found[setting] = repos
+    return found
 
 
 def missing(runs: Sequence[RunSpec], names: Sequence[str] | None = None) -> str:
@@ -46,9 +54,12 @@ def missing(runs: Sequence[RunSpec], names: Sequence[str] | None = None) -> str:
     absent = [each.name for each in needed(runs, names) if not each.here]
     if not absent:
         return ""
-    methods = (f"--method {name}" for name in dict.fromkeys(spec.place("method") for spec in runs))
     words = ["prefetch", f"--model {runs[0].place('model')}", f"--suite {runs[0].place('suite')}"]
-    return f"not on this machine: {', '.join(absent)}; `{typed(' '.join([*words, *methods]))}`"
+    for spec in runs:
+        if settings := _networks(spec):
+            words += [f"--method {spec.place('method')}", *(f"--set {each}" for each in settings)]
+    command = typed(" ".join(dict.fromkeys(words)))
+    return f"not on this machine: {', '.join(absent)}; `{command}` fetches it"
 
 
 def check(

@@ -47,7 +47,7 @@ def test_a_plan_lists_all_that_is_missing_and_what_fetches_it(alone: Any, empty:
         "AlexNet for LPIPS",
         "IDEA-Research/grounding-dino-base",
         "facebook/sam-vit-huge",
-        "prefetch --model sd15 --suite objects --method original --method mace",
+        "prefetch --model sd15 --suite objects --method mace --set segmenter=grounded_sam",
     ):
         assert name in line
 
