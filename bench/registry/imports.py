@@ -71,12 +71,15 @@ def behind(path: Path, module: str) -> dict[str, Path]:
     outside = module.endswith(".py")
     own = (path.stem,) if outside else tuple(module.split("."))
     roots = _beside(path) if outside else _above(path, own)
-    found = {".".join(own): path}
+    found, sought = {".".join(own): path}, {own}
     waiting = [(own, path)]
     while waiting:
         for parts in _imported(*waiting.pop()):
+            if parts in sought:
+                continue
+            sought.add(parts)
             file = next(filter(None, (root.find(parts) for root in roots)), None)
-            if file is not None and ".".join(parts) not in found:
+            if file is not None:
                 found[".".join(parts)] = file
                 waiting.append((parts, file))
     return found

@@ -13,7 +13,7 @@ import torch
 from bench import registry
 from bench.models.tiny import build_tiny_pipe
 from bench.runs.contract.drawing import DRAWING
-from bench.runs.contract.subject import AIRPLANE, BIRD, Subject, changed, draw, state
+from bench.runs.contract.subject import AIRPLANE, BIRD, PROMPTS, Subject, changed, draw, state
 from bench.runs.contract.violation import Violation
 from bench.types import Concept, InputError, Kind
 
@@ -138,7 +138,7 @@ def takes_several(subject: Subject) -> None:
 def takes_every_kind(subject: Subject) -> None:
     """Takes concepts of every kind."""
     for kind in get_args(Kind):
-        if not torch.isfinite(draw(subject.erase(Concept("neon", kind, "art")))).all():
+        if not torch.isfinite(draw(subject.erase(Concept("neon", kind, "art")), PROMPTS[:1])).all():
             raise Violation(f"a concept of kind {kind} gave images that are not finite")
 
 
@@ -157,7 +157,7 @@ def takes_odd_words(subject: Subject) -> None:
             problem = f"{type(error).__name__}: {error}"
             raise Violation(f"{words}: {problem}; raise InputError") from error
         else:
-            if not torch.isfinite(draw(edited)).all():
+            if not torch.isfinite(draw(edited, PROMPTS[:1])).all():
                 raise Violation(f"{words}: the images are not finite")
 
 

@@ -54,6 +54,19 @@ def changed_by(root: Path, file: str, old: str = "", new: str = "ADDED = 1\n") -
     return {name for name in before if before[name] != after[name]}
 
 
+def test_no_module_is_looked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the project import each other hundreds of times."""
+    sought, find = [], imports.Root.find
+
+    def seen(root: imports.Root, parts: tuple[str, ...]) -> Path | None:
+        sought.append(parts)
+        return find(root, parts)
+
+    monkeypatch.setattr(imports.Root, "find", seen)
+    imports.version(data.ROOT / "methods" / "uce.py", "methods.uce")
+    assert len(sought) == len(set(sought)) and ("bench", "models", "eraser") in sought
+
+
 def test_a_copy_of_the_project_has_its_versions(copied: Path) -> None:
     assert versions(copied) == versions(data.ROOT)
 
