@@ -98,7 +98,7 @@ def test_verdicts_on_a_run_stand_in_its_record(
     write_suite: WriteSuite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite = write_suite(tmp_path)
-    for spec in plan.specs(["uce"], model="mini", suite=str(suite), size="tiny"):
+    for spec in plan.specs(["uce"], model="mini", suite=str(suite), size="tiny", steps=1):
         runner.run(spec, tmp_path / "runs")
     (path,) = (tmp_path / "runs").glob("uce-*")
     run = store.RunFolder(path.parent, path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ from ..conftest import WriteSuite
 @pytest.fixture
 def suite(write_suite: WriteSuite, tmp_path: Path) -> Path:
     return write_suite(tmp_path / "suite", metrics=("judge", "clip"))
+
+
+@pytest.fixture(scope="module")
+def plain(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of the same suite without any switch, to be copied; returns their folder."""
+    folder = write_suite(tmp_path_factory.mktemp("plain") / "suite", metrics=("judge", "clip"))
+    assert run(folder) == 0
+    return folder / "runs"
 
 
 def run(suite: Path, *words: str, out: str = "runs", method: str = "original") -> int:
@@ -44,8 +53,11 @@ def image(suite: Path, out: str, name: str = "a-0") -> np.ndarray:
         (["--limit", "1"], "tiny@1"),
     ],
 )
-def test_what_changes_images_is_a_run_of_its_own(words: list[str], said: str, suite: Path) -> None:
-    assert run(suite) == 0 and run(suite, *words) == 0
+def test_what_changes_images_is_a_run_of_its_own(
+    words: list[str], said: str, suite: Path, plain: Path
+) -> None:
+    shutil.copytree(plain, suite / "runs")
+    assert run(suite, *words) == 0
     groups = report.groups(found(suite))
     assert len(groups) == 2
     headings = [group.heading for group in groups]
@@ -55,8 +67,9 @@ def test_what_changes_images_is_a_run_of_its_own(words: list[str], said: str, su
         assert len({path.read_bytes() for path in drawn}) == 2
 
 
-def test_the_batch_size_is_no_part_of_a_run(suite: Path) -> None:
-    assert run(suite, out="one") == 0 and run(suite, "--batch-size", "1", out="two") == 0
+def test_the_batch_size_is_no_part_of_a_run(suite: Path, plain: Path) -> None:
+    shutil.copytree(plain, suite / "one")
+    assert run(suite, "--batch-size", "1", out="two") == 0
     (one,), (two,) = found(suite, "one"), found(suite, "two")
     assert one.record.spec == two.record.spec
     assert (one.record.provenance["batch_size"], two.record.provenance["batch_size"]) == (25, 1)
@@ -64,7 +77,7 @@ def test_the_batch_size_is_no_part_of_a_run(suite: Path) -> None:
 
 
 def test_drawn_now_and_measured_later_is_the_same(
-    suite: Path, capsys: pytest.CaptureFixture[str]
+    suite: Path, plain: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(suite, "--no-metrics") == 0
     assert "drawn, not measured" in capsys.readouterr().out
@@ -79,7 +92,7 @@ def test_drawn_now_and_measured_later_is_the_same(
     (whole,) = found(suite)
     assert {score.metric for score in whole.record.scores} == {"judge", "clip"}
     assert path.stat().st_mtime_ns == before
-    assert run(suite, out="at-once") == 0
+    shutil.copytree(plain, suite / "at-once")
     (once,) = found(suite, "at-once")
     one, two = ({s.key: repr(s) for s in run.record.scores} for run in (once, whole))
     assert one == two

@@ -29,7 +29,7 @@ def made(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> P
     """Runs of four images: un-erased, of weights, and of a method that acts while drawing."""
     suite = write_suite(tmp_path_factory.mktemp("suite"))
     methods = ["uce", "negative_prompt"]
-    for spec in plan.specs(methods, model="mini", suite=str(suite), size="tiny"):
+    for spec in plan.specs(methods, model="mini", suite=str(suite), size="tiny", steps=2):
         runner.run(spec, suite / "runs")
     return suite / "runs"
 

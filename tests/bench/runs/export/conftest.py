@@ -18,7 +18,7 @@ def drawn(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("export")
     suite = write_suite(folder / "suite")
     for name in ("original", "uce"):
-        for spec in plan.specs([name], model="mini", suite=str(suite), size="tiny"):
+        for spec in plan.specs([name], model="mini", suite=str(suite), size="tiny", steps=2):
             runner.run(spec, folder / "runs")
     return folder / "runs"
 
