@@ -7,6 +7,8 @@ one that worked.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,10 +30,10 @@ PEOPLE = """,type,prompt,evaluation_seed
 """
 
 
-def ran(folder: Path, text: str, *words: str, name: str = "mine") -> dict[str, Finished]:
+def ran(folder: Path, text: str, *words: str) -> dict[str, Finished]:
     """Import a prompt file, run UCE on it on mini, and return the runs by method."""
     (folder / "prompts.csv").write_text(text)
-    imported, out = folder / name, folder / "runs"
+    imported, out = folder / "mine", folder / "runs"
     file = str(folder / "prompts.csv")
     assert cli.main(["import-prompts", file, *words, "--out", str(imported)]) == 0
     asked = ["run", "--method", "uce", "--suite", str(imported), "--size", "full"]
@@ -73,11 +75,19 @@ def test_what_no_image_shows_is_seen_in_none(concept: str, tmp_path: Path) -> No
     assert ("no independent detector" if concept == "zebra" else "judge sees this in 0.00") in why
 
 
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Finished], str]:
+    """Runs of people whom mini does not draw, by method, and what was printed of them."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        runs = ran(tmp_path_factory.mktemp("strangers"), PEOPLE)
+    return runs, shown.getvalue()
+
+
 def test_people_whom_only_its_own_text_encoder_knows_are_flagged_and_make_no_headline(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    strangers: tuple[dict[str, Finished], str],
 ) -> None:
-    runs = ran(tmp_path, PEOPLE)
-    shown = capsys.readouterr().out
+    runs, shown = strangers
     assert "un-erased ‡" in shown and "uce ‡" in " ".join(shown.split())
     (group,) = groups(list(runs.values()))
     (note,) = [note for note in page(group).notes if note.startswith("‡")]
@@ -214,11 +224,11 @@ def test_an_attack_that_nobody_can_judge_is_refused_by_its_plan(
 
 
 def test_score_refuses_a_metric_that_cannot_read_the_run(
-    people: Path, capsys: pytest.CaptureFixture[str]
+    strangers: tuple[dict[str, Finished], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The judge cannot tell who is nobody that it knows."""
-    runs = ran(people, PEOPLE, name="unknown")
-    run = next(r for r in runs.values() if "Zorvan" in r.folder.per_image_path.read_text())
+    run = strangers[0]["uce"]
+    assert "Zorvan" in run.folder.per_image_path.read_text()
     before = run.folder.per_image_path.read_bytes()
     assert cli.main(["score", str(run.folder.path), "--metric", "judge", "--device", "cpu"]) == 2
     assert "unknown concept for metric judge: 'Zorvan Quill'" in capsys.readouterr().err
