@@ -37,24 +37,33 @@ _RATES = {
     "matched_difference": "The second less the first of these.",
 }
 
+_WHICH = {
+    "method": _RUN["method"],
+    "made": "`here`, or `elsewhere` where only the images were given.",
+    "model": _RUN["model"],
+    "suite": _RUN["suite"],
+    "suite_version": "Its version and the hash of its content.",
+    "size": "How many of its prompts: smoke, quick, full, or one of its own.",
+    "precision": "What the model computed in; empty where it is not known.",
+    "case": _RUN["case"],
+}
+_SEED = {"seed": "Of the erasure; several where the row is a mean over them."}
+_FURTHER = {
+    "seconds_to_erase": "Wall-clock seconds of one erasure, the mean over cases.",
+    "flags": "Why the run is not ranked; empty for an honest one.",
+    "unconfirmed": "Concepts of which nothing can be said, as none saw them un-erased.",
+    "run_id": "The run's folder.",
+}
+
 GLOSSARY: Mapping[str, Mapping[str, str]] = {
     "comparison.csv": {
-        "method": _RUN["method"],
-        "made": "`here`, or `elsewhere` where only the images were given.",
-        "model": _RUN["model"],
-        "suite": _RUN["suite"],
-        "suite_version": "Its version and the hash of its content.",
-        "size": "How many of its prompts: smoke, quick, full, or one of its own.",
-        "precision": "What the model computed in; empty where it is not known.",
-        "case": _RUN["case"],
+        **_WHICH,
         **_SCORE,
         "sd": "Standard deviation over the seeds of an erasure; nan for a single run.",
-        "seed": "Of the erasure; several where the row is a mean over them.",
-        "seconds_to_erase": "Wall-clock seconds of one erasure, the mean over cases.",
-        "flags": "Why the run is not ranked; empty for an honest one.",
-        "unconfirmed": "Concepts of which nothing can be said, as none saw them un-erased.",
-        "run_id": "The run's folder.",
+        **_SEED,
+        **_FURTHER,
     },
+    "comparison_wide.csv": {**_WHICH, **_SEED, **_FURTHER},
     "scores.csv": {**_RUN, **_SCORE},
     "per_image.csv": {
         "case": "The erasure that drew the image.",
@@ -158,4 +167,5 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "error": "Share of that norm which the LoRA misses at its rank.",
     },
 }
-"""By file and column. per_image.csv has further columns, METRIC_COLUMN, of each metric's own."""
+"""By file and column. per_image.csv has further columns, METRIC_COLUMN, of each metric's own, and
+comparison_wide.csv three a score: its value, and the same with _low and _high."""

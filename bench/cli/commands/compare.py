@@ -2,9 +2,10 @@
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
 protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
-axes.csv, interference.csv and the page index.html are written there. A run whose record or
-per_image.csv is not as it was written is left out; --verify reads every file of the runs, images
-and erasures too, and refuses what is damaged.
+axes.csv, interference.csv and the page index.html are written there. comparison.csv has a row a
+score, comparison.tex one table a protocol; --columns picks the columns of another. A run whose
+record or per_image.csv is not as it was written is left out; --verify reads every file of the runs,
+images and erasures too, and refuses what is damaged.
 """
 
 from __future__ import annotations
@@ -43,6 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--baseline", metavar="NAME", help="a method or run id (default: original)")
     add("--metric", metavar="NAME", help="only this metric's tables (default: all)")
     add("--format", default="terminal", metavar="NAME", help=", ".join(FORMATS))
+    add(
+        "--columns",
+        metavar="NAMES",
+        help="one table of these columns, by their headings: target,near,H_o,clip:target",
+    )
+    add(
+        "--intervals",
+        default="brackets",
+        metavar="FORM",
+        help="brackets, half-width (0.10 ± 0.05) or none (default: brackets)",
+    )
+    add("--label", metavar="NAME", help="\\label of the LaTeX table: tab:erasure")
+    add("--wide", action="store_true", help="comparison_wide.csv too: a row a run")
     add("--anyway", action="store_true", help="compare different protocols, and mark the table")
     add("--verify", action="store_true", help="check every file of the runs by its checksum")
     output.add_arguments(parser)
@@ -53,6 +67,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.names import find
 
     find("format", args.format, FORMATS)
+    _check_forms(args)
     with TemporaryDirectory() as scratch:
         return _compare(args, _results(args.runs, args.out, Path(scratch)))
 
@@ -76,12 +91,44 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
         if asked:
             find(what, asked, dict.fromkeys(known))
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
+    # Before a file is written: a name that is unknown changes nothing.
+    chosen = report.choose(pages, _names(args.columns)) if args.columns else pages
+    shown = [report.written(each, args.intervals) for each in chosen]
     if not args.runs:
         report.write_comparison(pages, args.out, results.problems)
         report.write_site(pages, args.out, results.problems)
+        if args.wide:
+            report.write_wide(pages, args.out)
     return output.answer(
-        args, report.data(pages, results.problems), lambda: report.show(pages, args.format)
+        args,
+        report.data(shown, results.problems),
+        lambda: report.show(shown, args.format, label=args.label or "", rows=not args.wide),
     )
+
+
+def _check_forms(args: argparse.Namespace) -> None:
+    """Refuse what the format that is asked for has no use for, which would be lost unsaid."""
+    from bench.names import find
+    from bench.results import report
+
+    find("form of intervals", args.intervals, report.INTERVALS)
+    if args.label is not None:
+        report.check_label(args.label)
+        if args.format != "latex":
+            raise InputError(f"--label is of LaTeX tables; --format is {args.format}, not latex")
+    if args.columns is not None and args.format == "csv":
+        raise InputError(
+            "--columns is of tables; a CSV has all: --format terminal, markdown, latex"
+        )
+    if args.wide and args.runs and args.format != "csv":
+        raise InputError("--wide with RUN prints: say --format csv too; without RUN it is written")
+    if args.columns is not None and not _names(args.columns):
+        raise InputError(f"--columns is '{args.columns}', must be headings: target,near,H_o")
+
+
+def _names(text: str) -> list[str]:
+    """Return names between commas, each once."""
+    return list(dict.fromkeys(filter(None, (each.strip() for each in text.split(",")))))
 
 
 def _verify(results: Results) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from bench.results.report.calibration import show_calibration
-from bench.results.report.comparison import show, write_comparison
+from bench.results.report.choice import INTERVALS, choose, written
+from bench.results.report.comparison import show, write_comparison, write_wide
 from bench.results.report.data import data
 from bench.results.report.groups import group, groups
+from bench.results.report.latex import check_label
 from bench.results.report.page import page
 from bench.results.report.site import write_site
 from bench.results.report.strip import write_strip
 from bench.results.report.terminal import show_scores
 
 __all__ = [
+    "INTERVALS",
+    "check_label",
+    "choose",
     "data",
     "group",
     "groups",
@@ -22,4 +27,6 @@ __all__ = [
     "write_comparison",
     "write_site",
     "write_strip",
+    "write_wide",
+    "written",
 ]

@@ -38,7 +38,7 @@ def table(group: Group) -> Table | None:
     if not columns:
         return None
     header = ("method", *(column.title for column in columns))
-    return Table(TITLE, header, tuple(map(tuple, lines_of(group, columns))))
+    return Table(TITLE, header, tuple(map(tuple, lines_of(group, columns))), name="axes")
 
 
 def sheet(pages: Sequence[Page]) -> str:

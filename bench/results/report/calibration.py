@@ -74,7 +74,7 @@ def corrected(group: Group, metric: str) -> Table | None:
     lost = any(math.isnan(score.value) and score.n for score in there)
     notes = (f"– : {metric} sees the concept no more often where it is than where it is not.",)
     lines = tuple(map(tuple, lines_of(group, columns)))
-    return Table(title, ("method", *titles), lines, notes * lost)
+    return Table(title, ("method", *titles), lines, notes * lost, name=CORRECTED)
 
 
 def notes(group: Group) -> list[str]:

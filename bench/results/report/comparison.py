@@ -13,6 +13,10 @@ from bench.results.report.markdown import document
 from bench.results.report.page import Page
 from bench.results.report.sheet import sheet
 from bench.results.report.terminal import print_pages
+from bench.results.report.wide import wide
+
+WIDE = "comparison_wide.csv"
+"""The comparison with a row a run, which is written where it is asked for."""
 
 
 def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -> list[Path]:
@@ -35,14 +39,31 @@ def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] =
     return [out / name for name in made]
 
 
-def show(pages: Sequence[Page], form: str) -> int:
+def write_wide(pages: Sequence[Page], out: Path) -> Path:
+    """Write the pages as a CSV with a row a run, and return its path.
+
+    Args:
+        pages: One a protocol.
+        out: The folder for comparison_wide.csv.
+    """
+    write_bytes(out / WIDE, wide(pages).encode())
+    return out / WIDE
+
+
+def show(pages: Sequence[Page], form: str, *, label: str = "", rows: bool = True) -> int:
     """Print pages as terminal, csv, markdown or latex, and return the status of success.
 
     Args:
         pages: One a protocol.
         form: `terminal`, `csv`, `markdown` or `latex`.
+        label: What a LaTeX table is referred to by; "" for none.
+        rows: Whether a CSV has a row a score, and not a row a run.
     """
-    written = {"csv": sheet, "markdown": document, "latex": paper}
+    written = {
+        "csv": sheet if rows else wide,
+        "markdown": document,
+        "latex": lambda pages: paper(pages, label),
+    }
     if form in written:
         sys.stdout.write(written[form](pages))
         return 0

@@ -50,7 +50,8 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     ]
     header = ("method", *(f"Δ {column.title}" for column in columns))
     title = f"{metric}: difference from {group.label(baseline)} on the same prompts and noise"
-    return Table(title, header, tuple(lines), (_test([each for line in found for each in line]),))
+    note = _test([each for line in found for each in line])
+    return Table(title, header, tuple(lines), (note,), name=f"{metric} difference")
 
 
 def paired_with(run: Finished, baseline: Finished, columns: Sequence[Column]) -> list[Compared]:

@@ -48,7 +48,7 @@ def distances(group: Group, baseline: Finished) -> Table | None:
     title = f"distance from {group.label(baseline)}, over the rates of "
     title += ", ".join(_title(column) for column in columns)
     header = ("method", f"distance {ARROWS['lower']}", "furthest in", "rates")
-    return Table(title, header, tuple(lines), (NOTE,))
+    return Table(title, header, tuple(lines), (NOTE,), name="distance")
 
 
 def _profile(group: Group) -> list[Column]:

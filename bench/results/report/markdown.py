@@ -40,7 +40,7 @@ def document(pages: Sequence[Page], left_out: Sequence[str] = ()) -> str:
 def markdown(table: Table) -> list[str]:
     """Return the lines of a table with its title above and its notes below."""
     marks = ["---", *["---:"] * (len(table.header) - 1)]
-    rows = [list(table.header), marks, *([_cell(each) for each in line] for line in table.lines)]
+    rows = [list(table.headings), marks, *([_cell(each) for each in line] for line in table.lines)]
     title = f"{table.title[:1].upper()}{table.title[1:]}:"
     page = [f"{title} {EMPTY}", ""] if table.empty else [title, ""]
     if not table.empty:

@@ -32,6 +32,8 @@ class Cell:
     """What stands there, without the interval."""
     interval: str = ""
     """For example "[0.01, 0.10]"."""
+    half: str = ""
+    """Half the interval's width, for example "± 0.05"."""
     rank: int = 0
     """1 for the best of its column, 2 for the second, else 0."""
 
@@ -49,6 +51,18 @@ class Table:
     header: tuple[str, ...]
     lines: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    name: str = ""
+    """What a column of it is asked by, `clip:target`; "" where none can be."""
+    over: tuple[str, ...] = ()
+    """What stands above each heading, where columns come from several tables."""
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The header, each heading with what stands above it."""
+        if not self.over:
+            return self.header
+        pairs = zip(self.over, self.header, strict=True)
+        return tuple(f"{above}: {text}" if above else text for above, text in pairs)
 
     @property
     def empty(self) -> bool:
@@ -79,7 +93,7 @@ def scores(group: Group, metric: str) -> Table:
     what = group.metrics[metric].measures()[0]
     title = f"{metric}: {what.what} ({what.unit})"
     notes = [*_unread(group, metric), *[SPREAD] * bool(group.repeats)]
-    return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes))
+    return Table(title, tuple(header), tuple(map(tuple, lines)), tuple(notes), name=metric)
 
 
 def effects(group: Group) -> Table | None:
@@ -101,7 +115,7 @@ def effects(group: Group) -> Table | None:
         for line, run in zip(lines_of(group, columns), group.runs, strict=True)
         if run.record.spec.method != ORIGINAL
     ]
-    return Table(title, ("method", *titles), tuple(lines))
+    return Table(title, ("method", *titles), tuple(lines), name="effects")
 
 
 def lines_of(group: Group, columns: Sequence[Column]) -> list[list[Cell]]:
@@ -132,7 +146,8 @@ def cell(score: Score | None, column: Column) -> Cell:
     if math.isnan(score.low):
         return Cell(column.digits(score.value))
     interval = f"[{column.digits(score.low)}, {column.digits(score.high)}]"
-    return Cell(column.digits(score.value), interval)
+    half = f"± {column.digits((score.high - score.low) / 2)}"
+    return Cell(column.digits(score.value), interval, half)
 
 
 def _repeated(group: Group, runs: Sequence[Finished]) -> str:
@@ -181,16 +196,19 @@ def flagged(group: Group) -> list[str]:
 
 
 FORMS = {
-    "adapter": "adds tensors to the model (adapter)",
-    "inference": "leaves the weights as they were and acts while drawing (inference)",
+    "adapter": "Of the form adapter, which adds tensors to the model",
+    "inference": "Of the form inference, which leaves the weights as they were and acts while "
+    "drawing",
 }
 """What an erasure does that is no set of weights for a plain diffusers pipeline."""
 
 
 def forms(group: Group) -> list[str]:
-    """Return a note on each run whose erasure does not load into a plain diffusers pipeline."""
-    found = [(run, run.record.provenance.get("form", "")) for run in group.runs]
-    return [f"{group.label(run)} {FORMS[form]}." for run, form in found if form in FORMS]
+    """Return a note on the runs of each form that does not load into a plain pipeline."""
+    found: dict[str, list[str]] = {}
+    for run in group.runs:
+        found.setdefault(str(run.record.provenance.get("form", "")), []).append(group.label(run))
+    return [f"{what}: {', '.join(found[form])}." for form, what in FORMS.items() if form in found]
 
 
 def made_elsewhere(group: Group) -> list[str]:

@@ -59,7 +59,7 @@ def print_table(console: Console, table: Table) -> None:
         for text in (f"{table.title}: {EMPTY}", *table.notes):
             console.print(text, highlight=False, markup=False)
         return
-    lines = [[Cell(text) for text in table.header], *(list(line) for line in table.lines)]
+    lines = [[Cell(text) for text in table.headings], *(list(line) for line in table.lines)]
     notes = list(table.notes)
     turned = [list(column) for column in zip(*lines, strict=True)]
     if _width(lines) > console.width and _width(turned) < _width(lines):

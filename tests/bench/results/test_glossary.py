@@ -12,7 +12,7 @@ from bench.runs.trials import folder
 
 
 def test_it_has_the_columns_of_every_file_in_their_order() -> None:
-    """Those of comparison.csv and lora_errors.csv are compared where these are written."""
+    """Those of comparisons and of lora_errors.csv are compared where these are written."""
     written = {
         "scores.csv": store.SCORE_COLUMNS,
         "per_image.csv": store.PROMPT_COLUMNS,
@@ -23,5 +23,7 @@ def test_it_has_the_columns_of_every_file_in_their_order() -> None:
         "agreement.csv": tuple(each.name for each in fields(Agreement)),
     }
     assert {file: tuple(GLOSSARY[file]) for file in written} == written
-    assert GLOSSARY.keys() - written.keys() == {"comparison.csv", "lora_errors.csv"}
+    assert GLOSSARY.keys() - written.keys() == {
+        *("comparison.csv", "comparison_wide.csv", "lora_errors.csv")
+    }
     assert all(words.endswith(".") for file in GLOSSARY.values() for words in file.values())

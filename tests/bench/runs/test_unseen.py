@@ -88,7 +88,7 @@ def test_people_whom_only_its_own_text_encoder_knows_are_flagged_and_make_no_hea
     strangers: tuple[dict[str, Finished], str],
 ) -> None:
     runs, shown = strangers
-    assert "un-erased ‡" in shown and "uce ‡" in " ".join(shown.split())
+    assert "original ‡" in shown and "uce ‡" in " ".join(shown.split())
     (group,) = groups(list(runs.values()))
     (note,) = [note for note in page(group).notes if note.startswith("‡")]
     assert "on Zorvan Quill, Pemra Oduvic, Hildo Brunck: no independent detector can" in note

@@ -3,8 +3,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from rich.console import Console
 from bench.results.glossary import GLOSSARY
 from bench.results.report import group, groups, page, show, show_scores, write_comparison
 from bench.results.report.groups import Column
-from bench.results.report.latex import latex, paper
+from bench.results.report.latex import latex
 from bench.results.report.markdown import markdown
 from bench.results.report.table import Cell, Table, effects, scores
 from bench.results.report.terminal import print_table
@@ -230,29 +228,6 @@ def test_images_that_could_not_be_opened_are_named(make: Make) -> None:
     )
     some = Finished(run.folder, replace(run.record, scores=found))
     assert "2 images of realera were not read by judge" in printed(scores(group([some]), "judge"))
-
-
-def test_latex_escapes_what_latex_reads() -> None:
-    table = Table(
-        "100 % of a_b & c", ("m", "x_1 ↓"), ((Cell("u"), Cell("50 %", "[1, 2]", 1)),), ("{note}",)
-    )
-    text = "\n".join(latex(table, "h · 1"))
-    assert r"100 \% of a\_b \& c" in text and r"x\_1 $\downarrow$" in text
-    assert r"\textbf{50 \%} {\scriptsize [1, 2]}" in text and r"\{note\}" in text
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a LaTeX installation")
-def test_latex_compiles(make: Make, tmp_path: Path) -> None:
-    body = paper([page(group([make(), make(UNERASED, 0.95)]))])
-    start = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
-    (tmp_path / "x.tex").write_text(f"{start}{body}\\end{{document}}\n")
-    subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "x.tex"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
 
 
 def test_effects_have_a_table_where_there_is_an_un_erased_run(make: Make) -> None:
