@@ -27,8 +27,8 @@ from bench.types import Precision, RunSpec, silent
 from ..bench.conftest import TABLE
 
 ROUNDS = 5
-STEPS = {"mini": 20, "sd": 10}
-BATCH = {"mini": 16, "sd": 2}
+STEPS = {"mini": 20, "sd": 4}
+BATCH = {"mini": 16, "sd": 1}
 SIZES = (1, 4, 16, 64)
 """Batches that a GPU is asked for."""
 FLOOR = 0.97
