@@ -6,8 +6,10 @@ import logging
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench import data
@@ -21,6 +23,8 @@ CONNECT = 10.0
 """Seconds that a cluster has to answer when it is first called."""
 ADDRESS = "RAY_ADDRESS"
 """The environment variable that says where the usual cluster is."""
+CURRENT = Path(tempfile.gettempdir()) / "ray" / "ray_current_cluster"
+"""Where Ray keeps the address of the cluster of this machine."""
 _HOST = re.compile(r"(?:ray://)?(?P<host>[^\s/:]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 _MISSING = "--executor ray needs Ray: pip install 'erasure-bench[ray]'"
 _OBJECTS = 100 * 2**20
@@ -140,8 +144,11 @@ def offer(address: str, device: str, threads: int) -> Offer:
 def _usual(ray: Any, settings: Mapping[str, Any]) -> None:
     """Connect to the cluster of this machine, or start one."""
     try:
+        if CURRENT.exists() and (match := _HOST.fullmatch(CURRENT.read_text().strip())):
+            # One that is no more is remembered there, and Ray would wait for it.
+            _call(match[0], match["host"], int(match["port"]))
         ray.init("auto", runtime_env=environment(), **settings)
-    except ConnectionError:
+    except (ConnectionError, InputError):
         ray.init(
             "local",
             include_dashboard=False,
