@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.files import write_bytes
@@ -59,7 +59,7 @@ def show(pages: Sequence[Page], form: str, *, label: str = "", rows: bool = True
         label: What a LaTeX table is referred to by; "" for none.
         rows: Whether a CSV has a row a score, and not a row a run.
     """
-    written = {
+    written: dict[str, Callable[[Sequence[Page]], str]] = {
         "csv": sheet if rows else wide,
         "markdown": document,
         "latex": lambda pages: paper(pages, label),
