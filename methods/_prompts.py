@@ -146,8 +146,7 @@ SCENES = (
 )
 """Captions of places, colours and media, without a thing that a suite erases."""
 
-EVERYDAY = (
-    *SCENES,
+NAMED_THINGS = (
     "a dog in a meadow",
     "a photo of a dog",
     "a cat in a room",
@@ -173,7 +172,10 @@ EVERYDAY = (
     "a flower in a garden",
     "a group of people",
 )
-"""The same with everyday things; captions that name the erased concept are left out."""
+"""Captions of everyday things."""
+
+EVERYDAY = (*SCENES, *NAMED_THINGS)
+"""Both; captions that name the erased concept are left out."""
 
 PRIORS = {"scenes": SCENES, "everyday": EVERYDAY}
 

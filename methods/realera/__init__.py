@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import tee
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -21,9 +21,10 @@ from bench.models.prediction import Conditioning, condition, unconditional
 from bench.models.weights import loaded
 from bench.types import Concept, InputError, Option, Progress, silent
 from methods import _closed_form, _lora, _noise, _options, _prompts, _tokens, _training, _unet
-from methods.realera import _alignment, _crce, _neighbors
+from methods.realera import _alignment, _crce, _mining, _neighbors
 from methods.realera._first_stage import closed_form
 from methods.realera._neighbors import sample_beyond, sample_neighbors
+from methods.realera._surroundings import Sampler, Surroundings
 
 __all__ = ["RealEra", "closed_form", "sample_beyond", "sample_neighbors"]
 
@@ -63,6 +64,12 @@ class RealEra(Eraser):
     """Stages that the paper's reading runs; both is PAPER, one of them is an ablation."""
     prompts: int = 10
     """Training prompts per concept, from our templates (CHOICE)."""
+    mining: Literal["random", "vocabulary", "drawn"] = "random"
+    """What neighbours are: `random` points (PAPER), the words of the `vocabulary` that are nearest
+    the concept, or of these the farthest that still make the model draw it, `drawn` (CHOICE)."""
+    aim: Literal["anchor", "rest"] = "anchor"
+    """What neighbours are to read as: the `anchor` (THIRD-PARTY), or the `rest` of each when its
+    share of the concept is taken out; the share is measured of drawn words, else 1 (CHOICE)."""
     neighbors: int = 5
     """Neighbours per prompt in stage one, per step in stage two; 0 is an ablation (THIRD-PARTY)."""
     min_cos: float = 0.5
@@ -130,14 +137,17 @@ class RealEra(Eraser):
             return {}
         generator = torch.Generator().manual_seed(seed)
         pairs = [_prompts.pairs(pipe, concept, self.prompts) for concept in concepts]
+        around = [
+            self._around(pipe, concept, pair, seed)
+            for concept, pair in zip(concepts, pairs, strict=True)
+        ]
         prior = condition(pipe, _prompts.prior(self.prior, concepts))
         if self.reading == "crce":
             return _crce.fine_tuned(
                 pipe,
                 [pair.asked for pair in pairs],
                 pools=[self._pool(pipe, pair.asked, generator, progress) for pair in pairs],
-                near=self._near,
-                beyond=self._beyond,
+                around=around,
                 draw=self._draw,
                 steps=self.crce_steps,
                 learning_rate=self.crce_learning_rate,
@@ -147,12 +157,12 @@ class RealEra(Eraser):
         weights: dict[str, Tensor] = {}
         if self.stage != "lora":
             progress("closed form", 0, 1)
-            weights = _unet.multiplied(pipe, self._matrix(pairs, prior.states, generator))
+            weights = _unet.multiplied(pipe, self._matrix(around, prior.states, generator))
             progress("closed form", 1, 1)
         if self.stage != "closed_form":
             edited = loaded(pipe, weights)
             changes = [
-                self._trained(pipe, edited, each, prior, generator, progress) for each in pairs
+                self._trained(pipe, edited, each, prior, generator, progress) for each in around
             ]
             fused = _lora.joined(
                 pipelines.cross_attention(edited.unet),
@@ -178,39 +188,55 @@ class RealEra(Eraser):
             raise InputError("neighbors and beyond count points, allowed is 0 or more")
         _neighbors.check_band(self.min_cos, self.max_cos)
 
-    def _near(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        sample = partial(sample_neighbors, min_cos=self.min_cos, max_cos=self.max_cos)
-        return self._points(sample, rows, self.neighbors, generator)
+    def _around(self, pipe: Any, concept: Concept, pair: _prompts.Pairs, seed: int) -> Surroundings:
+        """Return what lies around a concept's prompts, mined or drawn at random.
 
-    def _beyond(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        sample = partial(sample_beyond, max_cos=self.beyond_max_cos)
-        return self._points(sample, rows, self.beyond, generator)
-
-    def _points(
-        self, sample: _neighbors.Sample, rows: Tensor, n: int, generator: torch.Generator
-    ) -> Tensor:
-        return _neighbors.around_prompt(
-            sample,
-            rows,
-            n,
+        Mining has randomness of its own, so that nothing else depends on it.
+        """
+        sampler = Sampler(
+            neighbors=self.neighbors,
+            min_cos=self.min_cos,
+            max_cos=self.max_cos,
+            beyond=self.beyond,
+            beyond_max_cos=self.beyond_max_cos,
             max_distance=self.max_distance,
-            by_token=self.sampling == "token",
-            keep_first=self.keep_bos,
-            generator=generator,
+            sampling=self.sampling,
+            keep_bos=self.keep_bos,
+        )
+        if self.mining == "random" or not self.neighbors:
+            whole = [1.0] * self.neighbors if self.aim == "rest" else None
+            return Surroundings(pair, sampler, shares=whole)
+        if self.mining == "drawn":
+            found = _mining.drawn(
+                pipe,
+                concept,
+                self.neighbors,
+                steps=self.trajectory_steps,
+                guidance=self.trajectory_guidance,
+                seed=seed,
+            )
+        else:
+            found = _mining.nearest(pipe, concept, self.neighbors)
+        _mining.noted(found)
+        return Surroundings(
+            pair,
+            sampler,
+            _mining.points(pipe, concept, self.prompts, found),
+            found.shares.tolist() if self.aim == "rest" else None,
         )
 
     def _matrix(
-        self, pairs: Sequence[_prompts.Pairs], prior: Tensor, generator: torch.Generator
+        self, around: Sequence[Surroundings], prior: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Stage one: M of W' = W M over every prompt, its neighbours and its beyond points."""
-        prompts = [rows for pair in pairs for rows in pair.concept]
-        targets = [rows for pair in pairs for rows in pair.aligned]
-        tokens = sum(len(rows) for rows in prompts)
+        prompts = [(each, i) for each in around for i in range(len(each.pair.concept))]
+        tokens = sum(each.pair.concept[..., 0].numel() for each in around)
+        moved, wanted = tee(each.blocks(i, generator) for each, i in prompts)
         return closed_form(
             _closed_form.identity(prior),
-            (torch.cat([rows[None], self._near(rows, generator)]) for rows in prompts),
-            (target.expand(1 + self.neighbors, *target.shape) for target in targets),
-            (self._beyond(rows, generator) for rows in prompts),
+            (rows for rows, _ in moved),
+            (targets for _, targets in wanted),
+            (each.beyond(i, generator) for each, i in prompts),
             beyond_scale=self.beyond_scale,
             ridge=self.ridge * tokens,
             prior=prior,
@@ -221,24 +247,22 @@ class RealEra(Eraser):
         self,
         pipe: Any,
         edited: Any,
-        pair: _prompts.Pairs,
+        around: Surroundings,
         prior: Conditioning,
         generator: torch.Generator,
         progress: Progress,
     ) -> _lora.Factors:
         """Stage two: train a LoRA so that neighbours are predicted as the anchor is."""
-        pool = self._pool(pipe, pair.asked, generator, progress)
+        pool = self._pool(pipe, around.pair.asked, generator, progress)
         student = _unet.trainable(edited.unet)
         parameters = _lora.attach(student, self.rank, generator)
 
         def loss_at(step: int) -> Tensor:
             draw = self._draw(pool, self.batch, generator)
             text = _alignment.compose(
-                pair,
+                around,
                 draw.prompts,
                 prior,
-                near=self._near,
-                beyond=self._beyond,
                 mu=self.mu,
                 prior_mu=self.prior_mu,
                 generator=generator,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,7 @@ from torch import Tensor
 
 from bench.models.prediction import Conditioning, joined, predict
 from methods import _noise
-from methods._prompts import Pairs
-
-Points = Callable[[Tensor, torch.Generator], Tensor]
-"""Draws points around the rows of one prompt: (positions, dim) to (n, positions, dim)."""
+from methods.realera._surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,10 @@ class Text:
 
 
 def compose(
-    pair: Pairs,
+    around: Surroundings,
     prompts: Sequence[int],
     prior: Conditioning,
     *,
-    near: Points,
-    beyond: Points,
     mu: float,
     prior_mu: float,
     generator: torch.Generator,
@@ -49,24 +44,23 @@ def compose(
     weights are ours.
 
     Args:
-        pair: Embeddings of the concept and of its anchor.
+        around: The concept's prompts, their anchors, and the points around them.
         prompts: Index of the prompt of each noisy latent.
         prior: Captions that stay.
-        near: Draws neighbours.
-        beyond: Draws points that stay.
         mu: Weight of the beyond term.
         prior_mu: Weight of the prior term.
         generator: Source of all randomness.
     """
     asked, wanted, weights, owner = [], [], [], []
     for index, prompt in enumerate(prompts):
-        one, rows = pair.asked[[prompt]], pair.concept[prompt]
-        moved = one.around(torch.cat([rows[None], near(rows, generator)]))
-        away = one.around(beyond(rows, generator)) if mu else one[:0]
+        one, anchor = around.pair.asked[[prompt]], around.pair.wanted[[prompt]]
+        near = around.near(prompt, generator)
+        moved = one.around(torch.cat([around.pair.concept[[prompt]], near]))
+        away = one.around(around.beyond(prompt, generator)) if mu else one[:0]
         choice = torch.randint(len(prior), (1 if prior_mu else 0,), generator=generator)
         kept = prior[choice.tolist()]
         asked += [moved, away, kept]
-        wanted += [pair.wanted[[prompt]].expand(len(moved)), away, kept]
+        wanted += [anchor, around.read_as(prompt, near), away, kept]
         weights += [1 / len(moved)] * len(moved) + [mu / max(len(away), 1)] * len(away)
         weights += [prior_mu] * len(kept)
         owner += [index] * (len(moved) + len(away) + len(kept))

@@ -18,7 +18,7 @@ from bench.models import pipelines
 from bench.models.prediction import Conditioning, joined, predict, unconditional
 from bench.types import Progress
 from methods import _noise, _training, _unet
-from methods.realera._alignment import Points
+from methods.realera._surroundings import Surroundings
 
 Source = Callable[[_noise.Pool, int, torch.Generator], _noise.Draw]
 
@@ -28,8 +28,7 @@ def fine_tuned(
     rows: Sequence[Conditioning],
     *,
     pools: Sequence[_noise.Pool],
-    near: Points,
-    beyond: Points,
+    around: Sequence[Surroundings],
     draw: Source,
     steps: int,
     learning_rate: float,
@@ -42,8 +41,7 @@ def fine_tuned(
         pipe: The un-erased pipeline.
         rows: Prompts of each concept.
         pools: Noisy latents of each concept.
-        near: Draws neighbours of a prompt.
-        beyond: Draws points that must stay.
+        around: Neighbours of each concept's prompts, and points that must stay.
         draw: Draws noisy latents from a pool.
         steps: Training steps in all.
         learning_rate: Adam's, per step.
@@ -61,7 +59,9 @@ def fine_tuned(
         own = rows[which][[noisy.prompts[0]]]
         moved, kept = own, own[:0]
         if step % 2:
-            sampled, away = (each(own.states[0], generator) for each in (near, beyond))
+            own_points, prompt = around[which], noisy.prompts[0]
+            sampled = own_points.near(prompt, generator)
+            away = own_points.beyond(prompt, generator)
             # With neither sort of point every step is ESD's.
             if len(sampled) + len(away):
                 moved, kept = own.around(sampled), own.around(away)

@@ -11,6 +11,7 @@ from bench.models import pipelines
 from bench.types import Concept, InputError
 from methods import _lora, _prompts, realera
 from methods.realera import RealEra
+from methods.realera._surroundings import Surroundings
 
 QUICK: dict[str, Any] = {
     "prompts": 2,
@@ -66,17 +67,17 @@ def test_stage_one_equals_an_independent_evaluation(
     beyond: int,
 ) -> None:
     """Over prompts, the points that were drawn around each, and the prior."""
-    drawn: dict[str, list[torch.Tensor]] = {"_near": [], "_beyond": []}
+    drawn: dict[str, list[torch.Tensor]] = {"near": [], "beyond": []}
     for kind, points in drawn.items():
-        draw = getattr(RealEra, kind)
+        draw = getattr(Surroundings, kind)
 
         def noted(
-            self: Any, rows: Any, generator: Any, draw: Any = draw, points: Any = points
+            self: Any, prompt: int, generator: Any, draw: Any = draw, points: Any = points
         ) -> Any:
-            points.append(draw(self, rows, generator))
+            points.append(draw(self, prompt, generator))
             return points[-1]
 
-        monkeypatch.setattr(RealEra, kind, noted)
+        monkeypatch.setattr(Surroundings, kind, noted)
     concepts = [airplane, bird] if several else [airplane]
     edited = RealEra(
         stage="closed_form",
@@ -90,13 +91,13 @@ def test_stage_one_equals_an_independent_evaluation(
     pairs = [_prompts.pairs(tiny_pipe, concept, 2) for concept in concepts]
     own = torch.cat([pair.concept for pair in pairs])
     targets = torch.cat([pair.aligned for pair in pairs])
-    assert [len(points) for points in drawn["_near"]] == [near] * len(own)
-    assert [len(points) for points in drawn["_beyond"]] == [beyond] * len(own)
-    x = torch.cat([own, *drawn["_near"]])
+    assert [len(points) for points in drawn["near"]] == [near] * len(own)
+    assert [len(points) for points in drawn["beyond"]] == [beyond] * len(own)
+    x = torch.cat([own, *drawn["near"]])
     g = torch.cat([targets, *(t.expand(near, -1, -1) for t in targets)])
     prior = pipelines.encode(tiny_pipe, _prompts.prior("scenes", concepts)).flatten(0, 1)
     tokens = own.shape[0] * own.shape[1]
-    rows = x.flatten(0, 1), g.flatten(0, 1), torch.cat(drawn["_beyond"]).flatten(0, 1), prior
+    rows = x.flatten(0, 1), g.flatten(0, 1), torch.cat(drawn["beyond"]).flatten(0, 1), prior
     after = pipelines.cross_attention(edited.unet)
     for name, weight in pipelines.cross_attention(tiny_pipe.unet).items():
         scales = 0.7, 0.5 * tokens / len(prior), 0.2 * tokens
