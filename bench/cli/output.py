@@ -14,9 +14,14 @@ from bench.results import Results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --quiet and --json, the same for every command that has results."""
+    """Declare --quiet, --plain and --json, the same for every command that has results."""
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="only results and errors, no progress"
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="progress as lines of text, one a minute, also in a terminal; as where CI is set",
     )
     parser.add_argument(
         "--json",

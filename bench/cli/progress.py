@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -48,16 +50,17 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
+def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
     """Give a callback that draws one bar for each thing under way, headed by the title.
 
-    Where stderr is no terminal, lines of text say once a minute how far each is.
+    Where stderr is no terminal, in continuous integration (`CI` is set) and with --plain, lines of
+    text say once a minute how far each is, and nothing is drawn over.
 
     Args:
         title: What is under way.
-        quiet: Draw nothing.
+        args: The command's arguments, of which `quiet` and `plain` count.
     """
-    if quiet:
+    if getattr(args, "quiet", False):
         yield silent
         return
     # rich is slow to import, and listing needs none of it.
@@ -71,7 +74,8 @@ def shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     )
     from rich.progress import Progress as Bars
 
-    console = Console(stderr=True)
+    plain = getattr(args, "plain", False) or bool(os.environ.get("CI"))
+    console = Console(stderr=True, force_terminal=False if plain else None)
     console.print(title, highlight=False, markup=False)
     columns = (
         TextColumn("  {task.description}", markup=False),

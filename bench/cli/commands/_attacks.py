@@ -75,7 +75,7 @@ def carry_out(
         names = ", ".join(attempt.entry.name for attempt in chosen)
         setup = _runs.setup(args, shared)
         title = f"attacks on {specs[0].model}: {names}; by {shared}"
-        with progress.shown(title, quiet=args.quiet) as advance:
+        with progress.shown(title, args) as advance:
             rows = attack.attack(specs, chosen, args.out, setup, advance)
     strips = {
         run_id: attacks.write_strip(RunFolder(args.out, run_id).path, [Panel(*i) for i in shown])

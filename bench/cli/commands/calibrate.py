@@ -39,7 +39,7 @@ def execute(args: argparse.Namespace) -> int:
 
     check_out(calibrations.FOLDERS[0])
     task = calibrate.task(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
-    with progress.shown(f"calibrating {', '.join(task.names)}", quiet=args.quiet) as advance:
+    with progress.shown(f"calibrating {', '.join(task.names)}", args) as advance:
         found = calibrate.run(task, devices.device(args.device), advance)
     path = calibrations.write(found)
 

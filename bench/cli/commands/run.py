@@ -115,7 +115,7 @@ def _reference(
     from bench.runs.reference import reference
 
     title = f"checking {args.reference_images}"
-    with progress.shown(title, quiet=args.quiet) as advance:
+    with progress.shown(title, args) as advance:
         return reference(args.reference_images, metrics, resolved.family, advance)
 
 

@@ -96,7 +96,7 @@ def _again(args: argparse.Namespace) -> int:
     told = rated.told(metrics, images, record.spec.cases)
     real = _reference(args, metrics, resolved.family)
     title = f"measuring {args.run} by {', '.join(asked)}"
-    with held(args.run.parent, [args.run.name]), progress.shown(title, quiet=args.quiet) as advance:
+    with held(args.run.parent, [args.run.name]), progress.shown(title, args) as advance:
         record = rescore.score_again(
             folder, asked, device=devices.device(args.device), real=real, progress=advance
         )
@@ -128,7 +128,7 @@ def _given(args: argparse.Namespace) -> int:
     work = rated.of_given(_work(args), args.verdicts)
     scoring.check(out)
     real = _reference(args, work.metrics, work.family)
-    with progress.shown(f"measuring {args.images}", quiet=args.quiet) as advance:
+    with progress.shown(f"measuring {args.images}", args) as advance:
         done = scoring.score(
             work, out, device=devices.device(args.device), real=real, progress=advance
         )
@@ -217,5 +217,5 @@ def _reference(
     from bench.cli import progress
     from bench.runs.reference import reference
 
-    with progress.shown(f"checking {args.reference_images}", quiet=args.quiet) as advance:
+    with progress.shown(f"checking {args.reference_images}", args) as advance:
         return reference(args.reference_images, metrics, family, advance)

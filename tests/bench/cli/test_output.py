@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from argparse import Namespace
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -131,9 +132,31 @@ def test_quiet_shows_results_alone(
 
 def test_progress_that_is_not_shown_can_be_told(capfd: pytest.CaptureFixture[str]) -> None:
     for quiet in (True, False):
-        with progress.shown("a title", quiet=quiet) as advance:
+        with progress.shown("a title", Namespace(quiet=quiet)) as advance:
             advance("images", 1, 2)
         assert ("a title" in capfd.readouterr().err) != quiet
+
+
+@pytest.mark.parametrize(
+    ("plain", "ci", "drawn"), [(False, "", True), (True, "", False), (False, "true", False)]
+)
+def test_plain_progress_draws_nothing_over(
+    plain: bool, ci: str, drawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal of rich's gets codes that move the cursor; a log, and CI, get none."""
+
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("CI", ci)
+    with progress.shown("a title", Namespace(quiet=False, plain=plain)) as advance:
+        advance("images", 1, 2)
+    assert "a title" in terminal.getvalue()
+    assert ("\x1b[" in terminal.getvalue()) is drawn
 
 
 def test_a_log_says_once_a_minute_how_far_a_thing_is() -> None:
