@@ -87,7 +87,7 @@ def execute(args: argparse.Namespace) -> int:
     # Statistics and images, which no plan needs.
     from bench.runs import sweep
 
-    shown = partial(progress.shown, quiet=args.quiet)
+    shown = partial(progress.shown, args=args)
     for line in left_out:
         log.warning(line)
     some = {"setup": setup, "shared": shared, "shown": shown, "asked": args.method}

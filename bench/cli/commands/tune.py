@@ -122,7 +122,7 @@ def _run(args: argparse.Namespace, specs: Sequence[RunSpec]) -> Results:
         threads=args.threads,
         cluster=cluster,
     )
-    shown = partial(progress.shown, quiet=True)
+    shown = partial(progress.shown, args=argparse.Namespace(quiet=True))
     setup = Setup(device, workers=shared.workers, threads=shared.threads, cluster=cluster)
     return sweep.carry_out(specs, args.runs, setup=setup, shared=shared, shown=shown)
 
