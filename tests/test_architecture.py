@@ -253,7 +253,10 @@ def reads(path: Path) -> set[str]:
 def test_one_module_resolves_what_a_spec_names() -> None:
     above = of("bench.results", "bench.runs", "bench.cli")
     selecting = {module(path) for path in above if calls(path) & {"select", "choose"}}
-    assert selecting == {"bench.runs.resolved"}
+    # For `resolved`, which alone asks it.
+    assert selecting == {"bench.runs.chosen"}
+    asking = {module(path) for path in above if calls(path) & {"chosen"}}
+    assert asking == {"bench.runs.resolved"}
     reading = {module(path) for path in above if reads(path) & {"sizes", "cases"}}
     showing = {name for name in reading if inside(name, "bench.cli")}
     assert reading - showing == {"bench.runs.resolved"}

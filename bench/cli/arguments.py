@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,6 +33,8 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[Any, list[str]]:
         """Parse, and refuse what is unknown here, where the parser's own options can be listed.
 
+        What is parsed says as `typed` which options were, whatever their values.
+
         Args:
             args: Words of the command line; None for the program's own.
             namespace: Where values go; None for a new one.
@@ -46,6 +49,10 @@ class Parser(argparse.ArgumentParser):
                 find(f"option of {self.prog}", extra.split("=", 1)[0], options)
         if extras:
             raise InputError(f"unexpected argument '{extras[0]}'; see {self.prog} --help")
+        if not hasattr(parsed, "typed"):
+            words = (word.split("=", 1)[0] for word in (sys.argv[1:] if args is None else args))
+            known = self._option_string_actions
+            parsed.typed = frozenset(known[word].dest for word in words if word in known)
         return parsed, extras
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -113,6 +113,16 @@ def prediction_type(name: str) -> str | None:
     return None if scheduler is None else str(scheduler.get("prediction_type", _NOISE))
 
 
+def pixels(name: str) -> int | None:
+    """Return the side of the square images that a model draws; None where nothing of it is here."""
+    denoiser, decoder = (_read(name, f"{part}/config.json") for part in ("unet", "vae"))
+    if denoiser is None or decoder is None:
+        return None
+    side = denoiser.get("sample_size")
+    levels = len(decoder.get("block_out_channels", ()))
+    return side * 2 ** (levels - 1) if isinstance(side, int) and levels else None
+
+
 def folder(name: str) -> Path | None:
     """Return the folder of a model that comes with the package or is the user's; None on the hub.
 

@@ -145,7 +145,7 @@ class RunFolder:
     def write_record(self, record: RunRecord) -> None:
         """Write the record, which declares the run finished."""
         scores = [
-            {key: None if _is_nan(value) else value for key, value in asdict(score).items()}
+            {key: None if value != value else value for key, value in asdict(score).items()}
             for score in record.scores
         ]
         data = {
@@ -200,10 +200,6 @@ class RunFolder:
         return self.record_path.exists()
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _score(data: Mapping[str, Any]) -> Score:
     odd = set(data) ^ set(SCORE_COLUMNS)
     if not {"metric", "value", "n"} <= set(data):
@@ -231,6 +227,11 @@ class Finished:
     def images(self) -> list[Row]:
         """What was measured of each image: the rows of per_image.csv, read once."""
         return self.folder.read_per_image()
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str, str, str, str], Score]:
+        """Its scores by what tells them apart."""
+        return {score.key: score for score in reversed(self.record.scores)}
 
     @property
     def kind(self) -> Kind:

@@ -66,8 +66,20 @@ def presets(entries: Collection[registry.Entry], family: str, asked: str | None)
     Raises:
         InputError: no method has such a preset.
     """
-    if asked is None:
-        return {entry.name: family for entry in entries}
-    every = dict.fromkeys(name for entry in entries for name in entry.presets)
-    find(f"preset of {', '.join(entry.name for entry in entries)}", asked, every)
-    return {entry.name: asked if asked in entry.presets else family for entry in entries}
+    check_preset(entries, asked)
+    return {entry.name: asked if asked and asked in entry.presets else family for entry in entries}
+
+
+def check_preset(entries: Collection[registry.Entry], asked: str | None) -> None:
+    """Refuse a preset that no method has.
+
+    Args:
+        entries: The methods.
+        asked: Its name; None for that of the model's family.
+
+    Raises:
+        InputError: none has one of that name.
+    """
+    if asked is not None:
+        every = dict.fromkeys(name for entry in entries for name in entry.presets)
+        find(f"preset of {', '.join(entry.name for entry in entries)}", asked, every)

@@ -39,6 +39,7 @@ def run(
     height: int | None = None,
     negative_prompt: str = "",
     limit: int | None = None,
+    role: str | Sequence[str] = (),
     metric: str | Sequence[str] | None = None,
     batch_size: int | None = None,
     offload: bool = False,
@@ -80,6 +81,7 @@ def run(
         height: Of images in pixels, with the width.
         negative_prompt: What guidance leads away from.
         limit: Images of each role and case at most, the first ones; None for the size's.
+        role: Roles that are drawn; empty for all of the size.
         metric: Of the suite, one or several; None for all, and none of them where it is empty.
         batch_size: Images drawn at once, halved where memory runs out; None for the usual.
         offload: Whether parts of the model that do not compute wait in main memory.
@@ -125,6 +127,7 @@ def run(
         height=height,
         negative_prompt=negative_prompt,
         limit=limit,
+        roles=[role] if isinstance(role, str) else role,
         precision=loading.precision(precision, place),
     )
     folders.check(specs, Path(out))

@@ -1,37 +1,88 @@
-"""Runs repeated over seeds and over values of options; needs no torch."""
+"""Runs repeated over methods, over seeds and over values of options; needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from bench import registry
+from bench.runs import asked as asking
 from bench.runs import plan
 from bench.types import RunSpec
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Methods that are asked for with what is for them alone."""
+
+    names: tuple[str, ...]
+    """As they were typed, or "all"."""
+    settings: tuple[str, ...] = ()
+    """"name=value", each for one of these at least; one for all methods gives way to it."""
+    preset: str | None = None
+    """None for the one that is for all methods."""
+    seeds: tuple[int, ...] = ()
+    """Empty for those that are for all methods."""
+
+
 def specs(
-    methods: Sequence[str], *, seeds: Sequence[int], settings: Sequence[str], **more: Any
+    methods: Sequence[str | Asked],
+    *,
+    seeds: Sequence[int],
+    settings: Sequence[str],
+    preset: str | None = None,
+    **frame: Any,
 ) -> list[RunSpec]:
     """Return the runs for each seed and each combination of values, the un-erased model's first.
 
     Args:
-        methods: Names, or "all".
+        methods: Names, "all", or names with options of their own.
         seeds: Of the erasures; each is a run of its own.
-        settings: "name=value"; a name that is given several times makes a grid.
-        more: Everything else that `bench.runs.plan.specs` takes.
+        settings: "name=value" for every method that has such an option, and one must; a name that
+            is given several times makes a grid.
+        preset: As `bench.runs.plan.specs` takes it.
+        frame: Everything else that `bench.runs.plan.specs` takes.
 
     Raises:
         InputError: as `bench.runs.plan.specs`.
     """
-    found = [
-        spec
-        for some in grid(settings)
-        for seed in dict.fromkeys(seeds)
-        for spec in plan.specs(methods, seed=seed, settings=some, **more)
-    ]
-    return list({spec.run_id: spec for spec in found}.values())
+    some_own = any(isinstance(each, Asked) for each in methods)
+    one_by_one = [each if isinstance(each, Asked) else Asked((each,)) for each in methods]
+    groups = one_by_one if some_own else [Asked(tuple(map(str, methods)))]
+    entries = [asking.methods(each.names, [*settings, *each.settings]) for each in groups]
+    every = [entry for some in entries for entry in some.values()]
+    registry.shared_settings(every, settings)
+    asking.check_preset(every, preset)
+    first = plan.unerased(**frame)
+    found = {first.spec.run_id: first.spec}
+    for asked, some in zip(groups, entries, strict=True):
+        has = any(preset in entry.presets for entry in some.values())
+        named = asked.preset or (preset if has else None)
+        for values in grid(_settings(asked, settings, some.values())):
+            for seed in dict.fromkeys(asked.seeds or seeds):
+                runs = plan.erased(first, some, seed=seed, settings=values, preset=named)
+                found |= {spec.run_id: spec for spec in runs}
+    return list(found.values())
+
+
+def names(methods: Sequence[str | Asked]) -> list[str]:
+    """Return the names of methods, as they were typed.
+
+    Args:
+        methods: As `specs` takes them.
+    """
+    return [name for each in methods for name in ((each,) if isinstance(each, str) else each.names)]
+
+
+def _settings(
+    asked: Asked, shared: Sequence[str], entries: Collection[registry.Entry]
+) -> list[str]:
+    """Return what is set for these methods: what is for them alone, and what they have of all's."""
+    own = {registry.split(setting)[0] for setting in asked.settings}
+    has = {option.name for entry in entries for option in entry.options} - own
+    return [*asked.settings, *(each for each in shared if registry.split(each)[0] in has)]
 
 
 def grid(settings: Sequence[str]) -> list[list[str]]:

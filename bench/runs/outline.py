@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -130,13 +131,16 @@ def _case(resolved: Resolved, case: Case, folder: RunFolder) -> str:
     """Return one line on a case: what is erased, how many images a role, how many are there."""
     rows = resolved.prompts[case.name]
     roles = ", ".join(f"{role} {count}" for role, count in Counter(r.role for r in rows).items())
-    there = max(
-        sum((folder.images(name) / f"{row.id}.png").exists() for row in rows)
-        for name in (case.name, UNERASED)
-    )
+    drawn = (_names(folder.images(name)) for name in (case.name, UNERASED))
+    there = max(sum(f"{row.id}.png" in names for row in rows) for names in drawn)
     edited = "there" if folder.erasure_path(case.name).exists() else "to do"
     verb = "keep" if resolved.spec.method == ORIGINAL else "erase"
     return (
         f"case {case.name}: {verb} {', '.join(case.concepts)} ({edited}); "
         f"{len(rows)} images ({there} there): {roles}"
     )
+
+
+def _names(folder: Path) -> set[str]:
+    """Return the names of a folder's files, none of one that is not there."""
+    return {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench import prompts, registry
-from bench.drawing import DDIM, SCHEDULERS, SIDES
-from bench.families import FAMILIES
+from bench.drawing import DDIM
 from bench.models import loading, recognition
 from bench.models.recognition import MODELS
-from bench.names import find
 from bench.prompts import sizes
 from bench.results.store import RunFolder
 from bench.runs import asked, places
 from bench.runs.resolved import Resolved, cases_of
+from bench.runs.sampling import sampler
 from bench.types import (
     ORIGINAL,
     Case,
@@ -23,7 +23,6 @@ from bench.types import (
     Option,
     Precision,
     RunSpec,
-    Sampler,
     Suite,
 )
 
@@ -31,14 +30,37 @@ from bench.types import (
 def specs(
     methods: Sequence[str],
     *,
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    preset: str | None = None,
+    **frame: Any,
+) -> list[RunSpec]:
+    """Return the runs to make: the un-erased model's first, then one a method.
+
+    Args:
+        methods: Names, or "all".
+        seed: Of the erasures; prompts have seeds of their own.
+        settings: "name=value" for every method that has such an option; one of them must.
+        preset: For every method that has one of that name, and one of them must; the others, and
+            all where it is None, have the model family's.
+        frame: What is drawn by which model, as `unerased` takes it.
+
+    Raises:
+        InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
+            cannot read what its images show.
+    """
+    found = asked.methods(methods, settings)
+    first = unerased(**frame)
+    return erased(first, found, seed=seed, settings=settings, preset=preset)
+
+
+def unerased(
+    *,
     model: str,
     suite: str,
     size: str,
     concepts: Sequence[str] = (),
     together: bool = False,
-    seed: int = 0,
-    settings: Sequence[str] = (),
-    preset: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
     scheduler: str = DDIM,
@@ -46,21 +68,17 @@ def specs(
     height: int | None = None,
     negative_prompt: str = "",
     limit: int | None = None,
+    roles: Sequence[str] = (),
     precision: Precision = "fp32",
-) -> list[RunSpec]:
-    """Return the runs to make: the un-erased model's first, then one a method.
+) -> Resolved:
+    """Return the run of the un-erased model, which those of all methods stand beside.
 
     Args:
-        methods: Names, or "all".
         model: Name of the model, or its folder.
         suite: Name of the suite, or its folder.
         size: Name of one of the suite's sizes.
         concepts: Names of the suite's cases, or "all"; empty for those of the size.
         together: Whether one erasure removes all of these, instead of one each.
-        seed: Of the erasures; prompts have seeds of their own.
-        settings: "name=value" for every method that has such an option; one of them must.
-        preset: For every method that has one of that name, and one of them must; the others, and
-            all where it is None, have the model family's.
         steps: Sampling steps; None for the model family's.
         guidance: Guidance scale; None for the model family's.
         scheduler: Name of a sampler, in any case.
@@ -68,91 +86,72 @@ def specs(
         height: Of images in pixels, with the width.
         negative_prompt: What guidance leads away from in prompts that say nothing of it.
         limit: Images of each role and case at most, the first ones; None for the size's.
+        roles: Those that are drawn; empty for all of the size.
         precision: What the model computes in.
 
     Raises:
-        InputError: a name, an option or the prompt file cannot be used, or a metric of the suite
-            cannot read what its images show.
+        InputError: as `specs`.
     """
-    found = asked.methods(methods, settings)
     chosen = prompts.suite(suite)
     recognition.check(model)
     family = recognition.family(model)
     model_name, model_place = places.model(model)
-    size = sizes.limited(size, limit)
-    first = RunSpec(
-        method=ORIGINAL,
-        options={},
-        model=model_name,
-        suite=chosen.name,
-        suite_version=chosen.version,
-        cases=cases_of(chosen, size, concepts, together=together),
-        size=size,
-        sampler=_sampler(family, steps, guidance, scheduler, width, height, negative_prompt),
-        # The un-erased model has no use for a seed: whatever the seed, its images are shared.
-        seed=0,
-        method_version=registry.method(ORIGINAL).version,
-        precision=precision,
-        family=family,
-        places=places.suite(chosen) | model_place,
+    size = sizes.cut(size, limit, roles)
+    resolved = Resolved(
+        RunSpec(
+            method=ORIGINAL,
+            options={},
+            model=model_name,
+            suite=chosen.name,
+            suite_version=chosen.version,
+            cases=cases_of(chosen, size, concepts, together=together),
+            size=size,
+            sampler=sampler(family, steps, guidance, scheduler, width, height, negative_prompt),
+            # It has no use for a seed: whatever the seed, its images are shared.
+            seed=0,
+            method_version=registry.method(ORIGINAL).version,
+            precision=precision,
+            family=family,
+            places=places.suite(chosen) | model_place,
+        )
     )
-    resolved = Resolved(first)
     _check_family(chosen, family, model)
-    given = registry.shared_settings(list(found.values()), settings)
-    presets = asked.presets(found.values(), family, preset)
-    options = {
-        name: registry.options(entry, presets[entry.name], given[entry.name])
-        for name, entry in found.items()
-    }
-    for name, values in options.items():
-        _check_concepts(found[name], values, resolved.cases)
     _check_prompts(resolved)
     resolved.check(resolved.metrics)
-    erased = [
-        _erased(first, name, found[name], values, seed)
-        for name, values in options.items()
-        if name != ORIGINAL
-    ]
-    # One method may have been typed in two ways.
-    return list({spec.run_id: spec for spec in [first, *erased]}.values())
+    return resolved
 
 
-def _sampler(
-    family: str,
-    steps: int | None,
-    guidance: float | None,
-    scheduler: str,
-    width: int | None,
-    height: int | None,
-    negative_prompt: str,
-) -> Sampler:
-    """Return how images are drawn: as asked, else as the family's are."""
-    own, known = FAMILIES[family], {name.casefold(): name for name in SCHEDULERS}
-    named = known.get(scheduler.casefold()) or find("scheduler", scheduler, SCHEDULERS)
-    found = Sampler(
-        own.sampler.steps if steps is None else steps,
-        own.sampler.guidance if guidance is None else guidance,
-        named,
-        width,
-        height,
-        negative_prompt,
-    )
-    if (width is None) != (height is None):
-        raise InputError("--width and --height go together; one of them is missing")
-    for name, side in (("width", width), ("height", height)):
-        if side is not None and side not in SIDES:
-            raise InputError(
-                f"got --{name} {side}, must be {SIDES[0]} to {SIDES[-1]} pixels in steps of "
-                f"{SIDES.step}"
-            )
-    if width is not None and not own.resizable:
-        raise InputError(f"models of the family {family} draw images of their own size only")
-    if negative_prompt and found.guidance <= 1:
-        raise InputError(
-            f"--negative-prompt needs guidance above 1, got {found.guidance:g}: without guidance "
-            "nothing is led away from it"
-        )
-    return found
+def erased(
+    first: Resolved,
+    found: Mapping[str, registry.Entry],
+    *,
+    seed: int,
+    settings: Sequence[str] = (),
+    preset: str | None = None,
+) -> list[RunSpec]:
+    """Return the un-erased model's run and, beside it, one of each method.
+
+    Args:
+        first: The un-erased model's.
+        found: Methods by the name that was typed, as `asked.methods` returns them.
+        seed: As in `specs`.
+        settings: As in `specs`.
+        preset: As in `specs`.
+
+    Raises:
+        InputError: an option or a preset is unknown, or is not for these concepts.
+    """
+    given = registry.shared_settings(list(found.values()), settings)
+    presets = asked.presets(found.values(), first.family, preset)
+    runs = {first.spec.run_id: first.spec}
+    for name, entry in found.items():
+        values = registry.options(entry, presets[entry.name], given[entry.name])
+        _check_concepts(entry, values, first.cases)
+        if name != ORIGINAL:
+            # One method may have been typed in two ways.
+            spec = _erased(first.spec, name, entry, values, seed)
+            runs[spec.run_id] = spec
+    return list(runs.values())
 
 
 def _erased(

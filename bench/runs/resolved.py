@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from bench.names import find
 from bench.prompts import joint
 from bench.prompts.choice import Choice
 from bench.prompts.sizes import size_of
+from bench.runs.chosen import Asked, Chosen, chosen
 from bench.types import ALL, ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
@@ -76,27 +78,22 @@ class Resolved:
         """The cases of the run."""
         return [self.choices[find("case", name, self.choices)] for name in self.spec.cases]
 
-    @cached_property
+    @property
     def prompts(self) -> dict[str, tuple[Prompt, ...]]:
         """The prompts of each case; of a family that draws one size only, without sizes."""
-        found = self._selected
-        if FAMILIES[self.family].resizable:
-            return found
-        return {case: tuple(map(unsized, rows)) for case, rows in found.items()}
+        return self._chosen.drawn
 
     @cached_property
-    def _selected(self) -> dict[str, tuple[Prompt, ...]]:
-        return {
-            case.name: prompts.select(self.suite, case, self.size, self.family)
-            for case in self.cases
-        }
+    def _chosen(self) -> Chosen:
+        return chosen(Asked.of(self.suite, self.cases, self.size, self.family))
 
     @property
     def resized(self) -> int:
         """Images whose rows ask for a size that a model of this family does not draw."""
         if FAMILIES[self.family].resizable:
             return 0
-        return sum(row.drawing.size is not None for rows in self._selected.values() for row in rows)
+        rows = chain.from_iterable(self._chosen.asked.values())
+        return sum(row.drawing.size is not None for row in rows)
 
     @property
     def own(self) -> str:
@@ -228,17 +225,6 @@ class Resolved:
             unerased=unerased,
             none=self.choice.none,
         )
-
-
-def unsized(prompt: Prompt) -> Prompt:
-    """Return a prompt that is drawn at the model's own size.
-
-    Args:
-        prompt: Any; its row may ask for another.
-    """
-    if prompt.drawing.size is None:
-        return prompt
-    return replace(prompt, drawing=prompt.drawing.unsized)
 
 
 def cases_of(

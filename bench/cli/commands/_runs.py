@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import arguments, output, workers
+from bench.cli import arguments, config, output, workers
+from bench.cli.commands import _plans
 from bench.drawing import BATCH, DDIM, SCHEDULERS
 from bench.names import typed
 from bench.types import RunSpec
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scheduler",
         default=DDIM,
         metavar="NAME",
-        help=f"{', '.join(SCHEDULERS)} (default: {DDIM}); part of the protocol, as the next three",
+        help=f"{', '.join(SCHEDULERS)} (default: {DDIM}); part of the protocol, as the next five",
     )
     add("--width", type=arguments.pixels, metavar="N", help="of images (default: the model's)")
     add("--height", type=arguments.pixels, metavar="N", help="of images (default: the model's)")
@@ -79,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.count,
         metavar="N",
         help="the first N images of each role of a case only",
+    )
+    add(
+        "--role",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only images of this role; repeatable (default: all of the size)",
     )
     arguments.add_device(parser)
     workers.add_arguments(parser)
@@ -93,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|auto",
         help=f"images drawn at once (default: auto, {BATCH}); halved where memory runs out",
     )
-    add("--plan", action="store_true", help="say what would be done, and do nothing")
+    _plans.add_arguments(parser)
+    config.add_arguments(parser)
     output.add_arguments(parser)
 
 
@@ -102,6 +111,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
     from bench.models import loading, sources
     from bench.runs import grid
 
+    _plans.check(args)
     return grid.specs(
         args.method,
         model=sources.chosen(args.model, revision=args.revision, variant=args.variant),
@@ -119,6 +129,7 @@ def specs(args: argparse.Namespace) -> list[RunSpec]:
         height=args.height,
         negative_prompt=args.negative_prompt,
         limit=args.limit,
+        roles=args.role,
         precision=loading.precision(args.precision, workers.device(args)),
     )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench.cli import output
-from bench.cli.commands import _attacks, _runs, print_lines
+from bench.cli import config, output
+from bench.cli.commands import _attacks, _plans, _runs
+from bench.cli.commands._plans import Sweep
 from bench.drawing import BATCH
 
 HELP = "find what erasure leaves behind"
@@ -24,7 +25,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the trials, and carry them out unless only the plan is wanted."""
-    from bench.runs import executors, folders, outline, plan
+    from bench.runs import executors, plan
+    from bench.runs.trials import attack
+
+    # All of a file's is checked before any work.
+    tried = [_checked(each) for each in config.lines(args)]
+    if args.plan:
+        return _plans.say(args, tried)
+    for each in tried:
+        if not attack.finished(each.specs, each.chosen, each.args.out):
+            executors.check(each.setup, each.args.out, each.specs)
+            plan.check_erasers(each.specs, each.args.out, each.setup.here)
+    rows = [
+        row
+        for each in tried
+        for row in _attacks.carry_out(each.args, each.specs, each.chosen, each.shared)
+    ]
+    return output.answer(args, {"attacks": rows})
+
+
+def _checked(args: argparse.Namespace) -> Sweep:
+    """Return what was asked for of one suite, or refuse it."""
+    from bench.runs import folders
     from bench.runs.capacity import ERASURES, left
     from bench.runs.trials import attack
     from bench.runs.trials import plan as trials
@@ -37,13 +59,4 @@ def execute(args: argparse.Namespace) -> int:
         specs, chosen, args.out, args.batch_size or BATCH
     )
     shared = _runs.capacity(args, specs, due)
-    if args.plan:
-        lines = [*outline.describe(specs, args.out), f"by {shared}"]
-        lines += trials.describe(specs, chosen)
-        found = {"runs": outline.outline(specs, args.out), "attacks": trials.outline(specs, chosen)}
-        return output.answer(args, found, lambda: print_lines(lines))
-    if not attack.finished(specs, chosen, args.out):
-        setup = _runs.setup(args, shared)
-        executors.check(setup, args.out, specs)
-        plan.check_erasers(specs, args.out, setup.here)
-    return output.answer(args, {"attacks": _attacks.carry_out(args, specs, chosen, shared)})
+    return Sweep(args, specs, chosen, shared, _runs.setup(args, shared), drawn=False)

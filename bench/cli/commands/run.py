@@ -9,19 +9,22 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.cli import arguments, output, progress
-from bench.cli.commands import _attacks, _runs, print_lines
+from bench.cli import arguments, config, output, progress
+from bench.cli.commands import _attacks, _plans, _runs
+from bench.cli.commands._plans import Sweep
 from bench.drawing import BATCH
 from bench.names import typed
-from bench.types import ALL, InputError, RunSpec
+from bench.types import ALL, InputError
 
 if TYPE_CHECKING:
     from bench.images import ReferenceImages
     from bench.metrics import Metric
+    from bench.results.report.groups import Group
     from bench.runs.resolved import Resolved
 
 log = logging.getLogger(__name__)
@@ -48,15 +51,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Plan the runs, and carry them out unless only the plan is wanted."""
+    # All of a file's is checked before any work.
+    sweeps = [_checked(each) for each in config.lines(args)]
+    if args.plan:
+        return _plans.say(args, sweeps)
+    # Statistics and images, which no plan needs.
+    from bench.results import Results
+    from bench.runs import grid, sweep
+
+    shown = partial(progress.shown, args=args)
+    results: list[Results] = []
+    done: list[Sweep] = []
+    for each in sweeps:
+        for line in each.left_out:
+            log.warning(line)
+        where: dict[str, Any] = {"setup": each.setup, "shared": each.shared, "shown": shown}
+        asked = grid.names(each.args.method)
+        results.append(sweep.carry_out(each.specs, each.args.out, asked=asked, **where))
+        # Of "all", what refuses the model is left out.
+        done.append(replace(each, specs=[run.record.spec for run in results[-1].runs]))
+    _compare(done)
+    rows = [
+        row
+        for each in done
+        if each.chosen
+        for row in _attacks.carry_out(each.args, each.specs, each.chosen, each.shared)
+    ]
+    # Attacks add to what the runs have found.
+    again = [each.again() for each in results]
+    found = Results(
+        tuple(run for each in again for run in each.runs),
+        tuple(problem for each in again for problem in each.problems),
+    )
+    return output.answer(args, output.results(found) | {"attacks": rows})
+
+
+def _checked(args: argparse.Namespace) -> Sweep:
+    """Return what was asked for of one suite, or refuse it."""
     from bench.models.means import Means
-    from bench.runs import folders, outline
+    from bench.runs import folders
     from bench.runs.capacity import left
     from bench.runs.resolved import Resolved
     from bench.runs.schedule import check
     from bench.runs.trials import plan as trials
 
     specs = _runs.specs(args)
-    left_out = [f"{ALL} leaves out {name}: {why}" for name, why in _left_out(args).items()]
     chosen = _attacks.attempts(args) if args.attack or args.attack_set else []
     if chosen:
         trials.check(specs, chosen)
@@ -76,34 +115,14 @@ def execute(args: argparse.Namespace) -> int:
     means = Means(offload=args.offload, compiled=args.compile)
     setup = _runs.setup(args, shared, real=real, metrics=names, means=means)
     check(setup, resolved)
-    if args.plan:
-        lines = [*outline.describe(specs, args.out, real, names), *left_out, f"by {shared}"]
-        lines += trials.describe(specs, chosen)
-        planned = {
-            "runs": outline.outline(specs, args.out),
-            "attacks": trials.outline(specs, chosen),
-        }
-        return output.answer(args, planned, lambda: print_lines(lines))
-    # Statistics and images, which no plan needs.
-    from bench.runs import sweep
-
-    shown = partial(progress.shown, args=args)
-    for line in left_out:
-        log.warning(line)
-    some = {"setup": setup, "shared": shared, "shown": shown, "asked": args.method}
-    results = sweep.carry_out(specs, args.out, **some)
-    specs = [each.record.spec for each in results.runs]
-    _compare(args, specs)
-    rows = _attacks.carry_out(args, specs, chosen, shared) if chosen else []
-    # Attacks add to what the runs have found.
-    found = output.results(results.again()) | {"attacks": rows}
-    return output.answer(args, found)
+    left_out = tuple(f"{ALL} leaves out {name}: {why}" for name, why in _left_out(args).items())
+    return Sweep(args, specs, chosen, shared, setup, left_out)
 
 
 def _left_out(args: argparse.Namespace) -> dict[str, str]:
-    from bench.runs import asked
+    from bench.runs import asked, grid
 
-    return asked.left_out(args.method, args.set)
+    return asked.left_out(grid.names(args.method), args.set)
 
 
 def _reference(
@@ -119,33 +138,45 @@ def _reference(
         return reference(args.reference_images, metrics, resolved.family, advance)
 
 
-def _compare(args: argparse.Namespace, specs: Sequence[RunSpec]) -> None:
-    """Write what compares all runs of the folder, and print the table of these."""
-    from bench.results import load, report, store
+def _compare(sweeps: Sequence[Sweep]) -> None:
+    """Write what compares all runs of the folder, and print the tables of these."""
+    from bench.results import load, report
 
-    out: Path = args.out
+    out: Path = sweeps[0].args.out
     every = load(out)
     groups = report.groups(every.runs)
     pages = list(map(report.page, groups))
     sheet, *others = report.write_comparison(pages, out, every.problems)
     index = report.write_site(pages, out, every.problems)
-    ids = [spec.run_id for spec in specs]
-    mine = next(group for group in groups if ids[0] in group.names)
+    for each in sweeps:
+        _show(each, next(group for group in groups if each.specs[0].run_id in group.names))
+
+    def show() -> None:
+        print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
+        print(f"page        {index}")
+        alone = len(sweeps) == 1 and len(sweeps[0].specs) < 3
+        print(f"results in {out / sweeps[0].specs[-1].run_id if alone else out}")
+
+    output.tell(sweeps[0].args, show)
+
+
+def _show(each: Sweep, group: Group) -> None:
+    """Print the table of the runs of a suite, and write their strip."""
+    from bench.results import report, store
+
+    out, ids = each.args.out, [spec.run_id for spec in each.specs]
     strip = store.RunFolder(out, ids[-1]).strip_path
-    if len(specs) > 2:
-        runs = [mine.names[each] for each in ids]
-        rows = [(mine.label(run), run) for run in runs]
+    if len(ids) > 2:
+        runs = [group.names[name] for name in ids]
+        rows = [(group.label(run), run) for run in runs]
         strip = report.write_strip(out / "strip.png", rows)
 
     def show() -> None:
-        if mine.metrics:
-            report.show([report.page(mine, metric=mine.main, tested=False)], "terminal")
+        if group.metrics:
+            report.show([report.page(group, metric=group.main, tested=False)], "terminal")
         else:
             print(f"drawn, not measured; `{typed('score')} RUN --metric NAME` measures a run, the")
             print("same command without --no-metrics all of them")
         print(f"strip       {strip}")
-        print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
-        print(f"page        {index}")
-        print(f"results in {out / ids[-1] if len(specs) < 3 else out}")
 
-    output.tell(args, show)
+    output.tell(each.args, show)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import arguments, output, progress, workers
+from bench.cli import arguments, config, output, progress, workers
 from bench.cli.commands import print_lines
 from bench.names import typed
 from bench.types import ALL, InputError, RunSpec
@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_device(parser)
     workers.add_arguments(parser)
     add("--plan", action="store_true", help="say what would be done, and do nothing")
+    config.add_arguments(parser)
     output.add_arguments(parser)
 
 
@@ -73,6 +74,7 @@ def execute(args: argparse.Namespace) -> int:
     """Check every tuning, then carry out one after the other."""
     from bench.runs.tuning import study
 
+    (args,) = config.lines(args)
     tasks = _tasks(args)
     for task in tasks:
         task.check()

@@ -67,18 +67,18 @@ def prompts(group: Group) -> list[Prompt]:
     Args:
         group: Runs of one protocol.
     """
-    rows = {run.record.spec.run_id: _rows(run) for run in group.runs}
+    rows = [_rows(run) for run in group.runs]
+    labels = [group.label(run) for run in group.runs]
     first: dict[Key, Row] = {}
-    for some in rows.values():
-        first = some | first
+    for some in reversed(rows):
+        first |= some
     main = group.metrics[group.main].measures()[0] if group.metrics else None
     metrics = list(group.metrics.values())
-    labels = [group.label(run) for run in group.runs]
     found = []
     for key, row in first.items():
         views = []
-        for run, label in zip(group.runs, labels, strict=True):
-            own = rows[run.record.spec.run_id].get(key)
+        for run, label, some in zip(group.runs, labels, rows, strict=True):
+            own = some.get(key)
             image = own["image"] if own else ""
             views.append(View(run, label, image, verdict(own, main), saw(own, metrics)))
         found.append(Prompt(row, tuple(views)))

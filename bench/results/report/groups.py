@@ -67,25 +67,25 @@ class Group:
 
     runs: tuple[Finished, ...]
 
-    @property
+    @cached_property
     def spec(self) -> RunSpec:
         """Any spec that says how images were drawn: what differs is no part of the protocol."""
         specs = [run.record.spec for run in self.runs]
         return next((spec for spec in specs if not elsewhere.made(spec)), specs[0])
 
-    @property
+    @cached_property
     def case(self) -> str:
         """The case whose scores are compared: the only one, or the pool of several."""
         return self.spec.cases[0] if len(self.spec.cases) == 1 else "all"
 
-    @property
+    @cached_property
     def names(self) -> dict[str, Finished]:
         """The runs by whatever names one: method, label, run id."""
         known = {run.record.spec.method_name: run for run in reversed(self.runs)}
         known |= {self.label(run): run for run in reversed(self.runs)}
         return known | {run.record.spec.run_id: run for run in self.runs}
 
-    @property
+    @cached_property
     def unerased(self) -> Finished | None:
         """The un-erased model's run, if it is there."""
         return next((run for run in self.runs if run.record.spec.method == ORIGINAL), None)
@@ -99,12 +99,12 @@ class Group:
         names = dict.fromkeys(name for name in (*decides, *measured) if name)
         return registry.known_metrics(names)
 
-    @property
+    @cached_property
     def unconfirmed(self) -> dict[str, str]:
         """The concepts of which some run can say nothing, and why."""
         return {name: why for run in self.runs for name, why in run.record.unconfirmed.items()}
 
-    @property
+    @cached_property
     def main(self) -> str:
         """The metric that headlines come from; without one, the first."""
         return next(iter(self.metrics))
@@ -126,12 +126,7 @@ class Group:
         Its main measure on every role, then those of its other measures that have a best value and
         say more than the main one's roles do; what no run was measured on is left out.
         """
-        present = {
-            (s.measure, s.role, s.tag)
-            for run in self.runs
-            for s in run.record.scores
-            if (s.case, s.metric) == (self.case, metric) and not math.isnan(s.value)
-        }
+        present = self._present.get(metric, set())
         main, *others = self.metrics[metric].measures()
         shown = [main, *(m for m in others if m.shown and m.direction in ARROWS)]
         found = [
@@ -148,6 +143,16 @@ class Group:
         return found + [
             Column(metric, name, ATTACK, "lower", main.unit, tag=tag) for name, tag in attacks
         ]
+
+    @cached_property
+    def _present(self) -> dict[str, set[tuple[str, str, str]]]:
+        """By metric, what some run was measured on in the compared case: measure, role and tag."""
+        found: dict[str, set[tuple[str, str, str]]] = {}
+        for run in self.runs:
+            for s in run.record.scores:
+                if s.case == self.case and not math.isnan(s.value):
+                    found.setdefault(s.metric, set()).add((s.measure, s.role, s.tag))
+        return found
 
     def headlines(self) -> list[Column]:
         """Return the columns of the headline, if the kind of concept has one."""
@@ -198,8 +203,19 @@ class Group:
             run: One of the group.
             seed: Whether the seed may tell it.
         """
-        specs = [each.record.spec for each in self.runs]
-        return label(run.record.spec, specs, seed=seed)
+        return self._labels[seed][run.record.spec.run_id]
+
+    @cached_property
+    def _labels(self) -> dict[bool, dict[str, str]]:
+        """The labels by run id, with seeds and without; each looks at all runs of its method."""
+        specs = [run.record.spec for run in self.runs]
+        own: dict[str, list[RunSpec]] = {}
+        for spec in specs:
+            own.setdefault(spec.method_name, []).append(spec)
+        return {
+            seed: {spec.run_id: label(spec, own[spec.method_name], seed=seed) for spec in specs}
+            for seed in (True, False)
+        }
 
     def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
         """Return a run's score for a column, of the compared case or of another; None if none.
@@ -210,7 +226,7 @@ class Group:
             case: Name of the case; "" for the compared one.
         """
         wanted = (case or self.case, column.metric, column.name, column.role, column.tag)
-        return next((score for score in run.record.scores if score.key == wanted), None)
+        return run.by_key.get(wanted)
 
 
 def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:

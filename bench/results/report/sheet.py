@@ -71,29 +71,37 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
     """Yield a run's scores of a case, in the order of scores.csv."""
     record, spec = run.record, run.record.spec
     made = elsewhere.made(spec)
+    of_run = {
+        "method": spec.method_name,
+        "made": "elsewhere" if made else "here",
+        "model": spec.model,
+        "suite": spec.suite,
+        "suite_version": spec.suite_version,
+        "size": spec.size,
+        "precision": "" if made else spec.precision,
+        "case": case,
+    }
+    at_end = {
+        "sd": math.nan,
+        "seed": spec.seed,
+        "seconds_to_erase": record.seconds.get("erase", math.nan),
+        "flags": "; ".join(record.flags),
+        "unconfirmed": "; ".join(record.unconfirmed),
+        "run_id": spec.run_id,
+    }
     for score in record.scores:
         if score.case == case:
-            yield {
-                "method": spec.method_name,
-                "made": "elsewhere" if made else "here",
-                "model": spec.model,
-                "suite": spec.suite,
-                "suite_version": spec.suite_version,
-                "size": spec.size,
-                "precision": "" if made else spec.precision,
-                "case": case,
-                "metric": score.metric,
-                "measure": score.measure,
-                "role": score.role,
-                "tag": score.tag,
-                "value": score.value,
-                "low": score.low,
-                "high": score.high,
-                "n": score.n,
-                "sd": math.nan,
-                "seed": spec.seed,
-                "seconds_to_erase": record.seconds.get("erase", math.nan),
-                "flags": "; ".join(record.flags),
-                "unconfirmed": "; ".join(record.unconfirmed),
-                "run_id": spec.run_id,
-            }
+            yield (
+                of_run
+                | {
+                    "metric": score.metric,
+                    "measure": score.measure,
+                    "role": score.role,
+                    "tag": score.tag,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                    "n": score.n,
+                }
+                | at_end
+            )

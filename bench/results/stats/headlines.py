@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bench.prompts.sizes import cut_to
 from bench.results.authority import tells_loss
 from bench.results.stats import axes, effects, intervals, propagation
 from bench.results.stats.aggregate import OTHERS, Rows, bounds, values
@@ -124,7 +125,9 @@ def conclude(
                 scores.append(score(*what, value, low, high, n))
             found = axes.of(group, before, decides, metrics, seed=spec.seed)
             for metric, measure, (value, low, high), n in found:
-                scores.append(score(case, metric, measure, ALL, "", value, low, high, n))
+                # Roles that nobody drew raise nothing.
+                if measure != axes.OVERALL or not cut_to(spec.size):
+                    scores.append(score(case, metric, measure, ALL, "", value, low, high, n))
     return scores
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.attacks import Cost
 from bench.drawing import BATCH
 from bench.files import Row
 from bench.runs import folders, provenance
@@ -16,7 +17,7 @@ from bench.runs.resolved import Resolved
 from bench.runs.schedule import Setup
 from bench.runs.trials.baseline import Baseline
 from bench.runs.trials.erasure import Erasure
-from bench.runs.trials.plan import Attempt
+from bench.runs.trials.plan import Attempt, searching
 from bench.runs.trials.schedule import Trials
 from bench.runs.trials.table import collect
 from bench.runs.trials.trial import Shown, Trial
@@ -104,18 +105,40 @@ def left(
         out: The folder of all runs.
         batch_size: Images drawn at once.
     """
-    trials = [trial for trial in _trials(specs, chosen, out) if trial.finished() is None]
-    erasures = {id(trial.erasure): trial.erasure for trial in trials}.values()
-    baselines = {id(each.baseline): each.baseline for each in erasures}.values()
+    trials = _left(specs, chosen, out)
     amount = chosen[0].amount
     searches = sum(
         1 if trial.attack.together else -(-len(trial.baseline.asked) // amount.batch)
         for trial in trials
     )
+    batches = sum(-(-count // batch_size) for count in _drawn(trials))
+    return Counter({BATCHES: batches, "searches": searches})
+
+
+def evaluations(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> int:
+    """Return how many U-Net evaluations are left at most, searching and drawing; needs no torch.
+
+    Args:
+        specs: The runs, the un-erased model's first.
+        chosen: The attacks to try.
+        out: The folder of all runs.
+    """
+    trials = _left(specs, chosen, out)
+    searches = (searching(each.attempt, each.baseline.asked, each.spec) for each in trials)
+    return sum(searches) + sum(_drawn(trials)) * Cost(shown=1).total(specs[0].sampler)
+
+
+def _left(specs: Sequence[RunSpec], chosen: Sequence[Attempt], out: Path) -> list[Trial]:
+    return [trial for trial in _trials(specs, chosen, out) if trial.finished() is None]
+
+
+def _drawn(trials: Sequence[Trial]) -> list[int]:
+    """Return how many images trials draw beside their searches, together by what is attacked."""
+    erasures = {id(trial.erasure): trial.erasure for trial in trials}.values()
+    baselines = {id(each.baseline): each.baseline for each in erasures}.values()
     drawn = [len(each.asked) for each in baselines if not each.looked]
     attacked = [each for each in erasures if not each.looked] + [each.erasure for each in trials]
-    drawn += [len(each.baseline.asked) * amount.candidates for each in attacked]
-    return Counter({BATCHES: sum(-(-count // batch_size) for count in drawn), "searches": searches})
+    return drawn + [len(each.baseline.asked) * each.baseline.amount.candidates for each in attacked]
 
 
 def images(

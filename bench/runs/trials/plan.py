@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from bench import registry
 from bench.attacks import BUDGETS, KINDS, Attack, Budget, Cost
 from bench.names import find
-from bench.runs.resolved import Resolved, unsized
+from bench.runs.chosen import unsized
+from bench.runs.resolved import Resolved
 from bench.runs.trials.decider import decisive_metric
 from bench.types import ALL, ORIGINAL, Case, InputError, Option, Prompt, RunSpec
 
@@ -172,14 +173,28 @@ def describe(specs: Sequence[RunSpec], chosen: Sequence[Attempt]) -> Iterator[st
                 )
 
 
+def searching(attempt: Attempt, rows: Sequence[Prompt], spec: RunSpec) -> int:
+    """Return the U-Net evaluations that the search for some prompts may spend, together.
+
+    Args:
+        attempt: The attack.
+        rows: The prompts.
+        spec: The run that is attacked.
+    """
+    return sum(cost.total(spec.sampler) for cost in _costs(attempt, rows))
+
+
+def _costs(attempt: Attempt, rows: Sequence[Prompt]) -> list[Cost]:
+    return [attempt.cost(count) for count in Counter(row.concept for row in rows).values()]
+
+
 def _erased(specs: Sequence[RunSpec]) -> list[Resolved]:
     return [Resolved(spec) for spec in specs if spec.method != ORIGINAL]
 
 
 def _spent(attempt: Attempt, rows: Sequence[Prompt], spec: RunSpec) -> str:
     """Say what the search for some prompts may spend, together."""
-    costs = [attempt.cost(count) for count in Counter(row.concept for row in rows).values()]
-    total = sum(cost.total(spec.sampler) for cost in costs)
+    costs, total = _costs(attempt, rows), searching(attempt, rows, spec)
     drawn = sum(cost.drawn for cost in costs)
     looked = Cost(shown=drawn).total(spec.sampler)
     of_them = f" ({looked:,} of them to draw {drawn:,} images)" if drawn else ""

@@ -73,7 +73,8 @@ def sections(pages: Sequence[Page], most: int) -> Iterator[Section]:
             tuple(_shown(group, every, share)),
             len(every),
             {name: mark for name, mark in known.items() if name in own},
-            any(_explicit(run) for run in group.runs),
+            # Runs of one version of a suite are of one kind; each would have to read its copy.
+            any(map(_explicit, {_suite(run): run for run in group.runs}.values())),
         )
 
 
@@ -96,6 +97,11 @@ def _shown(group: Group, every: Sequence[Prompt], share: int) -> list[Prompt]:
 
 def _method(run: Finished) -> str:
     return run.record.spec.method_name
+
+
+def _suite(run: Finished) -> tuple[object, ...]:
+    spec = run.record.spec
+    return spec.suite, spec.suite_version, run.record.provenance.get("kind")
 
 
 def _explicit(run: Finished) -> bool:
