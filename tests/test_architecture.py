@@ -255,7 +255,7 @@ def test_one_module_resolves_what_a_spec_names() -> None:
     selecting = {module(path) for path in above if calls(path) & {"select", "choose"}}
     # For `resolved`, which alone asks it.
     assert selecting == {"bench.runs.chosen"}
-    asking = {module(path) for path in above if calls(path) & {"chosen"}}
+    asking = {module(path) for path in above if calls(path) & {"chosen_once"}}
     assert asking == {"bench.runs.resolved"}
     reading = {module(path) for path in above if reads(path) & {"sizes", "cases"}}
     showing = {name for name in reading if inside(name, "bench.cli")}

@@ -46,7 +46,7 @@ class Chosen:
 
 
 @lru_cache(maxsize=8)
-def chosen(asked: Asked) -> Chosen:
+def chosen_once(asked: Asked) -> Chosen:
     """Return the prompts of each case.
 
     Args:

@@ -92,7 +92,7 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
             find(what, asked, dict.fromkeys(known))
     pages = [report.page(each, baseline=args.baseline, metric=args.metric) for each in groups]
     # Before a file is written: a name that is unknown changes nothing.
-    chosen = report.choose(pages, _names(args.columns)) if args.columns else pages
+    chosen = report.narrowed(pages, _names(args.columns)) if args.columns else pages
     shown = [report.written(each, args.intervals) for each in chosen]
     if not args.runs:
         report.write_comparison(pages, args.out, results.problems)

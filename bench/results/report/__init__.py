@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.results.report.calibration import show_calibration
-from bench.results.report.choice import INTERVALS, choose, written
+from bench.results.report.choice import INTERVALS, narrowed, written
 from bench.results.report.comparison import show, write_comparison, write_wide
 from bench.results.report.data import data
 from bench.results.report.groups import group, groups
@@ -16,10 +16,10 @@ from bench.results.report.terminal import show_scores
 __all__ = [
     "INTERVALS",
     "check_label",
-    "choose",
     "data",
     "group",
     "groups",
+    "narrowed",
     "page",
     "show",
     "show_calibration",

@@ -22,7 +22,7 @@ HALF = (
 Key = tuple[str, int]
 
 
-def choose(pages: Sequence[Page], names: Sequence[str]) -> list[Page]:
+def narrowed(pages: Sequence[Page], names: Sequence[str]) -> list[Page]:
     """Return the pages with one table each, of the columns that are named.
 
     A column is named by its heading without the arrow, `target` or `H_o`, and is that of the first

@@ -290,12 +290,13 @@ def test_the_call_has_the_words_and_defaults_of_the_command() -> None:
     flags = vars(parser.parse_args([]))
     call = inspect.signature(bench.run).parameters
     assert call.keys() - flags.keys() == {"options"}
-    for name in call.keys() & flags.keys() - {"method", "concept", "seed", "workers"}:
+    for name in call.keys() & flags.keys() - {"method", "concept", "seed", "workers", "role"}:
         asked = flags[name]
         assert call[name].default == (str(asked) if isinstance(asked, Path) else asked), name
     # One, since a worker imports the script that calls.
     assert (call["workers"].default, flags["workers"]) == (1, None)
     assert (call["seed"].default, flags["seed"], call["concept"].default) == (0, None, ())
+    assert (call["role"].default, flags["role"]) == ((), [])
 
 
 def test_the_call_is_documented_with_an_example_that_works(

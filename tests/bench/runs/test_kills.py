@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ from bench import data
 from bench.runs import plan, runner, units
 from bench.runs.executors import cluster, processes
 from bench.runs.schedule import Setup
+from bench.types import WorkerDiedError
 
 KILLS = {"one": 24, "workers": 20, "ray": 6}
 """How many kills end what is started."""
 SEED = 13
+APART = 6.0
+"""Seconds between two kills of a cluster's workers, at most."""
 TOGETHER = 2
 """Workers, where there are several."""
 
@@ -131,24 +135,31 @@ def killed_on_a_cluster(suite: Path, root: Path, log: Path) -> Iterator[tuple[Pa
     cluster.Cluster.start, cluster.Actor.send = remembered, told  # type: ignore[method-assign]
 
     def kill() -> None:
-        while state["left"] and not over.wait(chance.uniform(0, 1)):
+        while state["left"] and not over.wait(chance.uniform(0, APART)):
             ready = [each for each in actors if each.started]
             if ready:
                 actors.remove(victim := chance.choice(ready))
-                os.kill(int(victim._name.split()[0]), signal.SIGKILL)
-                state["left"] -= 1
-                state["met"] += 1
+                with suppress(ProcessLookupError):
+                    os.kill(int(victim._name.split()[0]), signal.SIGKILL)
+                    state["left"] -= 1
+                    state["met"] += 1
 
-    for number in range(KILLS["ray"]):
+    # A run may be finished before a kill meets it.
+    for number in range(10 * KILLS["ray"]):
         if state["left"]:
             actors.clear()
             over.clear()
             state["met"] = 0
-            killer = threading.Thread(target=kill)
+            killer = threading.Thread(target=kill, daemon=True)
             killer.start()
-            go(suite, root / f"ray{number}", "ray")
-            over.set()
-            killer.join()
+            try:
+                go(suite, root / f"ray{number}", "ray")
+            except WorkerDiedError:
+                # Three over one unit: the same command resumes.
+                go(suite, root / f"ray{number}", "ray")
+            finally:
+                over.set()
+                killer.join()
             yield root / f"ray{number}", state["met"]
 
 

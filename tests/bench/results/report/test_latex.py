@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.results.report import choose, group, page, written
+from bench.results.report import group, narrowed, page, written
 from bench.results.report.latex import check_label, escaped, latex, paper
 from bench.results.report.table import Cell, Table
 from bench.types import InputError
@@ -80,7 +80,7 @@ def test_it_compiles(make: Make, tmp_path: Path) -> None:
     made = page(group([make(), make(UNERASED, 0.95)]))
     forms = [made, written(made, "half-width")]
     tables = [latex(table, each.heading, each.notes) for each in forms for table in each.tables]
-    (chosen,) = choose([made], ["target", "clip:target", "clip:near", "H_o"])
+    (chosen,) = narrowed([made], ["target", "clip:target", "clip:near", "H_o"])
     assert chosen.tables[0].over
     hard = Table(EVIL, (EVIL, "x ↓"), ((Cell("[1] *"), Cell(EVIL, "[0, 1]", rank=2)),), (EVERY,))
     tables += [latex(hard, EVIL, (EVIL,)), [paper([chosen], "tab:chosen")]]

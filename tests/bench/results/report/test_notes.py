@@ -86,6 +86,7 @@ def test_an_erasure_that_does_not_load_into_a_plain_pipeline_is_told_apart(make:
     def notes(form: str) -> str:
         return " ".join(page(group([make(facts={"form": form})])).notes)
 
-    assert "realera leaves the weights as they were and acts while drawing" in notes("inference")
-    assert "realera adds tensors to the model (adapter)" in notes("adapter")
+    said = "inference, which leaves the weights as they were and acts while drawing: realera"
+    assert said in notes("inference")
+    assert "Of the form adapter, which adds tensors to the model: realera" in notes("adapter")
     assert not {"adapter", "acts"} & set(notes("weights").split())

@@ -52,6 +52,7 @@ def carry_out(
             return names
         unit = take(busy)
         unit.perform(kept, Clock(), made.tell(unit))
+        unit.note()
         made.done()
 
 
@@ -142,6 +143,7 @@ def test_runs_are_returned_when_their_last_trial_is_finished(bench: Bench) -> No
     assert made.finished() == []
     while (unit := made.following()) is not None:
         unit.perform(kept, Clock(), silent)
+        unit.note()
         told.append([run.path for run in made.done()])
     assert told[-1] == [bench.folder.path] and not any(told[:-1])
     again = schedule(bench)
