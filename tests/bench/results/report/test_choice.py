@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.results.glossary import GLOSSARY
-from bench.results.report import choose, group, page, write_wide, written
+from bench.results.report import group, narrowed, page, write_wide, written
 from bench.results.report.markdown import markdown
 from bench.results.report.page import Page
 from bench.results.report.wide import RUN
@@ -24,7 +24,7 @@ def made(make: Make) -> Page:
 
 
 def test_columns_come_in_the_order_asked_and_keep_their_marks(made: Page) -> None:
-    (found,) = choose([made], ["H_o", "target"])
+    (found,) = narrowed([made], ["H_o", "target"])
     (table,) = found.tables
     whole = made.tables[0]
     assert table.header == ("method", "H_o ↑", "target ↓") and not table.over
@@ -34,7 +34,7 @@ def test_columns_come_in_the_order_asked_and_keep_their_marks(made: Page) -> Non
 
 
 def test_columns_of_several_tables_are_told_apart_above_their_headings(made: Page) -> None:
-    (found,) = choose([made], ["target", "clip:target", "judge difference:target"])
+    (found,) = narrowed([made], ["target", "clip:target", "judge difference:target"])
     (table,) = found.tables
     assert table.over == ("", "judge", "clip", "judge difference")
     assert table.headings[:3] == ("method", "judge: target ↓", "clip: target ↓")
@@ -46,7 +46,7 @@ def test_columns_of_several_tables_are_told_apart_above_their_headings(made: Pag
 
 def test_an_unknown_column_is_named_with_its_nearest(made: Page) -> None:
     with pytest.raises(InputError, match="unknown column: 'targt'; nearest: target; choices: "):
-        choose([made], ["near", "targt"])
+        narrowed([made], ["near", "targt"])
 
 
 def test_intervals_are_brackets_half_widths_or_nothing(made: Page) -> None:
