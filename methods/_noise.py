@@ -86,14 +86,25 @@ class Pool:
             generator: Source of all randomness, on the CPU.
         """
         path = torch.randint(len(self.final), (count,), generator=generator)
-        clean = self.final[path]
         total = int(self.scheduler.config.num_train_timesteps)
-        timesteps = torch.randint(total, (count,), generator=generator).to(clean.device)
+        timesteps = torch.randint(total, (count,), generator=generator)
+        return self.noised(path, timesteps, generator)
+
+    def noised(self, images: Tensor, timesteps: Tensor, generator: torch.Generator) -> Draw:
+        """Noise finished images anew.
+
+        Args:
+            images: Which, (n,), int64.
+            timesteps: To which timestep each, (n,), int64.
+            generator: Source of the noise, on the CPU.
+        """
+        clean = self.final[images]
+        timesteps = timesteps.to(clean.device)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         noisy = self.scheduler.add_noise(clean, noise, timesteps)
         velocity = self.scheduler.config.prediction_type == "v_prediction"
         truth = self.scheduler.get_velocity(clean, noise, timesteps) if velocity else noise
-        return Draw(noisy, timesteps, [self.prompts[int(i)] for i in path], truth)
+        return Draw(noisy, timesteps, [self.prompts[int(i)] for i in images], truth)
 
 
 def ddim(pipe: Any, steps: int) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench.models import prediction
@@ -251,15 +250,7 @@ def pairs(pipe: Any, concept: Concept, count: int) -> Pairs:
     """
     old, new = texts(concept, count)
     asked, wanted = prediction.condition(pipe, old), prediction.condition(pipe, new)
-    positions = asked.states.shape[1]
-    order = torch.stack(
-        [
-            _tokens.align(_tokens.ids(pipe, one), _tokens.ids(pipe, other), positions)
-            for one, other in zip(old, new, strict=True)
-        ]
-    ).to(wanted.states.device)
-    index = order[:, :, None].expand_as(wanted.states)
-    return Pairs(asked, wanted, wanted.states.gather(1, index))
+    return Pairs(asked, wanted, _tokens.aligned(pipe, old, new, wanted.states))
 
 
 def prior(name: str, concepts: Sequence[Concept]) -> list[str]:

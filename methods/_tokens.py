@@ -64,6 +64,27 @@ def align(old: Sequence[int], new: Sequence[int], positions: int) -> Tensor:
     return index.clamp_(0, positions - 1)
 
 
+def aligned(pipe: Any, old: Sequence[str], new: Sequence[str], states: Tensor) -> Tensor:
+    """Return, for each row of the old prompts, the row of the new that takes its place.
+
+    Args:
+        pipe: A diffusers pipeline.
+        old: Prompts with the concept.
+        new: The same prompts with something else in its place.
+        states: Embeddings of the new ones, (prompts, positions, dim).
+
+    Returns:
+        Like `states`; see `align`.
+    """
+    order = torch.stack(
+        [
+            align(ids(pipe, one), ids(pipe, other), states.shape[1])
+            for one, other in zip(old, new, strict=True)
+        ]
+    ).to(states.device)
+    return states.gather(1, order[:, :, None].expand_as(states))
+
+
 def context(old: Sequence[int], new: Sequence[int], positions: int) -> tuple[list[int], list[int]]:
     """Return the positions of the words that both prompts share, end token and padding included.
 

@@ -204,7 +204,7 @@ class RealEra(Eraser):
             keep_bos=self.keep_bos,
         )
         if self.mining == "random" or not self.neighbors:
-            whole = [1.0] * self.neighbors if self.aim == "rest" else None
+            whole = torch.ones(self.neighbors) if self.aim == "rest" else None
             return Surroundings(pair, sampler, shares=whole)
         if self.mining == "drawn":
             found = _mining.drawn(
@@ -222,7 +222,7 @@ class RealEra(Eraser):
             pair,
             sampler,
             _mining.points(pipe, concept, self.prompts, found),
-            found.shares.tolist() if self.aim == "rest" else None,
+            found.shares if self.aim == "rest" else None,
         )
 
     def _matrix(

@@ -43,10 +43,6 @@ class Words:
     shares: Tensor
     """How often each draws the concept, (words,), 0 to 1."""
 
-    def first(self, count: int) -> Words:
-        """Return the first words, `count` of them."""
-        return Words(self.names[:count], self.shares[:count])
-
 
 def nearest(pipe: Any, concept: Concept, count: int) -> Words:
     """Return the words whose embedding has the greatest cosine to the concept's.
@@ -83,7 +79,7 @@ def drawn(
     Of the `NEAREST` words, images are drawn, and the model itself says what they show: noised
     anew, an image shows the concept if no everyday caption predicts the noise better than the
     concept's (a diffusion classifier: Li et al., ICCV 2023, equation 4). A word's share is that of
-    its noised images; below `LEAST` it is none of these. Fewer than `count` may be left.
+    its noised images; below `LEAST` it is none of these. There may be fewer than `count`.
 
     Args:
         pipe: The un-erased diffusers pipeline.
@@ -92,6 +88,9 @@ def drawn(
         steps: DDIM steps of an image.
         guidance: Scale of classifier-free guidance.
         seed: Decides the images and their noise.
+
+    Raises:
+        InputError: none of the nearest words draws the concept, or the vocabulary has too few.
     """
     generator = torch.Generator().manual_seed(seed)
     there = len(vocabulary(pipe.tokenizer))
@@ -113,6 +112,11 @@ def drawn(
     shares = shown.float().view(IMAGES, len(known), TIMES).mean((0, 2))
     # `known` begins with the nearest.
     far = [i for i in reversed(range(len(known))) if shares[i] >= LEAST][:count]
+    if not far:
+        raise InputError(
+            f"of the {len(known)} words nearest {concept.name!r} none makes the model draw it; "
+            "mining=vocabulary takes the nearest whatever they draw"
+        )
     return Words(tuple(known[i] for i in far), shares[far])
 
 
@@ -126,20 +130,25 @@ def _shown(
     """
     total = int(pool.scheduler.config.num_train_timesteps)
     times = torch.linspace(0.4, 0.7, TIMES).mul(total).long()
-    clean = pool.final.repeat_interleave(TIMES, 0)
-    when = times.repeat(len(pool.final)).to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean)
-    noisy = pool.scheduler.add_noise(clean, noise, when)
-    truth = noise
-    if pool.scheduler.config.prediction_type == "v_prediction":
-        truth = pool.scheduler.get_velocity(clean, noise, when)
+    images = torch.arange(len(pool.final)).repeat_interleave(TIMES)
+    noisy = pool.noised(images, times.repeat(len(pool.final)), generator)
+    assert noisy.truth is not None
+    batches = [slice(i, i + _noise.BATCH) for i in range(0, len(images), _noise.BATCH)]
     errors = []
     for i in range(len(captions)):
-        told = captions[[i]].expand(len(clean))
-        parts = [slice(first, first + _noise.BATCH) for first in range(0, len(clean), _noise.BATCH)]
         with torch.no_grad():
-            made = torch.cat([predict(pipe.unet, noisy[p], when[p], told[p]) for p in parts])
-        errors.append((made - truth).square().flatten(1).mean(1))
+            made = torch.cat(
+                [
+                    predict(
+                        pipe.unet,
+                        noisy.latents[some],
+                        noisy.timesteps[some],
+                        captions[[i]].expand(len(noisy.timesteps[some])),
+                    )
+                    for some in batches
+                ]
+            )
+        errors.append((made - noisy.truth).square().flatten(1).mean(1))
     return (torch.stack(errors).argmin(0) == 0).view(len(pool.final), TIMES).cpu()
 
 
@@ -157,18 +166,11 @@ def points(pipe: Any, concept: Concept, prompts: int, found: Words) -> Tensor:
     Returns:
         (prompts, words, positions, dim), fp32.
     """
-    own = [_tokens.ids(pipe, text) for text in _prompts.texts(concept, prompts)[0]]
+    own = _prompts.texts(concept, prompts)[0]
     placed = []
     for word in found.names:
         texts = _renamed(concept, word, prompts)
-        states = condition(pipe, texts).states
-        order = torch.stack(
-            [
-                _tokens.align(old, _tokens.ids(pipe, text), states.shape[1])
-                for old, text in zip(own, texts, strict=True)
-            ]
-        ).to(states.device)
-        placed.append(states.gather(1, order[:, :, None].expand_as(states)))
+        placed.append(_tokens.aligned(pipe, own, texts, condition(pipe, texts).states))
     return torch.stack(placed, dim=1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -76,8 +75,8 @@ class Surroundings:
     sampler: Sampler
     mined: Tensor | None = None
     """Neighbours that were mined, (prompts, n, positions, dim); None draws them at random."""
-    shares: Sequence[float] | None = None
-    """How much of the concept is taken out of each neighbour, which else becomes the anchor."""
+    shares: Tensor | None = None
+    """How much of the concept is taken out of each neighbour, (n,); None makes them the anchor."""
 
     def near(self, prompt: int, generator: torch.Generator) -> Tensor:
         """Return the neighbours of a prompt.
@@ -120,7 +119,7 @@ class Surroundings:
         concept, anchor = self.pair.concept[prompt], self.pair.aligned[prompt]
         if self.shares is None:
             return anchor.expand_as(near)
-        shares = torch.tensor(list(self.shares)).to(near)[:, None, None]
+        shares = self.shares.to(near)[:, None, None]
         return near - shares * (concept - anchor.to(concept))
 
     def blocks(self, prompt: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

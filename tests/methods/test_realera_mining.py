@@ -70,7 +70,7 @@ def test_what_rests_of_a_neighbour_is_itself_less_its_share_of_the_concept(
 ) -> None:
     pair = _prompts.pairs(read, airplane, 2)
     near = torch.stack([pair.concept[1], pair.concept[1] + 1, pair.concept[1] + 2])
-    rest = Surroundings(pair, SAMPLER, near[None], [1.0, 0.0, 0.5])
+    rest = Surroundings(pair, SAMPLER, near[None], torch.tensor([1.0, 0.0, 0.5]))
     itself, kept, half = rest.targets(1, near)
     assert torch.allclose(itself, pair.aligned[1], atol=1e-6)
     assert torch.equal(kept, near[1])
@@ -116,6 +116,17 @@ def test_of_words_that_draw_the_concept_the_farthest_come_first(
     found = _mining.drawn(tiny_pipe, airplane, 2, steps=1, guidance=3.0, seed=0)
     assert found.names == ("hangar", "aviator")
     assert found.shares.tolist() == [1.0, 0.5]
+
+
+def test_that_no_word_draws_the_concept_is_said(
+    tiny_pipe: Any, airplane: Concept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        _mining, "nearest", lambda *_: _mining.Words(("cloud", "sun"), torch.ones(2))
+    )
+    monkeypatch.setattr(_mining, "_shown", lambda *_: torch.zeros(2, 2, dtype=torch.bool))
+    with pytest.raises(InputError, match="of the 2 words nearest 'airplane' none"):
+        _mining.drawn(tiny_pipe, airplane, 2, steps=1, guidance=3.0, seed=0)
 
 
 @pytest.mark.parametrize("aim", ["anchor", "rest"])
