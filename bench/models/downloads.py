@@ -1,6 +1,7 @@
 """What is fetched once and then kept: networks on the Hugging Face Hub and files by their address.
 
-Whether they are on this machine is told without torch.
+Whether they are on this machine is told without torch. Detectors name theirs by this file, whose
+imports are part of their versions; so it imports none of ours.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-
-from bench.models import recognition
-from bench.models.sources import Source
 
 NETWORK = ("*.json", "*.txt", "*.safetensors")
 """Files of a network on the Hub that are fetched: not its weights in older formats beside."""
@@ -93,36 +91,3 @@ class Checkpoint(Download):
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(self.url, str(self.path))
-
-
-@dataclass(frozen=True)
-class Model(Download):
-    """A diffusion model, by what `--model` calls it."""
-
-    source: str
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Say which model."""
-        return f"model {self.source}"
-
-    @property
-    def here(self) -> bool:
-        """Whether a pipeline can be loaded from what is here."""
-        return not recognition.lacking(self.source)
-
-    def fetch(self) -> None:
-        """Fetch the files that its pipeline is loaded from, chosen by diffusers."""
-        import diffusers
-
-        from bench.families import FAMILIES
-        from bench.models import loading
-
-        loading.fetched(self.source)
-        source, own = Source.of(self.source), FAMILIES[recognition.family(self.source)]
-        getattr(diffusers, own.layout.name).download(
-            recognition.hub_id(self.source),
-            revision=source.revision or None,
-            variant=source.variant or None,
-            **own.settings,
-        )

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.models.downloads import Download, Model, transformer
+from bench.models.downloads import Download, transformer
+from bench.models.fetching import Model
 from bench.names import typed
 from bench.results.store import RunFolder
 from bench.runs import plan

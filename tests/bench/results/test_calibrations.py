@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench import data, registry
+from bench.registry import imports
 from bench.results import calibrations
 from bench.results.stats import calibration
 
@@ -81,3 +85,24 @@ def test_the_users_own_counts_before_the_one_that_came_along(
     calibrations.write(calibration.Calibration("mini", "object", "new", (new,), None))  # type: ignore[arg-type]
     found, _ = calibrations.holding(kept)
     assert found is not None and found.source == "new"
+
+
+def test_the_calibrations_that_came_along_are_of_the_detectors_as_they_are() -> None:
+    """Else tables lose their corrected rates: `bench calibrate` for objects, people and styles."""
+    stale = {
+        (path.stem, reading["metric"])
+        for path in sorted((data.ROOT / "reports" / "calibration").glob("*.json"))
+        for reading in json.loads(path.read_text(encoding="utf-8"))["readings"]
+        if reading["detector"] != registry.detector_version(registry.metric(reading["metric"]))
+    }
+    assert not stale
+
+
+@pytest.mark.parametrize("name", registry.metrics())
+def test_how_models_are_loaded_is_no_part_of_a_detector(name: str) -> None:
+    entry = registry.metrics()[name]
+    spec = importlib.util.find_spec(entry.module)
+    assert spec is not None and spec.origin is not None
+    behind = imports.behind(Path(spec.origin), entry.module)
+    assert entry.module in behind
+    assert not {"bench.models.loading", "bench.models.recognition"} & set(behind)

@@ -9,7 +9,8 @@ import pytest
 
 from bench import cli, registry
 from bench.models import recognition
-from bench.models.downloads import Checkpoint, Model, Network, transformer
+from bench.models.downloads import Checkpoint, Network, transformer
+from bench.models.fetching import Model
 from bench.runs import asked as asked_for
 from bench.runs import needs, plan
 from bench.types import InputError
