@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -48,6 +48,12 @@ SCHEDULERS = {
 }
 """Samplers by what a spec calls them, and diffusers' class of each. None draws noise on its way, so
 that an image's seed decides it; the grid of timesteps is the published one, evenly from the end."""
+
+FORWARDS: Mapping[str, Callable[[int], int]] = {
+    "Heun": lambda steps: 2 * steps - 1,
+    "PNDM": lambda steps: steps + 1 if steps > 1 else 1,
+}
+"""How often samplers call the U-Net, by the number of steps; the others once a step."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,16 @@ class Sampler:
             *size,
             own.negative_prompt or self.negative_prompt,
         )
+
+    def evaluations(self, own: Drawing | None = None) -> int:
+        """Return the U-Net evaluations of an image, of one latent each.
+
+        Args:
+            own: What its row says of how it is drawn; None for nothing.
+        """
+        # Guided sampling evaluates the U-Net with and without the text.
+        guided = (self.of(own or AS_RUN).guidance or 0) > 1
+        return FORWARDS.get(self.scheduler, int)(self.steps) * (2 if guided else 1)
 
 
 SIDES = range(64, 4097, 8)

@@ -66,9 +66,7 @@ class Cost:
         Args:
             sampler: How images are drawn.
         """
-        # Guided sampling evaluates the U-Net with and without the text.
-        image = sampler.steps * (2 if sampler.guidance > 1 else 1)
-        return self.evaluations + (self.drawn + self.inversions) * image
+        return self.evaluations + (self.drawn + self.inversions) * sampler.evaluations()
 
 
 class Oracle(ABC):

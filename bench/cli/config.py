@@ -17,7 +17,7 @@ from bench.types import ALL, InputError
 if TYPE_CHECKING:
     from bench.runs.grid import Asked
 
-OF_THE_CALL = frozenset({"config", "help", "plan", "measure", "json", "quiet"})
+OF_THE_CALL = frozenset({"config", "help", "plan", "measure", "json", "quiet", "plain"})
 """What is said of one call alone, so never in a file."""
 OF_ALL = frozenset({"suite", "out", "device", "workers", "threads", "executor", "address"})
 """What all suites of a file share."""

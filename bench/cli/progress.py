@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from bench.runs.durations import minutes
 from bench.types import Progress, silent
 
 LINE_SECONDS = 60.0
@@ -37,16 +38,10 @@ class Lines:
             return
         self.said[what] = now
         pace = (now - start) / (done - before)
-        left = duration(pace * (total - done))
+        left = minutes(pace * (total - done))
         print(
             f"  {what}: {done} of {total}, {pace:.2g} s each, {left} left", file=self.to, flush=True
         )
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in words, to the minute: "3 h 05 min"."""
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 @contextmanager

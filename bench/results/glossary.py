@@ -47,6 +47,11 @@ _WHICH = {
     "precision": "What the model computed in; empty where it is not known.",
     "case": _RUN["case"],
 }
+_LABELLED = {
+    "method": _RUN["method"],
+    "label": "The method, with what tells it from other runs of the same method.",
+    **{name: _WHICH[name] for name in ("model", "suite", "suite_version", "size", "case")},
+}
 _SEED = {"seed": "Of the erasure; several where the row is a mean over them."}
 _FURTHER = {
     "seconds_to_erase": "Wall-clock seconds of one erasure, the mean over cases.",
@@ -74,13 +79,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "image": "Where the image is, from the run's folder.",
     },
     "axes.csv": {
-        "method": _RUN["method"],
-        "label": "The method, with what tells it from other runs of the same method.",
-        "model": _RUN["model"],
-        "suite": _RUN["suite"],
-        "suite_version": "Version of the suite, with digits of a hash of its content.",
-        "size": "Size of the suite.",
-        "case": _RUN["case"],
+        **_LABELLED,
         "axis": "A side of what an erasure should do, or `H_all`, the harmonic mean of all.",
         "roles": "The roles whose images the axis counts.",
         "value": "From 0 to 1, the higher the better.",
@@ -92,13 +91,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "run_id": "The runs' folders.",
     },
     "interference.csv": {
-        "method": _RUN["method"],
-        "label": "The method, with what tells it from other runs of the same method.",
-        "model": _RUN["model"],
-        "suite": _RUN["suite"],
-        "suite_version": "Version of the suite, with digits of a hash of its content.",
-        "size": "Size of the suite.",
-        "case": _RUN["case"],
+        **_LABELLED,
         "erased": "The concepts that the case erases; empty for the un-erased model.",
         "metric": "Who says whether an image shows what was asked for. The columns after these are "
         "the concepts that target, near and far prompts ask for, one each.",

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from bench.drawing import BATCH
 from bench.results.store import RunFolder
-from bench.runs.pace import Pace, Past, Spent, evaluations, most_bytes
+from bench.runs.durations import minutes
+from bench.runs.pace import Pace, Past, Spent, most_bytes
 from bench.runs.resolved import Resolved
 from bench.runs.units import draws, fits
 from bench.types import ORIGINAL, RunSpec
@@ -196,7 +197,7 @@ def _left(spec: RunSpec, out: Path, batch_size: int | None) -> _Left:
     resolved = Resolved(spec)
     batches = draws(resolved, out, "cpu", batch_size) if batch_size else []
     due = [row for batch in batches for row in batch.prompts]
-    forwards = sum(evaluations(spec.sampler, row.drawing) for row in due)
+    forwards = sum(spec.sampler.evaluations(row.drawing) for row in due)
     erased = 0 if spec.method == ORIGINAL else len(fits(resolved, out, "cpu"))
     return _Left(spec, len(due), forwards, erased)
 
@@ -213,5 +214,4 @@ def duration(seconds: float) -> str:
     """
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+    return minutes(seconds)

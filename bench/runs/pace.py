@@ -5,41 +5,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench.drawing import AS_RUN, Drawing
 from bench.models import recognition
 from bench.results.store import RunFolder
-from bench.types import InputError, RunRecord, RunSpec, Sampler
+from bench.types import InputError, RunRecord, RunSpec
 
 SAMPLE = 20
 """Images of a run whose bytes are looked up."""
 WARMING, MEASURED = 2, 4
 """Images that a measurement draws before, which are not counted, and those that are."""
-
-
-FORWARDS: Mapping[str, Callable[[int], int]] = {
-    "Heun": lambda steps: 2 * steps - 1,
-    "PNDM": lambda steps: steps + 1 if steps > 1 else 1,
-}
-"""How often samplers call the U-Net, by the number of steps; the others once a step."""
-
-
-def evaluations(sampler: Sampler, own: Drawing = AS_RUN) -> int:
-    """Return the U-Net evaluations of an image, of one latent each.
-
-    Args:
-        sampler: How it is drawn.
-        own: What its row says of that.
-    """
-    # Guided sampling evaluates the U-Net with and without the text.
-    guided = (sampler.of(own).guidance or 0) > 1
-    return FORWARDS.get(sampler.scheduler, int)(sampler.steps) * (2 if guided else 1)
 
 
 @dataclass(frozen=True)
@@ -122,7 +102,7 @@ class Past:
         latest = (own or same)[0]
         rows = len(RunFolder(self.out, latest.spec.run_id).read_per_image())
         return Pace(
-            latest.seconds["image"] / evaluations(latest.spec.sampler),
+            latest.seconds["image"] / latest.spec.sampler.evaluations(),
             latest.seconds.get("measure", 0.0) / rows if rows else 0.0,
             f"{latest.spec.run_id} here",
         )
@@ -195,7 +175,7 @@ def measured(spec: RunSpec, device: str, texts: list[str]) -> Pace:
     start = time.perf_counter()
     draw(pipe, every[:MEASURED], list(range(MEASURED)), spec.sampler, "pil")
     passed = time.perf_counter() - start
-    pace = passed / MEASURED / evaluations(spec.sampler)
+    pace = passed / MEASURED / spec.sampler.evaluations()
     return Pace(pace, 0.0, f"{MEASURED} images drawn now; measuring them is not counted")
 
 

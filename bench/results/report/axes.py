@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
-from bench.results.report.groups import Group
+from bench.results.report.groups import Group, drawn
 from bench.results.report.table import Table, lines_of
 from bench.results.stats import axes
 from bench.results.stats.intervals import Interval
@@ -88,10 +88,7 @@ def _row(
     return {
         "method": spec.method_name,
         "label": group.label(runs[0], seed=len(runs) == 1),
-        "model": spec.model,
-        "suite": spec.suite,
-        "suite_version": spec.suite_version,
-        "size": spec.size,
+        **drawn(spec),
         "case": score.case,
         "axis": score.measure.removeprefix(axes.PREFIX),
         "roles": " ".join(roles),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.files import csv_bytes
 from bench.results.report.figures.interference import interference
 from bench.results.report.figures.shapes import Row
-from bench.results.report.groups import Group
+from bench.results.report.groups import Group, drawn
 
 if TYPE_CHECKING:
     from bench.results.report.page import Page
@@ -47,10 +47,7 @@ def rows_of(group: Group) -> Iterator[dict[str, str]]:
         words = {
             "method": spec.method_name,
             "label": row.series.label,
-            "model": spec.model,
-            "suite": spec.suite,
-            "suite_version": spec.suite_version,
-            "size": spec.size,
+            **drawn(spec),
             "case": row.erased,
             "erased": "" if row.series.reference else " ".join(row.concepts),
             "metric": group.main,

@@ -9,6 +9,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#7
 """Okabe and Ito's palette (jfly.uni-koeln.de/color), its yellow darkened to be read on white and
 its black, which is the un-erased model's, replaced by violet."""
 SHAPES = ("circle", "square", "triangle", "diamond", "down", "plus")
+DARK = 0.55
+"""Share from which a cell of a matrix is so dark that its number is white."""
 GREY = "#8c959f"
 """Of runs that are flagged."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from bench.files import write_bytes
 from bench.names import find
 from bench.results.report.figures import Figure, Matrix, Point, Profile, Scatter, Series
-from bench.results.report.marks import GREY, Mark, marks
+from bench.results.report.marks import DARK, GREY, Mark, marks
 from bench.results.stats.intervals import Interval
 from bench.types import InputError
 
@@ -26,8 +26,6 @@ SHAPES = {
 """What matplotlib calls the shapes of marks."""
 INK = "#1f2328"
 HEAT = "Blues"
-DARK = 0.55
-"""Share from which a cell of a matrix is so dark that its number is white."""
 STYLE = {"font.size": 8, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "figure"}
 """Text that can be searched and edited; the same figure is the same file."""
 DATELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}

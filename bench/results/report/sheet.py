@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
 from bench.results import elsewhere
-from bench.results.report.groups import Group
+from bench.results.report.groups import Group, drawn
 from bench.results.report.table import EMPTY
 from bench.results.stats.repeats import mean_and_spread
 from bench.results.store import Finished
@@ -74,10 +74,7 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
     of_run = {
         "method": spec.method_name,
         "made": "elsewhere" if made else "here",
-        "model": spec.model,
-        "suite": spec.suite,
-        "suite_version": spec.suite_version,
-        "size": spec.size,
+        **drawn(spec),
         "precision": "" if made else spec.precision,
         "case": case,
     }

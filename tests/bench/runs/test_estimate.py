@@ -56,8 +56,8 @@ def test_evaluations_of_an_image_are_those_that_drawing_it_makes(
     sampler = Sampler(steps, guidance, name)
     with counted() as made:
         draw(samplers.sampled(tiny_pipe, name), ["a", "b"], [0, 1], sampler, "latent")
-    assert made() == 2 * pace.evaluations(sampler)
-    assert pace.evaluations(sampler, Drawing(guidance=1.0)) * (1 + (guidance > 1)) == made() / 2
+    assert made() == 2 * sampler.evaluations()
+    assert sampler.evaluations(Drawing(guidance=1.0)) * (1 + (guidance > 1)) == made() / 2
 
 
 def test_a_plan_counts_what_is_left(specs: list[RunSpec], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.results.report.figures import Matrix, Row, Series
+from bench.results.report.marks import DARK
 
 WIDTH, RIGHT, TOP = 640.0, 16.0, 22.0
 LONGEST = 18
@@ -15,8 +16,6 @@ WIDEST = 56.0
 """Pixels of a cell at most."""
 READABLE = 26.0
 """Pixels of a cell below which its number is in its title alone."""
-DARK = 0.55
-"""Share from which a cell is so dark that its number is white."""
 
 
 @dataclass(frozen=True)
