@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from bench.runs.durations import minutes
 from bench.types import Progress, silent
 
 LINE_SECONDS = 60.0
@@ -36,6 +35,9 @@ class Lines:
         start, before = self.began.setdefault(what, (now, done))
         if done == before or now - self.said.get(what, start) < LINE_SECONDS:
             return
+        # Only a log needs it.
+        from bench.runs.durations import minutes
+
         self.said[what] = now
         pace = (now - start) / (done - before)
         left = minutes(pace * (total - done))

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
-from bench.results.report.groups import Group, drawn
+from bench.results.report.groups import Group
+from bench.results.report.sheet import drawn
 from bench.results.report.table import Table, lines_of
 from bench.results.stats import axes
 from bench.results.stats.intervals import Interval

@@ -259,15 +259,6 @@ def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
     return f"{spec.method_name} ({', '.join(marks)})" if marks else spec.method_name
 
 
-def drawn(spec: RunSpec) -> dict[str, str]:
-    """Return which images a row of a CSV is of, by column: model, suite, its version, and size.
-
-    Args:
-        spec: The run.
-    """
-    return {name: getattr(spec, name) for name in ("model", "suite", "suite_version", "size")}
-
-
 def groups(runs: Sequence[Finished]) -> list[Group]:
     """Return the comparable runs together, the protocol of the latest run first."""
     found: dict[str, list[Finished]] = {}

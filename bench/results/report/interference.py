@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from bench.files import csv_bytes
 from bench.results.report.figures.interference import interference
 from bench.results.report.figures.shapes import Row
-from bench.results.report.groups import Group, drawn
+from bench.results.report.groups import Group
+from bench.results.report.sheet import drawn
 
 if TYPE_CHECKING:
     from bench.results.report.page import Page

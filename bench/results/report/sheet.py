@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
 from bench.results import elsewhere
-from bench.results.report.groups import Group, drawn
+from bench.results.report.groups import Group
 from bench.results.report.table import EMPTY
 from bench.results.stats.repeats import mean_and_spread
 from bench.results.store import Finished
+from bench.types import RunSpec
 
 if TYPE_CHECKING:
     from bench.results.report.page import Page
@@ -33,6 +34,15 @@ def sheet(pages: Sequence[Page]) -> str:
     if not rows:
         return csv_bytes(("note",), [{"note": EMPTY}]).decode()
     return csv_bytes(list(rows[0]), rows).decode()
+
+
+def drawn(spec: RunSpec) -> dict[str, str]:
+    """Return which images a row of a CSV is of, by column: model, suite, its version, and size.
+
+    Args:
+        spec: The run.
+    """
+    return {name: getattr(spec, name) for name in ("model", "suite", "suite_version", "size")}
 
 
 def rows_of(group: Group) -> Iterator[dict[str, Any]]:
