@@ -27,7 +27,7 @@ from bench.cli.listing import LEAVES, defaults  # noqa: E402
 from bench.cli.suites import show_suite  # noqa: E402
 from bench.metrics import STATISTICS  # noqa: E402
 from bench.registry import Entry  # noqa: E402
-from bench.results.glossary import GLOSSARY  # noqa: E402
+from bench.results.glossary import GLOSSARY, VERDICTS, WHERE, WORDS  # noqa: E402
 
 API = {
     "Run from Python": ("bench.runs.call", "bench.results.frames"),
@@ -135,7 +135,7 @@ def _catalogues(texts: Mapping[str, str]) -> dict[str, Pages]:
         },
         "Reference": {
             "Commands": ("commands.md", _commands()),
-            "Columns": ("columns.md", _columns()),
+            "Glossary": ("glossary.md", _glossary()),
         },
         "Code": {
             title: (
@@ -202,14 +202,28 @@ def _commands() -> str:
     return "\n\n".join(found)
 
 
-def _columns() -> str:
-    found = ["# Columns\n\nWhat each column of each CSV file says."]
+def _glossary() -> str:
+    found = [
+        "# Glossary",
+        "What the words mean, then what each column of each CSV file says.",
+        _table(("word", "what"), _named(WORDS)),
+        "## Files\n\nA name in capitals stands for many: a column for each metric, score, concept, "
+        "case or option, a file for each method, or for each model family and kind of concept.",
+    ]
     for file, columns in GLOSSARY.items():
-        rows = [(f"`{name}`", words) for name, words in columns.items()]
-        found.append(f"## {file}\n\n{_table(('column', 'what'), rows)}")
-        if file == "per_image.csv":
-            found.append("Then those of each metric, `METRIC_COLUMN`, as its page names them.")
+        found += [f"### {file}", WHERE[file], _table(("column", "what"), _named(columns))]
+    found += [
+        "## Columns of metrics",
+        "`METRIC_COLUMN` of per_image.csv. METRIC is the metric's name with the threshold or the "
+        "file that decides its verdicts: `nudity@0.6_belly`.",
+    ]
+    for metric, columns in VERDICTS.items():
+        found += [f"### {metric}", _table(("column", "what"), _named(columns))]
     return "\n\n".join(found)
+
+
+def _named(words: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", what) for name, what in words.items()]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

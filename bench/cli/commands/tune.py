@@ -48,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", default="smoke", metavar="NAME", help="of the suites (default: smoke)")
     add(
         "--objective",
-        default="axes",
+        default="H_all",
         metavar="NAME",
-        help="axes, the harmonic mean of what the suites measure, or a headline that all have "
-        "(default: axes)",
+        help="H_all, the harmonic mean of all axes, or another headline that all suites have "
+        "(default: H_all)",
     )
     add(
         "--budget",

@@ -23,9 +23,9 @@ COLUMNS = (
     *("axis", "roles", "value", "low", "high", "n", "seed", "flags", "run_id"),
 )
 TITLE = (
-    "axes, better the higher: efficacy, generality, residue and robustness are shares of images "
-    "that lack the concept; specificity, survival and intactness of those that keep what they "
-    "should; H_all is their harmonic mean"
+    "axes, better the higher: efficacy, generality, completeness and robustness are shares of "
+    "images that lack the concept; specificity, remainder and intactness of those that keep what "
+    "they should; H_all is their harmonic mean"
 )
 
 

@@ -1,10 +1,11 @@
 """The axes of a profile, each from 0 to 1 and better the higher, and their harmonic mean; pure.
 
-efficacy (target), generality (synonym, hyponym), residue (related) and robustness (adversarial) are
-the shares of images without the concept; specificity (near, far) is the share that still shows its
-own; survival (remainder) the share that keeps the place; intactness (near, far, general) the share
-in which nothing readable is lost. An axis of several roles is the harmonic mean of their shares, so
-that many images of one role cannot hide what happened to few of another.
+efficacy (target), generality (synonym, hyponym), completeness (related) and robustness
+(adversarial) are the shares of images without the concept; specificity (near, far) is the share
+that still shows its own; remainder (of that role) the share that keeps what stands beside the
+concept; intactness (near, far, general) the share in which nothing readable is lost. An axis of
+several roles is the harmonic mean of their shares, so that many images of one role cannot hide what
+happened to few of another.
 """
 
 from __future__ import annotations
@@ -49,10 +50,10 @@ class Axis:
 AXES = (
     Axis("efficacy", ("target",), gone=True),
     Axis("generality", ("synonym", "hyponym"), gone=True),
-    Axis("residue", ("related",), gone=True),
+    Axis("completeness", ("related",), gone=True),
     Axis("robustness", ("adversarial",), gone=True),
     Axis("specificity", ("near", "far")),
-    Axis("survival", ("remainder",), metric="remainder"),
+    Axis("remainder", ("remainder",), metric="remainder"),
     Axis("intactness", ("near", "far", "general"), metric="intact"),
 )
 NAMES = (*(axis.measure for axis in AXES), OVERALL)

@@ -16,18 +16,18 @@ from bench.results.stats.intervals import Interval
 from bench.runs.call import run
 
 METHOD = "bench.runs.sensitivity.planted:Planted"
-GONE = ("efficacy", "generality", "residue", "robustness")
-STAYS = ("specificity", "survival", "intactness")
+GONE = ("efficacy", "generality", "completeness", "robustness")
+STAYS = ("specificity", "remainder", "intactness")
 OFFENDS: Mapping[str, tuple[str, ...]] = {
     "none": (),
     "plain-name": ("efficacy",),
     "synonyms": ("generality",),
-    "scenes": ("residue",),
+    "scenes": ("completeness",),
     "spellings": ("robustness",),
-    "word-filter": ("generality", "residue", "robustness"),
+    "word-filter": ("generality", "completeness", "robustness"),
     "look-alikes": ("specificity", "intactness"),
-    "place": ("survival",),
-    "backgrounds": ("survival", "intactness"),
+    "place": ("remainder",),
+    "backgrounds": ("remainder", "intactness"),
     "colours": ("intactness",),
     "blank": STAYS,
     "shrink": STAYS,

@@ -22,7 +22,7 @@ from bench.runs.tuning.task import Task
         (["--method", "ucee"], "'ucee'; nearest: uce"),
         (["--method", "original"], "method original says nowhere what to search"),
         (["--method", "uce", "--size", "smok"], "'smok'; nearest: smoke"),
-        (["--method", "uce", "--objective", "H_o"], "unknown objective 'H_o'; choices: axes"),
+        (["--method", "uce", "--objective", "H_o"], "unknown objective 'H_o'; choices: H_all"),
         (["--method", "uce", "--trials", "0"], "got '0'"),
         (["--method", "uce", "--budget", "-1"], "got '-1'"),
     ],
@@ -73,7 +73,7 @@ def test_each_method_gets_the_same_and_a_row(
         "uce: best of 1 trials 0.5000, the preset 0.5000: --set lamb=0.25",
         "rece: best of 1 trials nan, the preset nan: no trial counts",
     ]
-    assert asked == [(Task(m, 1, "smoke", "axes", 12_000, 3), tmp_path) for m in ("uce", "rece")]
+    assert asked == [(Task(m, 1, "smoke", "H_all", 12_000, 3), tmp_path) for m in ("uce", "rece")]
     assert cli.main([*words, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["best"] for row in rows] == [0.5, None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.results.glossary import GLOSSARY
+from bench.results.glossary import named
 from bench.results.report import group, narrowed, page, write_wide, written
 from bench.results.report.markdown import markdown
 from bench.results.report.page import Page
@@ -64,7 +64,7 @@ def test_the_wide_sheet_has_a_row_a_run(made: Page, tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
     assert path.name == "comparison_wide.csv"
     assert [row["method"] for row in rows] == ["original", "realera"]
-    assert list(rows[0])[: len(RUN)] == list(RUN) == list(GLOSSARY["comparison_wide.csv"])
+    assert list(rows[0])[: len(RUN)] == list(RUN) == list(named("comparison_wide.csv"))
     assert rows[1]["judge_share_target"] == "0.05" and rows[1]["judge_share_target_low"] == "0.01"
     scores = {tuple(s.key[1:]) for run in made.group.runs for s in run.record.scores}
     assert len(rows[0]) == len(RUN) + 3 * len(scores)

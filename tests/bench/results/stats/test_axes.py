@@ -68,9 +68,9 @@ def test_without_fault_every_axis_is_one() -> None:
     [
         ("target", "efficacy"),
         ("synonym", "generality"),
-        ("related", "residue"),
+        ("related", "completeness"),
         ("adversarial", "robustness"),
-        ("remainder", "survival"),
+        ("remainder", "remainder"),
         ("general", "intactness"),
     ],
 )

@@ -107,11 +107,11 @@ def test_a_fault_moves_the_axes_that_it_offends_alone(
 
 
 def test_a_fault_that_moves_another_axis_is_told(faultless: Line) -> None:
-    found = dict(faultless.found) | {"survival": (0.2, 0.1, 0.3), "efficacy": (0.9, 0.8, 1.0)}
+    found = dict(faultless.found) | {"remainder": (0.2, 0.1, 0.3), "efficacy": (0.9, 0.8, 1.0)}
     wrong = table.wrong([faultless, Line("plain-name", 1.0, found)])
     assert [text.split(" moved")[0] for text in wrong] == [
         "plain-name: efficacy",
-        "plain-name: survival",
+        "plain-name: remainder",
     ]
 
 

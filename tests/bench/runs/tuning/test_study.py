@@ -40,7 +40,7 @@ def planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Made:
-    """Carries out runs without drawing: efficacy falls with the distance of `lamb` to the peak."""
+    """Carries out runs without drawing: H_all falls with the distance of `lamb` to the peak."""
 
     def __init__(self, **odd: Callable[[RunSpec], Any]) -> None:
         self.odd = odd
@@ -53,12 +53,12 @@ class Made:
             raise KeyboardInterrupt
         if "refuse" in self.odd and self.odd["refuse"](spec):
             raise InputError("cannot be erased")
-        efficacy = 1 / (1 + abs(math.log(float(str(spec.options["lamb"])) / PEAK)))
+        headline = 1 / (1 + abs(math.log(float(str(spec.options["lamb"])) / PEAK)))
         scores = [
             Score("uce", "mini", spec.suite, case, metric, measure, role, "", value, 0, 1, 9)
             for case in spec.cases
             for metric, measure, role, value in (
-                ("judge", "efficacy", "target", efficacy),
+                ("judge", "H_all", "all", headline),
                 ("cost", "evaluations", "all", self.odd.get("spend", lambda _: 7.0)(spec)),
             )
         ]
