@@ -50,7 +50,9 @@ def write() -> None:
     """Write every page that is not written by hand, and the table of contents."""
     nav = mkdocs_gen_files.Nav()
     texts = {path: _linked(page, path) for path, page in _texts().items()}
-    nav["erasure-bench"] = "README.md"
+    nav["Home"] = "README.md"
+    # Its tables and commands need the room.
+    texts["README.md"] = f"---\nhide: [navigation]\n---\n{texts['README.md']}"
     for path in sorted((ROOT / "docs" / "pages" / "tutorials").glob("*.md")):
         nav["Tutorials", _title(path.read_text())] = f"tutorials/{path.name}"
     for chapter, pages in _catalogues(texts).items():

@@ -38,6 +38,16 @@ def test_commands_of_texts_are_understood(path: Path) -> None:
         parser.parse_args(shlex.split(first, comments=True))
 
 
-def test_it_is_cited_by_its_version() -> None:
-    said = (data.ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"\nversion: {__version__}\n" in said
+def test_it_is_cited_as_it_was_released() -> None:
+    text = (data.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first, *headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert first == "Unreleased"
+    releases = [re.fullmatch(r"(\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)", each) for each in headings]
+    found = [each.groups() for each in releases if each]
+    assert len(found) == len(headings) > 0
+    versions = [[int(part) for part in version.split(".")] for version, _ in found]
+    assert versions == sorted(versions, reverse=True)
+    version, day = found[0]
+    assert version == __version__
+    cited = (data.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\ndate-released: {day}\n" in cited
