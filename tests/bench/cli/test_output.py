@@ -198,7 +198,7 @@ def test_lists(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     names = [each["name"] for each in found]
     assert len(names) == len(set(names)) >= 3
     capsys.readouterr()
-    cli.main(["list", what, "--quiet"])
+    assert cli.main(["list", what, "--quiet"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
 

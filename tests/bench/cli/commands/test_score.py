@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import pytest
+from safetensors.torch import load_file
 
 from bench import cli, registry
 from bench.results import calibrations, store, verification
@@ -98,8 +100,11 @@ def test_the_same_metric_again_leaves_the_same_files(run: store.RunFolder) -> No
 
 def test_metrics_of_sets_and_of_pairs_can_be_added(run: store.RunFolder) -> None:
     record = rescore.score_again(run, ["change", "cost"])
-    assert values(record)["change", "judge", "far"] >= 0
-    assert values(record)["cost", "parameters", "all"] > 0
+    far = [row for row in run.read_per_image() if row["role"] == "far"]
+    distances = [float(row["change_distance"]) for row in far]
+    assert values(record)["change", "judge", "far"] == pytest.approx(mean(distances)) != 0
+    edited = load_file(run.erasure_path("airplane")).values()
+    assert values(record)["cost", "parameters", "all"] == sum(value.numel() for value in edited)
 
 
 def test_a_hand_edited_file_is_refused_and_nothing_changes(run: store.RunFolder) -> None:
