@@ -88,11 +88,11 @@ class Planted(Eraser):
         planted = self
 
         def call(self: Any, prompt: list[str], **settings: Any) -> Any:
-            latent = settings.get("output_type") == "latent"
+            asked = settings.get("output_type", "pil")
             drawn = cls.__call__(self, prompt, **{**settings, "output_type": "pil"})
             pairs = zip(prompt, drawn.images, strict=True)
             images = [planted.painted(text, image, concepts, works) for text, image in pairs]
-            drawn.images = _encoded(self, images) if latent else images
+            drawn.images = _as(asked, self, images)
             return drawn
 
         twin.__class__ = type(
@@ -183,11 +183,13 @@ def _read(image: Image) -> Truth:
     return Truth(thing, thing, colour, scene, labels["style"], labels["person"])
 
 
-def _encoded(pipe: Any, images: Sequence[Image]) -> Tensor:
-    """Return the latents of what was painted."""
-    pixels = pipe.image_processor.preprocess(list(images)).to(pipe.vae.dtype)
-    found: Tensor = pipe.vae.encode(pixels).latent_dist.mode() * pipe.vae.config.scaling_factor
-    return found
+def _as(asked: str, pipe: Any, images: Sequence[Image]) -> Any:
+    """Return what was painted as a pipeline's `output_type` asks, latents included."""
+    pixels = pipe.image_processor.preprocess(list(images))
+    if asked == "latent":
+        found = pipe.vae.encode(pixels.to(pipe.vae.dtype)).latent_dist.mode()
+        return found * pipe.vae.config.scaling_factor
+    return pipe.image_processor.postprocess(pixels, output_type=asked)
 
 
 def _empty(truth: Truth) -> Truth:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bench import cli
+from bench.drawing import Sampler
 from bench.files import Row
 from bench.metrics import Metric, Setting
 from bench.metrics.intact import Intact
 from bench.metrics.judge import Judge
 from bench.metrics.remainder import Remainder
+from bench.models import generate, loading
 from bench.models.mini.world.render import render
 from bench.models.mini.world.truth import Truth
 from bench.results.stats import axes
@@ -163,6 +166,18 @@ def test_a_fault_that_nobody_planted_is_refused(
     asked = ["sensitivity", "--fault", "colour", "--out", str(tmp_path), "--to", str(tmp_path)]
     assert cli.main(asked) != 0
     assert "colours" in capsys.readouterr().err
+
+
+def test_what_is_painted_comes_as_a_run_asks_for_it() -> None:
+    pipe = loading.shared("mini", "cpu")
+    white = Planted(fault="blank").apply(pipe, [AIRPLANE], {"works": torch.ones(())})
+    asked, sampler = (["an airplane"], [0]), Sampler(steps=2, guidance=1.0)
+    (image,) = generate.draw(white, *asked, sampler, "pil")
+    (left,) = generate.draw(pipe, *asked, sampler, "pil")
+    assert np.asarray(image).min() == 255 > np.asarray(left).mean()
+    latents = generate.draw(white, *asked, sampler, "latent")
+    again = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample
+    assert again.mean() > 0.9
 
 
 @pytest.mark.slow
