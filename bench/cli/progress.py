@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -44,6 +45,17 @@ class Lines:
         print(
             f"  {what}: {done} of {total}, {pace:.2g} s each, {left} left", file=self.to, flush=True
         )
+
+
+def teller(args: Namespace) -> Callable[[str], None]:
+    """Return what writes a line on what is under way, nothing where nobody wants to know.
+
+    Args:
+        args: The command's arguments, of which `quiet` and `json` count.
+    """
+    if args.quiet or args.json:
+        return lambda line: None
+    return lambda line: print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

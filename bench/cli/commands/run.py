@@ -155,7 +155,7 @@ def _compare(sweeps: Sequence[Sweep]) -> None:
         print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
         print(f"page        {index}")
         alone = len(sweeps) == 1 and len(sweeps[0].specs) < 3
-        print(f"results in {out / sweeps[0].specs[-1].run_id if alone else out}")
+        print(f"results     {out / sweeps[0].specs[-1].run_id if alone else out}")
 
     output.tell(sweeps[0].args, show)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli import arguments
+from bench.cli import arguments, output, progress
+from bench.cli.commands import print_lines
 
 HELP = "test the benchmark: whether planted faults move their own axes alone"
 
@@ -22,10 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fault", action="append", default=[], metavar="NAME", help="default: all")
     add("--to", type=Path, default=Path("reports/sensitivity"), metavar="DIR", help="the table's")
     arguments.add_out(parser)
+    output.add_arguments(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the faults, write the table and say where it is."""
+    """Run the faults, write the table, and say what moved and where it is."""
     from bench.names import find
     from bench.runs.folders import check_out
     from bench.runs.sensitivity import table
@@ -34,11 +36,15 @@ def execute(args: argparse.Namespace) -> int:
         find("planted fault", name, table.OFFENDS)
     check_out(args.to)
     steps = f", {args.steps} steps" if args.steps else ""
-    lines = table.measure(args.out, size=args.size, steps=args.steps, faults=args.fault)
+    lines = table.measure(
+        args.out, size=args.size, steps=args.steps, faults=args.fault, told=progress.teller(args)
+    )
     how = f"Suite objects of mini, size {args.size}{steps}: `bench sensitivity` measures it again."
-    for path in table.write(lines, args.to, how):
-        print(path)
+    paths = table.write(lines, args.to, how)
     wrong = table.wrong(lines)
-    for text in wrong:
-        print(text)
+    output.answer(
+        args,
+        {"faults": lines, "wrong": wrong, "written": paths},
+        lambda: print_lines([*table.moves(lines), *wrong, *map(str, paths)]),
+    )
     return 1 if wrong else 0

@@ -7,7 +7,7 @@ preset is the first trial. What is there already is kept: the same command resum
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,8 +89,7 @@ def execute(args: argparse.Namespace) -> int:
             {**task.facts, "trials": task.trials, "done": done[task.method]} for task in tasks
         ]
         return output.answer(args, planned, lambda: print_lines(lines))
-    quiet = args.quiet or args.json
-    told: Callable[[str], object] = (lambda line: None) if quiet else print
+    told = progress.teller(args)
     found = {task.method: study.tune(task, args.out, partial(_run, args), told) for task in tasks}
     rows = [_row(task, found[task.method]) for task in tasks]
     return output.answer(args, rows, lambda: print_lines(map(_line, rows)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -71,7 +71,14 @@ class Line:
         return moved >= MOVES if axis in OFFENDS[self.fault] else moved <= STILL
 
 
-def measure(out: Path, *, size: str, steps: int | None, faults: Sequence[str] = ()) -> list[Line]:
+def measure(
+    out: Path,
+    *,
+    size: str,
+    steps: int | None,
+    faults: Sequence[str] = (),
+    told: Callable[[str], object] = lambda line: None,
+) -> list[Line]:
     """Run every planted fault on mini as any eraser is run, and return what the axes say.
 
     Args:
@@ -79,15 +86,19 @@ def measure(out: Path, *, size: str, steps: int | None, faults: Sequence[str] = 
         size: Of the suite objects.
         steps: Sampling steps; None for mini's.
         faults: Names; empty for all. `none` is always among them.
+        told: Called with a line on what is begun.
     """
     some = [name for name in OFFENDS if not faults or name in ("none", *faults)]
     plain = [name for name in some if name not in ("shrink", "one-seed")]
     settings: dict[str, Any] = {"size": size, "steps": steps, "out": out}
+    told(f"runs of {', '.join(plain)}, beside the un-erased model's")
     lines = _lines(run(METHOD, options={"fault": plain}, **settings))
     if "shrink" in some:
+        told(f"runs of shrink, at doses {', '.join(map(str, DOSES))}")
         shrunk: dict[str, str | Sequence[float]] = {"fault": "shrink", "dose": DOSES}
         lines += _lines(run(METHOD, options=shrunk, **settings))
     if "one-seed" in some:
+        told(f"runs of one-seed, at seeds {', '.join(map(str, SEEDS))}")
         lines += _lines(run(METHOD, options={"fault": "one-seed"}, seed=SEEDS, **settings))
     return lines
 
@@ -131,6 +142,26 @@ def wrong(lines: Sequence[Line]) -> list[str]:
         if _verdict(line, axis, lines[0]) == "0"
     ]
     return found + ["H_all rises with the dose of shrink"] * (not monotone(lines))
+
+
+def moves(lines: Sequence[Line]) -> list[str]:
+    """Return, a line a fault, its headline and the axes that it moved, for a terminal.
+
+    Args:
+        lines: What was measured; that without fault first.
+    """
+    found = []
+    for line in lines:
+        dose = f" {line.dose:g}" if line.fault == "shrink" else ""
+        value, low, high = line.found[axes.OVERALL]
+        moved = [
+            f"{axis} {line.found[axis][0]:.2f}"
+            for axis in line.found
+            if axis != axes.OVERALL and line.moved(axis, lines[0]) > STILL
+        ]
+        headline = f"{axes.OVERALL} {value:.2f} [{low:.2f}, {high:.2f}]"
+        found.append(f"{line.fault + dose:<12}  {headline}  {', '.join(moved) or 'moves nothing'}")
+    return found
 
 
 def write(lines: Sequence[Line], out: Path, how: str) -> list[Path]:

@@ -161,7 +161,7 @@ def test_a_run_passes_its_specs_on_and_ends_with_where(
     shown = [(path, [(name, run.folder.path) for name, run in rows]) for path, rows in strips]
     first, second = ("original", original), ("realera", realera)
     assert shown == [(original / "strip.png", [first]), (realera / "strip.png", [first, second])]
-    assert captured.out.splitlines()[-1] == f"results in {realera}"
+    assert captured.out.splitlines()[-1] == f"results     {realera}"
     assert (tmp_path / "comparison.csv").exists() and (tmp_path / "comparison.md").exists()
     said = "original, realera on sd14: airplane; by 3 workers of 2 threads (as asked)"
     assert said in " ".join(captured.err.split()) and "draw" in captured.err

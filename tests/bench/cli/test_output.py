@@ -22,14 +22,6 @@ from bench.cli.kinds import KINDS
 from bench.results import calibrations, store
 from bench.types import InputError
 
-from ..conftest import WriteSuite
-
-ROWS = (
-    "a-0,airplane,target,a photo of an airplane,1",
-    "a-1,airplane,target,a red airplane,2",
-    "s-0,ship,far,a photo of a ship,4",
-)
-
 
 def document(text: str) -> Any:
     """Read JSON as its standard has it: NaN and Infinity are not."""
@@ -38,27 +30,6 @@ def document(text: str) -> Any:
         raise AssertionError(f"{name} is no JSON")
 
     return json.loads(text, parse_constant=refuse)
-
-
-@pytest.fixture(scope="module")
-def place(write_suite: WriteSuite, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, images = tmp_path_factory.mktemp("door"), {"target": 2, "far": 1}
-    return write_suite(folder, rows=ROWS, concepts=("airplane",), images=images)
-
-
-@pytest.fixture(scope="module")
-def made(place: Path) -> store.Results:
-    """Runs of two seeds, two values of an option each, called from Python."""
-    return bench.run(
-        "uce",
-        suite=str(place),
-        size="tiny",
-        steps=1,
-        seed=[0, 1],
-        options={"lamb": [1, 5.0]},
-        device="cpu",
-        out=place / "runs",
-    )
 
 
 def words(place: Path) -> list[str]:
