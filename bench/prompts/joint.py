@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.prompts import portable
+from bench import portable
 from bench.types import Case, InputError, Suite
 
 JOINER = "+"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.drawing import Drawing
+from bench.portable import folded
 from bench.prompts.schema import Row, checked
 from bench.types import InputError, Prompt
 
@@ -102,9 +103,9 @@ def _all(paths: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]) -> _All:
     rows: list[Prompt] = []
     for path in paths:
         for row in read(path):
-            if row.id in found:
-                raise InputError(f"{path}: id '{row.id}' is in {found[row.id]} too")
-            found[row.id] = path
+            other = found.setdefault(folded(row.id), path)
+            if other != path:
+                raise InputError(f"{path}: id '{row.id}' is in {other} too")
             rows.append(row)
     return _All(tuple(rows), tuple(dict.fromkeys(row.concept for row in rows if row.concept)))
 
@@ -143,12 +144,16 @@ def _read(path: Path, changed: int, size: int, repeats: bool) -> tuple[Prompt, .
         for row in rows:
             where = f"{path}, line {rows.line_num}"
             prompt = _prompt(row, header, where)
-            if prompt.id in prompts:
-                raise InputError(f"{where}: id '{prompt.id}' is not unique")
+            # Images that are there already have names that their file system tells apart.
+            name = prompt.id if repeats else folded(prompt.id)
+            if name in prompts:
+                same = f"'{prompts[name].id}' but for small letters"
+                why = "is not unique" if prompts[name].id == prompt.id else f"is {same}"
+                raise InputError(f"{where}: id '{prompt.id}' {why}")
             first = lines.setdefault(tuple(row[1:]), rows.line_num)
             if first != rows.line_num and not repeats:
                 raise InputError(f"{where}: repeats line {first} under another id")
-            prompts[prompt.id] = prompt
+            prompts[name] = prompt
     return tuple(prompts.values())
 
 

@@ -18,10 +18,10 @@ from pydantic import (
     model_validator,
 )
 
+from bench import portable
 from bench.drawing import SIDES
 from bench.names import find
-from bench.prompts import portable
-from bench.types import ALL, ROLES, InputError, Kind, Role
+from bench.types import ROLES, InputError, Kind, Role
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SEEDS = range(2**63)
@@ -46,13 +46,14 @@ def _filled(text: str) -> str:
 
 def is_id(text: str) -> bool:
     """Return whether a text can be a prompt's id, which names its image."""
-    return bool(_ID.fullmatch(text))
+    return bool(_ID.fullmatch(text)) and not portable.is_device(text)
 
 
 def _id(text: str) -> str:
     if not is_id(text):
         raise ValueError(
-            f"'{text}' names an image file, must be at most 200 letters, digits, '.', '_' and '-'"
+            f"'{text}' names an image file, must be at most 200 letters, digits, '.', '_' and '-', "
+            "and no device of Windows"
         )
     return text
 
@@ -64,13 +65,8 @@ def _portable(text: str) -> str:
     return text
 
 
-def case_problem(name: str) -> str:
-    """Return why a name cannot be a case's, which its files are called by; "" if it can."""
-    return f"is {ALL}, which means all cases" if name == ALL else portable.problem(name)
-
-
 def _case(text: str) -> str:
-    why = case_problem(text)
+    why = portable.of_case(text)
     if why:
         raise ValueError(f"names files, but {why}")
     return text

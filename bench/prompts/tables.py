@@ -6,12 +6,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from bench import portable
 from bench.families import FAMILIES
 from bench.names import find
-from bench.prompts import adversarial, portable
+from bench.prompts import adversarial
 from bench.prompts.rows import check_length
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
@@ -100,7 +102,8 @@ def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
         known: The package's concepts by name.
 
     Raises:
-        InputError: suite.toml is missing, is no suite's, or names what is unknown.
+        InputError: suite.toml is missing, is no suite's, or names what is unknown or a file
+            outside the folder.
     """
     path = folder / "suite.toml"
     where = str(path)
@@ -114,9 +117,12 @@ def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
     why = "" if table.name else portable.problem(place.name)
     if why:
         raise InputError(f"{where}: it is called by its folder, whose name {why}; give it a name")
-    twice = Counter(name.casefold() for name in table.cases).most_common(1)
+    twice = Counter(map(portable.folded, table.cases)).most_common(1)
     if twice and twice[0][1] > 1:
         raise InputError(f"{where}: two cases are called '{twice[0][0]}', but for small letters")
+    for name in (*table.prompt_files, *chain.from_iterable(table.family_files.values())):
+        if not (place / name).resolve().is_relative_to(place):
+            raise InputError(f"{where}: names {name}, which lies outside its folder; copy it there")
     found = _suite(table.name or place.name, table, {**known, **own}, where)
     return replace(found, concepts=tuple(own.values()), folder=str(place))
 

@@ -32,8 +32,6 @@ from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
 LOCK = ".lock"
 """File in a run's folder that is locked while somebody works there."""
-UNERASED = "unerased"
-"""The image folder of the un-erased model, which all cases share."""
 
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
@@ -105,7 +103,7 @@ class RunFolder:
         return self.path / "erasures" / f"{case}.safetensors"
 
     def images(self, case: str) -> Path:
-        """Return the folder of a case's images, or of the un-erased model's (`UNERASED`)."""
+        """Return the folder of a case's images, or those in `portable.UNERASED`."""
         return self.path / "images" / case
 
     def write_per_image(self, rows: Sequence[Mapping[str, object]]) -> None:

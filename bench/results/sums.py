@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench.files import write_bytes
 
@@ -37,7 +37,9 @@ class Sums:
             return {}
         found: dict[Path, list[str]] = {}
         for line in text.splitlines(keepends=True):
-            if match := _LINE.fullmatch(line):
+            match = _LINE.fullmatch(line)
+            # Who made the folder may be a stranger, and what is wrong is removed.
+            if match and _is_inside(match[2]):
                 found.setdefault(self.folder / match[2], []).append(match[1])
         return found
 
@@ -77,6 +79,11 @@ class Sums:
 
     def _line(self, path: Path, sha256: str) -> str:
         return f"{sha256}  {path.relative_to(self.folder).as_posix()}\n"
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def digest(path: Path) -> str:

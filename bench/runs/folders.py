@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import prompts
+from bench import portable, prompts
 from bench.files import write_bytes
 from bench.prompts import written
 from bench.results.store import RunFolder
@@ -24,10 +24,16 @@ def check(runs: Iterable[RunSpec], out: Path) -> None:
         out: The folder of all runs.
 
     Raises:
-        InputError: it cannot be written, or a run's folder is half-written or another run's.
+        InputError: it cannot be written, or a run's folder is half-written, another run's or called
+            by more than a name can hold.
     """
     check_out(out)
     for spec in runs:
+        if (length := len(spec.run_id.encode())) > portable.WHOLE:
+            raise InputError(
+                f"the run would be called '{spec.run_id[:40]}...', which has {length} bytes, more "
+                f"than the {portable.WHOLE} of a file's name; call suite, size or model shorter"
+            )
         folder = RunFolder(out, spec.run_id)
         if folder.path.exists():
             folder.create(spec)
@@ -85,7 +91,7 @@ def keep(suite: Suite, folder: Path) -> None:
     """
     names: dict[str, str] = {}
     for name, path in prompts.files(suite).items():
-        # Flat, since a table may name a file outside its folder.
+        # Flat, since a table may name files in folders of its own.
         taken = path.name in names.values()
         names[name] = f"{len(names)}-{path.name}" if taken else path.name
         write_bytes(folder / names[name], path.read_bytes())

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.models import recognition
 from bench.models.sources import Source
-from bench.results.store import UNERASED, RunFolder
+from bench.portable import UNERASED
+from bench.results.store import RunFolder
 from bench.runs import needs, reference
 from bench.runs.measuring import stale
 from bench.runs.resolved import Resolved

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bench.files import Row
 from bench.models.generate import image_path
-from bench.results.store import PROMPT_COLUMNS, UNERASED, RunFolder
+from bench.portable import UNERASED
+from bench.results.store import PROMPT_COLUMNS, RunFolder
 from bench.runs.resolved import Resolved
 from bench.types import ORIGINAL, Case, InputError, Progress, Prompt, RunSpec, silent
 

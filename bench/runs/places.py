@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bench import digests
+from bench import digests, portable
 from bench.models import tensorfiles
 from bench.models.recognition import MODELS
 from bench.models.sources import Source
@@ -42,7 +42,7 @@ def model(asked: str) -> tuple[str, Places]:
         known = {hub: name for name, (_, hub) in MODELS.items()}
         return str(replace(source, name=known.get(source.name, source.name))), {}
     folder = folder.resolve()
-    name = f"{folder.name}-{digests.of(folder, digests.WEIGHTS)[:DIGITS]}"
+    name = f"{portable.cleaned(folder.name)}-{digests.of(folder, digests.WEIGHTS)[:DIGITS]}"
     return str(replace(source, name=name)), {"model": str(replace(source, name=str(folder)))}
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
+from bench import portable
 from bench.families import of_world
 from bench.files import write_bytes, write_rows
 from bench.prompts import (
     OWN_ROLES,
     classes,
-    portable,
     select,
     suite,
     written,
@@ -23,7 +23,6 @@ from bench.prompts import (
 from bench.prompts.adversarial import slug
 from bench.prompts.joint import JOINER
 from bench.prompts.rows import as_rows
-from bench.prompts.schema import case_problem
 from bench.prompts.selection import available
 from bench.types import Case, Concept, InputError, Kind, Prompt, Size, Suite
 
@@ -217,7 +216,7 @@ def _concepts(prompts: Iterable[Prompt]) -> list[str]:
 def _joined(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return one case of all concepts, called as `run --together` does where a file can be."""
     name = JOINER.join(_cases(erased))
-    return {f"{len(erased)}-together" if case_problem(name) else name: tuple(erased)}
+    return {f"{len(erased)}-together" if portable.of_case(name) else name: tuple(erased)}
 
 
 def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -226,7 +225,7 @@ def _cases(erased: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for name in erased:
         stem = slug(name)[:80]
         names = chain([stem], (f"{stem}-{number}" for number in count(2)))
-        free = (each for each in names if each not in cases and not case_problem(each))
+        free = (each for each in names if each not in cases and not portable.of_case(each))
         cases[next(free)] = (name,)
     return cases
 

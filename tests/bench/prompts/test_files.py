@@ -27,6 +27,8 @@ def suite() -> Suite:
         ("id,concept,role,prompt,seed\n", "columns are id,concept,role,prompt,seed, must be id,"),
         ("", "columns are missing"),
         (HEADER + "a,cat,target,a cat,1\na,cat,target,a cat,2\n", "line 3: id 'a' is not unique"),
+        (HEADER + "a,cat,target,a cat,1\nA,cat,target,a cat,2\n", "id 'A' is 'a' but for small"),
+        (HEADER + "nul,cat,target,a cat,1\n", "and no device of Windows"),
         (HEADER + "a,cat,target,a cat,one\n", "line 2: seed 'one' must be an integer"),
         (HEADER + "a,cat,target,a cat,-1\n", "line 2: seed '-1'"),
         (HEADER + "a,cat,target, ,1\n", "line 2: text is empty"),

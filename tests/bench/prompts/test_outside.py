@@ -100,7 +100,21 @@ def test_its_name_is_the_folders_and_its_version_changes_with_any_file(folder: P
         ("wyvern = [", "CON = [", "names files, but is 'CON', which Windows keeps for a device"),
         ("wyvern = [", f"{'x' * 200} = [", "names files, but has 200 bytes, must have at most 150"),
         ("wyvern = [", "all = [", "all names files, but is all, which means all cases"),
+        ("wyvern = [", "unerased = [", "is unerased, which is the folder of the un-erased model's"),
+        ("wyvern = [", "Original = [", "is original, which is the method that erases nothing"),
+        ("wyvern = [", "'..' = [", "begins or ends with a dot or space"),
+        ("wyvern = [", "'/tmp/x' = [", "has '/', which must not"),
+        ("wyvern = [", "'x ' = [", "begins or ends with a dot or space"),
+        ("wyvern = [", '"\\u202Eexe" = [', "has '\\u202e', which must not"),
         ("wyvern = [", "'' = [", "names files, but is empty"),
+        (
+            "both = [",
+            '"e\\u0301" = ["cat"]\n"\u00c9" = [',
+            "two cases are called '\u00e9', but for",
+        ),
+        ('["prompts.csv"]', '["../prompts.csv"]', "names ../prompts.csv, which lies outside its"),
+        ('["prompts.csv"]', '["/etc/passwd"]', "names /etc/passwd, which lies outside its folder"),
+        ('["prompts.csv"]', '["prompts.csv"]\nfamily_files = { sd = ["../a.csv"] }', "names ../a"),
         ("both = [", "Wyvern = [", "two cases are called 'wyvern', but for small letters"),
         ("[sizes.smoke]", "[sizes.'a/../b']", "names files, but has '/', which must not"),
         ('["prompts.csv"]', '["a\\u0000b"]', "prompt_files.0 must be at most 1000 characters"),
@@ -191,7 +205,19 @@ def test_a_folder_whose_name_is_hostile_is_refused_unless_the_suite_has_its_own(
     assert prompts.suite(str(other)).name == "mine"
 
 
-@pytest.mark.parametrize("name", ["дракон", "龙", "🐉", "a dragon's"])
+def test_a_link_leads_to_no_file_outside_the_folder(folder: Path) -> None:
+    other = (folder / "prompts.csv").rename(folder.parent / "other.csv")
+    (folder / "prompts.csv").symlink_to(other)
+    with pytest.raises(InputError, match=r"names prompts\.csv, which lies outside its folder"):
+        prompts.suite(str(folder))
+    (folder / "prompts.csv").unlink()
+    (folder / "in").mkdir()
+    other.rename(folder / "in" / "other.csv")
+    (folder / "prompts.csv").symlink_to("in/other.csv")
+    assert len(prompts.rows(prompts.suite(str(folder)))) == 3
+
+
+@pytest.mark.parametrize("name", ["é", "a+b (2)", "дракон", "龙", "🐉", "a dragon's"])
 def test_a_case_is_called_in_any_script(folder: Path, name: str) -> None:
     text = SUITE.replace("wyvern = [", f'"{name}" = [').replace(
         'cases = ["wyvern"]', f'cases = ["{name}"]'

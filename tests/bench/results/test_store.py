@@ -43,6 +43,14 @@ def test_a_kill_while_the_spec_is_written_does_not_block_the_next_attempt(tmp_pa
     assert {path.name for path in folder.path.iterdir()} == {"spec.json", "SHA256SUMS"}
 
 
+@pytest.mark.parametrize("name", ["../other", "images/../../other", "{}/other"])
+def test_checksums_name_no_file_outside_the_folder(folder: RunFolder, name: str) -> None:
+    name = name.format(folder.path.parent)
+    with folder.sums.path.open("a") as file:
+        file.write(f"{'0' * 64}  {name}\n{'0' * 64}  images/gone.png\n")
+    assert [path.name for path in folder.sums.wrong()] == ["gone.png"]
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, SPEC.run_id)
     folder.path.mkdir()

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.portable import UNERASED
 from bench.results import store, sums
-from bench.results.store import UNERASED, RunFolder
+from bench.results.store import RunFolder
 from bench.runs import plan, runner
 from bench.runs.schedule import Setup
 from bench.types import RunSpec

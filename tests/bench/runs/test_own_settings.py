@@ -11,8 +11,9 @@ from PIL import Image
 
 from bench.attacks import BUDGETS
 from bench.drawing import AS_RUN, Drawing
+from bench.portable import UNERASED
 from bench.results import load, report
-from bench.results.store import UNERASED, RunFolder
+from bench.results.store import RunFolder
 from bench.runs import outline, plan, sweep
 from bench.runs.resolved import Resolved
 from bench.runs.trials.plan import targets

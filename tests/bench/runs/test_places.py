@@ -226,16 +226,12 @@ def test_a_copy_that_was_changed_or_is_gone_is_named(moved: Path) -> None:
         rescore.score_again(folder, ["judge"])
 
 
-def test_prompt_files_of_one_name_or_outside_the_folder_are_kept_apart(
-    write: WriteSuite, here: Path
-) -> None:
-    rewrite(
-        here / "s" / "suite.toml", ('["prompts.csv"]', '["prompts.csv", "../more/prompts.csv"]')
-    )
-    rewrite(write(here / "more") / "prompts.csv", ("-", "-more-"), ("photo", "scan"))
+def test_prompt_files_of_one_name_are_kept_apart(write: WriteSuite, here: Path) -> None:
+    rewrite(here / "s" / "suite.toml", ('["prompts.csv"]', '["prompts.csv", "more/prompts.csv"]'))
+    rewrite(write(here / "s" / "more") / "prompts.csv", ("-", "-more-"), ("photo", "scan"))
     spec = specs("original")[0]
     folder, _ = folders.opened(spec, here / "runs")
-    shutil.rmtree(here / "more")
+    shutil.rmtree(here / "s" / "more")
     own = prompts.suite(str(folder.suite_path))
     assert (own.name, own.version) == (spec.suite, spec.suite_version)
     assert len(prompts.rows(own)) == 8
@@ -247,6 +243,21 @@ def test_a_run_of_another_version_is_said_to_be_one(moved: Path) -> None:
     folder.record_path.write_text(text.replace('"precision": "fp32",', ""))
     with pytest.raises(InputError, match=r"written by another version, whose runs differ in prec"):
         rescore.score_again(folder, ["judge"])
+
+
+@pytest.mark.parametrize(("name", "called"), [("a\x1b[31m\nb", "a_[31m_b"), ("x" * 250, "x" * 150)])
+def test_a_model_folder_of_any_name_is_called_by_one_that_files_can_have(
+    here: Path, tiny_folder: Path, name: str, called: str
+) -> None:
+    shutil.copytree(tiny_folder, here / name)
+    (spec,) = specs("original", model=str(here / name))[:1]
+    assert spec.model.rpartition("-")[0] == called and spec.run_id.startswith("original-")
+
+
+def test_a_run_that_no_folder_could_be_called_by_is_refused(here: Path) -> None:
+    spec = replace(specs("original")[0], suite="s" * 150, size="z" * 100)
+    with pytest.raises(InputError, match=r"which has 2\d\d bytes, more than the 255"):
+        folders.check([spec], here / "runs")
 
 
 def test_a_model_folder_is_its_weights(

@@ -7,7 +7,8 @@ import pytest
 
 from bench import prompts, registry
 from bench.models import mini
-from bench.results.store import UNERASED, RunFolder
+from bench.portable import UNERASED
+from bench.results.store import RunFolder
 from bench.runs import folders, outline, plan
 from bench.types import InputError, RunSpec, Sampler
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import prompts
+from bench import portable, prompts
 from bench.drawing import Drawing
-from bench.prompts import importers, portable
+from bench.prompts import importers
 from bench.prompts.importers import columns, report
 from bench.types import InputError
 
