@@ -149,14 +149,19 @@ def test_explicit_images_are_blurred_until_asked_for(opened: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "start"),
-    [("CSV", "method,case,"), ("Markdown", "| method | case |"), ("LaTeX", "\\begin{tabular}{lr")],
+    ("form", "start", "around"),
+    [
+        ("CSV", "method,case,", 1),
+        ("Markdown", "| method | case |", 2),
+        ("LaTeX", "\\begin{tabular}{lr", 6),
+    ],
 )
-def test_tables_are_copied_as_shown(opened: Any, form: str, start: str) -> None:
+def test_tables_are_copied_as_shown(opened: Any, form: str, start: str, around: int) -> None:
     opened.select_option("[name=method]", "uce")
     section(opened, "objects").locator(f"[data-copy={form}]").first.click()
     text = opened.locator("#copied textarea").input_value()
     assert text.startswith(start) and "uce" in text and "esd" not in text
+    assert len(text.splitlines()) == len(methods(opened)) + around
 
 
 def test_every_image_and_figure_says_what_it_is(opened: Any) -> None:
