@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,14 @@ from bench.types import InputError
 
 TEMPORARY = ".tmp"
 """Suffix of a file being written; who opens a run's folder again removes what a kill left."""
+LOCK = ".lock"
+"""File in a folder that is locked while somebody works there."""
 
 Row = dict[str, str]
 """A row of a CSV file, by column."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a text begins that spreadsheets may compute, behind the marks that say they must not."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*(e[+-]?\d+)?|nan|inf)", re.ASCII | re.IGNORECASE)
 
 
 def write_bytes(path: Path, data: bytes, *, synced: bool = True) -> None:
@@ -74,12 +82,50 @@ def aside(path: Path, *, synced: bool = True) -> Iterator[Path]:
         raise
 
 
-def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
+@contextmanager
+def folder_aside(path: Path) -> Iterator[Path]:
+    """Give a folder to write to, which takes a path's place when it is complete.
+
+    Whoever fails leaves nothing; what a kill left beside the path goes when it is written anew. Who
+    still writes there holds a lock.
+
+    Args:
+        path: A folder that is not there yet, or is empty.
+
+    Yields:
+        The name of a folder that is not there yet, in a hidden one beside the path.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"):
+        with suppress(Timeout, OSError), FileLock(left / LOCK, timeout=0):
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary.mkdir()
+    try:
+        with FileLock(temporary / LOCK):
+            made = temporary / path.name
+            yield made
+            if path.is_dir():
+                path.rmdir()
+            made.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def csv_bytes(
+    columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, exact: bool = False
+) -> bytes:
     """Return rows as a CSV file with a header; what a row lacks is empty.
+
+    A text that a spreadsheet would compute has an apostrophe before it, which `read_rows` takes
+    away; a number has none.
 
     Args:
         columns: The header, in order.
         rows: Cells by column; other columns than those of the header are an error.
+        exact: Whether every text is left as it is, since others read the file.
 
     Raises:
         TypeError: a cell is a truth value, which would be read back as the word "True".
@@ -91,9 +137,22 @@ def csv_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> b
     lines = _Lines()
     # csv quotes a carriage return in a cell only if lines end in one.
     writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    for row in ({name: name for name in columns}, *rows):
+        writer.writerow({key: each if exact else _inert(each) for key, each in row.items()})
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode()
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and _computes(cell) else cell
+
+
+def _computes(text: str) -> bool:
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+
+
+def _as_written(cell: str) -> str:
+    """Return what `_inert` was given."""
+    return cell[1:] if cell.startswith("'") and _computes(cell[1:]) else cell
 
 
 class _Lines(list[str]):
@@ -102,15 +161,22 @@ class _Lines(list[str]):
     write = list.append
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+def write_rows(
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    exact: bool = False,
+) -> None:
     """Write a CSV file with a header, atomically.
 
     Args:
         path: The CSV file.
         columns: The header, in order.
         rows: Cells by column, see `csv_bytes`.
+        exact: As there.
     """
-    write_bytes(path, csv_bytes(columns, rows))
+    write_bytes(path, csv_bytes(columns, rows, exact=exact))
 
 
 def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
@@ -128,7 +194,10 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     """
     try:
         text = path.read_bytes().decode()
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines = [
+            [*map(_as_written, line)]
+            for line in csv.reader(io.StringIO(text, newline=""), strict=True)
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(damaged(path, str(error))) from None
     if not lines or not text.endswith("\n"):
@@ -144,6 +213,19 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
                 damaged(path, f"row {number} has {len(line)} columns instead of {len(header)}")
             )
     return [dict(zip(header, line, strict=True)) for line in lines[1:]]
+
+
+def check_kind(path: Path) -> None:
+    """Refuse what is neither file nor folder: who reads a pipe waits until somebody writes.
+
+    Args:
+        path: Of the user; whether anything is there is not checked.
+
+    Raises:
+        InputError: it is a pipe, a socket or a device.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path} is a pipe, socket or device, must be a file")
 
 
 def damaged(path: Path, why: str) -> str:

@@ -138,6 +138,7 @@ def _catalogues(texts: Mapping[str, str]) -> dict[str, Pages]:
         "Reference": {
             "Commands": ("commands.md", _commands()),
             "Glossary": ("glossary.md", _glossary()),
+            "What is kept safe": ("safety.md", (ROOT / "docs" / "pages" / "safety.md").read_text()),
         },
         "Code": {
             title: (

@@ -23,7 +23,8 @@ MAY_IMPORT_TORCH = (
 )
 GROUND = (
     *("bench.types", "bench.names", "bench.files", "bench.data", "bench.digests", "bench.images"),
-    *("bench.plugins", "bench.families", "bench.drawing", "bench.portable", "bench"),
+    *("bench.plugins", "bench.families", "bench.drawing", "bench.portable", "bench.terminal"),
+    "bench",
 )
 """What everybody may use: the words, and what has to do with files alone."""
 ROOMS = (

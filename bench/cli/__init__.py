@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from bench import terminal
 from bench.cli import commands
 from bench.cli.arguments import Parser, Version
 from bench.cli.completion import SHELLS, Completion
@@ -24,7 +25,10 @@ examples, each after `{program}`:
 """
 NO_BUGS = frozenset(
     getattr(errno, name)
-    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG")
+    for name in (
+        *("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG"),
+        *("EISDIR", "ENOTDIR", "ELOOP", "ENXIO", "ENODEV"),
+    )
     if hasattr(errno, name)
 )
 """What a system says of a disk, and of names that a user gives; any argument may be a path."""
@@ -36,6 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     0, 1 if a worker died, 2 for bad input, 130 when interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    with terminal.shown():
+        return _executed(words)
+
+
+def _executed(words: Sequence[str]) -> int:
     try:
         args = _parser(words).parse_args(words)
         status: int = args.execute(args)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from bench import terminal
 from bench.types import Progress, silent
 
 LINE_SECONDS = 60.0
@@ -73,7 +74,6 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
         yield silent
         return
     # rich is slow to import, and listing needs none of it.
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -84,8 +84,8 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     plain = getattr(args, "plain", False) or bool(os.environ.get("CI"))
-    console = Console(stderr=True, force_terminal=False if plain else None)
-    console.print(title, highlight=False, markup=False)
+    console = terminal.console(stderr=True, drawn=False if plain else None)
+    console.print(title)
     columns = (
         TextColumn("  {task.description}", markup=False),
         BarColumn(),
@@ -95,7 +95,7 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
     with Bars(*columns, console=console) as bars:
         tasks: dict[str, TaskID] = {}
         last: dict[str, int] = {}
-        lines = None if console.is_terminal else Lines(console.file)
+        lines = None if console.is_terminal else Lines(sys.stderr)
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bench import data, digests, plugins
+from bench.files import check_kind
 from bench.names import find
 from bench.plugins import Found, Plugin
 from bench.registry.loading import check_importable, load
@@ -132,7 +133,10 @@ def metric(name: str, settings: Sequence[str] = ()) -> Metric:
     if first is not None and not entry.options:
         raise InputError(f"metric {stem} has no options, so nothing can follow the @ of '{name}'")
     given = settings if first is None else [*settings, f"{entry.options[0].name}={first}"]
-    return load_metric(entry, options(entry, "", given))
+    values = options(entry, "", given)
+    for each in entry.files:
+        check_kind(Path(str(values[each] or "")))
+    return load_metric(entry, values)
 
 
 def _parts(name: str) -> tuple[str, str | None]:

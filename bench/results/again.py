@@ -19,10 +19,10 @@ def command(spec: RunSpec) -> str:
     entry = known.get(spec.method)
     words = ["python -m bench run --method", shlex.quote(spec.method)]
     own = _named(spec.model)
-    words += ["--model", spec.model if own else "MODEL"]
+    words += ["--model", shlex.quote(spec.model) if own else "MODEL"]
     words += ["--suite", spec.suite if spec.suite in prompts.suites() else "SUITE"]
     words += [word for case in spec.cases for word in ("--concept", shlex.quote(case))]
-    words += ["--size", spec.size, "--seed", str(spec.seed)]
+    words += ["--size", shlex.quote(spec.size), "--seed", str(spec.seed)]
     words += ["--steps", str(spec.sampler.steps), "--guidance", f"{spec.sampler.guidance:g}"]
     said = spec.sampler.to_json()
     for name in ("scheduler", "width", "height", "negative_prompt"):

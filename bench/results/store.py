@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.files import (
+    LOCK,
     TEMPORARY,
     Row,
     csv_bytes,
@@ -29,9 +30,6 @@ from bench.results import elsewhere
 from bench.results.sums import Sums, digest
 from bench.results.verification import check_table
 from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
-
-LOCK = ".lock"
-"""File in a run's folder that is locked while somebody works there."""
 
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
@@ -295,4 +293,4 @@ def read(paths: Iterable[Path]) -> Results:
 
 def folders(root: Path) -> list[Path]:
     """Return the folders of the finished runs under a folder, by name."""
-    return sorted(path.parent for path in Path(root).glob("*/record.json"))
+    return sorted(path.parent for path in Path(root).glob("*/record.json") if path.is_file())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.results.store import LOCK
+from bench.files import LOCK
 
 log = logging.getLogger(__name__)
 

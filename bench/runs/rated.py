@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import registry
+from bench.files import check_kind
 from bench.metrics import _raters
 from bench.metrics.raters import MARK, Raters
 from bench.results import agreement, authority
@@ -34,6 +35,7 @@ def names(files: Iterable[Path]) -> list[str]:
     """
     found = []
     for file in files:
+        check_kind(file)
         for question in _raters.questions(file):
             found.append(f"raters@{file}{MARK}{question}" if question else f"raters@{file}")
     twice = [registry.metric(each).name for each in found]

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.files import aside, write_bytes
+from bench.files import TEMPORARY, aside, folder_aside, write_bytes
 from bench.models import erasures
 from bench.types import InputError
 
@@ -94,3 +94,31 @@ def test_who_may_read_is_what_the_umask_says(
     finally:
         os.umask(before)
     assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {mode}
+
+
+def test_what_killed_writers_of_a_folder_left_goes_and_what_is_being_written_stays(
+    tmp_path: Path,
+) -> None:
+    killed = tmp_path / f".mine.0badcafe{TEMPORARY}"
+    (killed / "mine").mkdir(parents=True)
+    (killed / "mine" / "prompts.csv").write_text("half")
+    other = tmp_path / f".mine2.0badcafe{TEMPORARY}"
+    other.mkdir()
+    with folder_aside(tmp_path / "mine") as first:
+        assert not killed.exists() and other.exists()
+        first.mkdir()
+        (first / "a").write_text("first")
+        with folder_aside(tmp_path / "mine") as second:
+            assert (first / "a").exists(), "somebody writes there"
+            second.mkdir()
+        assert (tmp_path / "mine").is_dir()
+    assert {each.name for each in tmp_path.iterdir()} == {"mine", other.name}
+    assert [each.name for each in (tmp_path / "mine").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_folder_is_whole_or_absent(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), folder_aside(tmp_path / "mine") as made:
+        made.mkdir()
+        raise error
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import terminal
 from bench.cli.commands import _runs, print_lines
 from bench.names import typed
 from bench.types import ORIGINAL, RunSpec
@@ -95,12 +96,10 @@ def carry_out(
 
 
 def _show(rows: Sequence[Row], folders: Sequence[RunFolder], strips: Mapping[str, Path]) -> None:
-    from rich.console import Console
-
     from bench.results.report import attacks
     from bench.runs.trials.table import unread
 
-    console = Console()
+    console = terminal.console()
     console.print(attacks.table(rows, width=console.width))
     print_lines(attacks.notes(rows))
     for folder in folders:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import get_args
 
 from bench import portable
 from bench.families import of_world
-from bench.files import write_bytes, write_rows
+from bench.files import folder_aside, write_bytes, write_rows
 from bench.prompts import (
     OWN_ROLES,
     classes,
@@ -154,13 +153,10 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
     check_new(folder)
     columns, cells = as_rows(prompts)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            made = Path(temporary) / folder.name
-            write_rows(made / "prompts.csv", columns, cells)
+        with folder_aside(folder) as made:
+            write_rows(made / "prompts.csv", columns, cells, exact=True)
             write_bytes(made / "suite.toml", written.toml(_suite(draft)).encode())
             _check(made)
-            made.rename(folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
     except RecursionError as error:

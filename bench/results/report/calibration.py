@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from bench import terminal
 from bench.models import recognition
 from bench.names import typed
 from bench.results import calibrations
@@ -37,12 +38,10 @@ def confusion(reading: Reading) -> Table:
 
 def show_calibration(calibration: Calibration) -> None:
     """Print the confusion matrices and what a table's foot will say."""
-    from rich.console import Console
-
-    console = Console()
+    console = terminal.console()
     for reading in calibration.readings:
         print_table(console, confusion(reading))
-    console.print(calibration.note(), highlight=False, markup=False)
+    console.print(calibration.note())
 
 
 def corrected(group: Group, metric: str) -> Table | None:

@@ -12,6 +12,7 @@ from bench.names import find
 from bench.results.report.figures import Figure, Matrix, Point, Profile, Scatter, Series
 from bench.results.report.marks import DARK, GREY, Mark, marks
 from bench.results.stats.intervals import Interval
+from bench.terminal import visible
 from bench.types import InputError
 
 FORMATS = ("svg", "png", "pdf")
@@ -28,6 +29,8 @@ INK = "#1f2328"
 HEAT = "Blues"
 STYLE = {"font.size": 8, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "figure"}
 """Text that can be searched and edited; the same figure is the same file."""
+LITERAL = {"text.parse_math": False}
+"""No text is a formula: names may hold dollar signs."""
 DATELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
@@ -48,7 +51,7 @@ def write(path: Path, figure: Figure) -> Path:
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         raise InputError("plot needs matplotlib: pip install matplotlib") from None
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE | LITERAL):
         canvas = Canvas(figsize=_size(figure), layout="constrained")
         axes = canvas.add_subplot()
         if isinstance(figure, Scatter):
@@ -65,8 +68,10 @@ def write(path: Path, figure: Figure) -> Path:
             canvas.legend(once.values(), once.keys(), loc="outside right upper", frameon=False)
         data = io.BytesIO()
         canvas.savefig(data, format=form, dpi=200, metadata=DATELESS[form])
+    # Of what a name may hold, XML has no place for control characters.
+    drawn = visible(data.getvalue().decode()).encode() if form == "svg" else data.getvalue()
     try:
-        write_bytes(path, data.getvalue())
+        write_bytes(path, drawn)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     return path

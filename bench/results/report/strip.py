@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from bench.files import write_bytes
 from bench.images import read_image
 from bench.results.store import Finished
+from bench.terminal import visible
 from bench.types import ERASED_ROLES, ROLES
 
 PER_ROLE = 2
@@ -88,6 +89,8 @@ def draw(images: Sequence[Panel], labels: Sequence[str]) -> Image.Image:
         images: Columns, those of one role together.
         labels: Names of the rows, one for each image of a column.
     """
+    # A name is one line, whatever is in it.
+    labels = [visible(" ".join(name.split())) for name in labels]
     heading, label = ImageFont.load_default(HEADING), ImageFont.load_default(LABEL)
     texts = [_wrap(image.text, label, SIDE) for image in images]
     line = LABEL + 4

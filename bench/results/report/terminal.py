@@ -11,7 +11,9 @@ from rich import table as rich_table
 from rich.console import Console
 from rich.text import Text
 
+from bench import terminal
 from bench.results.report.table import EMPTY, Cell, Table
+from bench.terminal import visible
 from bench.types import Score
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ STYLES = {0: "", 1: "bold", 2: "underline"}
 
 def print_pages(pages: Sequence[Page]) -> None:
     """Print each page's heading, tables and notes."""
-    console = Console()
+    console = terminal.console()
     for page in pages:
-        console.print(page.heading, style="bold", highlight=False)
+        console.print(page.heading, style="bold")
         for table in page.tables:
             print_table(console, table)
         for note in page.notes:
-            console.print(note, highlight=False, markup=False)
+            console.print(note)
         console.print()
 
 
@@ -45,7 +47,9 @@ def show_scores(scores: Sequence[Score]) -> None:
         if s.case == scores[-1].case and not math.isnan(s.value)
     )
     title = f"case {scores[-1].case}" if scores else "scores"
-    print_table(Console(), Table(title, ("metric", "measure", "role", "tag", "value", "n"), lines))
+    print_table(
+        terminal.console(), Table(title, ("metric", "measure", "role", "tag", "value", "n"), lines)
+    )
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -57,9 +61,11 @@ def print_table(console: Console, table: Table) -> None:
     """
     if table.empty:
         for text in (f"{table.title}: {EMPTY}", *table.notes):
-            console.print(text, highlight=False, markup=False)
+            console.print(text)
         return
     lines = [[Cell(text) for text in table.headings], *(list(line) for line in table.lines)]
+    # Before it is laid out, so that what is shown of a control character has its room.
+    lines = [[replace(each, text=visible(each.text)) for each in line] for line in lines]
     notes = list(table.notes)
     turned = [list(column) for column in zip(*lines, strict=True)]
     if _width(lines) > console.width and _width(turned) < _width(lines):
@@ -67,11 +73,11 @@ def print_table(console: Console, table: Table) -> None:
     if _width(lines) > console.width and any(each.interval for line in lines for each in line):
         lines = [[replace(each, interval="") for each in line] for line in lines]
         notes.append("A wider terminal, or comparison.md, has the 95 % intervals.")
-    console.print(table.title, highlight=False, markup=False)
+    console.print(table.title)
     for part in _parts(lines, console.width):
         console.print(_drawn(part))
     for note in notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note)
 
 
 def _parts(lines: Lines, width: int) -> Iterator[Lines]:

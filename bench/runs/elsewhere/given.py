@@ -230,6 +230,9 @@ def _spec(
     asked: Asked, suite: str, version: str, case: str, size: str, suite_place: Mapping[str, str]
 ) -> RunSpec:
     name, model_place = places.model(asked.model)
+    # Before it is resolved, which a link to itself cannot be.
+    if not asked.folder.is_dir():
+        raise InputError(f"there is no folder {asked.folder}")
     return RunSpec(
         method=elsewhere.method(asked.name or asked.folder.resolve().name),
         options={},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.results import again
+from bench.results.report.markdown import escaped, fenced
 from bench.runs.export import origin
 from bench.runs.export.plan import LORA, Export
 from bench.types import Score
@@ -40,12 +41,13 @@ def card(
     """
     assert export.case is not None
     record = export.run.record
-    spec, named = record.spec, ", ".join(export.case.concepts)
+    spec, named = record.spec, escaped(", ".join(export.case.concepts))
+    model = escaped(record.spec.model)
     lines = [
         *("---", _front(export), "---", ""),
-        f"# {spec.model} without {named}",
+        f"# {model} without {named}",
         "",
-        f"{spec.model}, from which {spec.method_name} has erased {named}; scored by erasure-bench.",
+        f"{model}, from which {spec.method_name} has erased {named}; scored by erasure-bench.",
         "",
         *_use(export, parts, pipeline),
         *_about(export),
@@ -132,10 +134,10 @@ def _about(export: Export) -> Iterator[str]:
     yield f"| method | {spec.method_name}{f', {paper}' if paper else ''} |"
     yield f"| version of its code | {spec.method_version or NONE} |"
     for name, value in spec.options.items():
-        yield f"| option {name} | {_cell(registry.written(value)) or 'empty'} |"
-    yield f"| erased | {', '.join(map(_cell, export.case.concepts))} |"
+        yield f"| option {name} | {escaped(registry.written(value)) or 'empty'} |"
+    yield f"| erased | {', '.join(map(escaped, export.case.concepts))} |"
     yield f"| seed of the erasure | {spec.seed} |"
-    yield f"| base model | {origin.base(spec) or spec.model} |"
+    yield f"| base model | {origin.base(spec) or escaped(spec.model)} |"
     yield f"| licence of the base model | {origin.licence(spec)}; the erased model stays under it |"
     yield f"| licence of the method's original code | {origin.method_licence(spec)} |"
     yield ""
@@ -151,7 +153,7 @@ def _lora(layers: Sequence[Layer], error: float) -> Iterator[str]:
         "the rest is in lora_errors.csv:"
     )
     yield from ("", "| layer | missed |", "| --- | ---: |")
-    yield from (f"| {each.tensor} | {each.error:.3g} |" for each in held[:MOST])
+    yield from (f"| {escaped(each.tensor)} | {each.error:.3g} |" for each in held[:MOST])
     yield ""
     if lost:
         yield (
@@ -166,9 +168,10 @@ def _warnings(export: Export) -> Iterator[str]:
     if not record.flags and not record.unconfirmed:
         return
     yield from ("## Warnings", "")
-    yield from (f"- Not to be ranked: {flag}" for flag in record.flags)
+    yield from (f"- Not to be ranked: {escaped(flag)}" for flag in record.flags)
     yield from (
-        f"- Nothing can be said of {name}: {why}" for name, why in record.unconfirmed.items()
+        f"- Nothing can be said of {escaped(name)}: {escaped(why)}"
+        for name, why in record.unconfirmed.items()
     )
     yield ""
 
@@ -183,8 +186,9 @@ def _scores(export: Export) -> Iterator[str]:
     }
     spec = export.run.record.spec
     yield from ("## Scores", "")
+    suite = escaped(f"{spec.suite} {spec.suite_version}, size {spec.size}")
     yield (
-        f"Suite {spec.suite} {spec.suite_version}, size {spec.size}; 95 % intervals in brackets, n "
+        f"Suite {suite}; 95 % intervals in brackets, n "
         "the images that count. ↓ lower is better, ↑ higher. What each measures stands below."
     )
     yield from (
@@ -197,22 +201,22 @@ def _scores(export: Export) -> Iterator[str]:
         arrow = ARROWS.get(measure.better(score.role), "") if measure else ""
         old = before.get(score.key)
         yield (
-            f"| {_cell(score.metric)} {score.measure} | {score.role}{arrow} | "
+            f"| {escaped(score.metric)} {score.measure} | {score.role}{arrow} | "
             f"{_number(old) if old else NONE} | {_number(score)} | {score.n} |"
         )
     yield ""
     for key in dict.fromkeys((score.metric, score.measure) for score in shown):
         if key in measures:
-            yield f"- {_cell(' '.join(key))}: {measures[key].what} ({measures[key].unit})"
+            yield f"- {escaped(' '.join(key))}: {measures[key].what} ({measures[key].unit})"
     yield ""
 
 
 def _again(export: Export) -> Iterator[str]:
     record = export.run.record
     facts, spec = record.provenance, record.spec
-    yield from ("## Make it again", "", "```", again.command(spec), "```", "")
+    yield from ("## Make it again", "", *fenced(again.command(spec)), "")
     for word, what in again.stood_for(spec).items():
-        yield f"{word} is {what}."
+        yield f"{word} is {escaped(what)}."
         yield ""
     packages = facts.get("packages", {})
     versions = ", ".join(f"{name} {text}" for name, text in packages.items() if text)
@@ -252,7 +256,3 @@ def _number(score: Score) -> str:
     if math.isfinite(score.low) and math.isfinite(score.high):
         return f"{text} [{score.low:.3g}, {score.high:.3g}]"
     return text
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

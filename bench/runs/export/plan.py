@@ -125,16 +125,17 @@ def plan(
 def _finished(path: Path) -> Finished:
     if bundles.found(path) is not None and not (path / "record.json").is_file():
         raise InputError(f"{path} is a bundle: it has a run's numbers, not its erasure")
+    # Before it is resolved, which a link to itself cannot be.
+    if not path.is_dir():
+        raise InputError(f"{path} is no finished run: there is no such folder")
     folder = RunFolder(path.resolve().parent, path.resolve().name)
     if not folder.is_done():
         begun = folder.spec_path.is_file()
         why = (
             "it was begun, and the command that began it finishes it"
             if begun
-            else "there is no such folder"
+            else "it has no record.json"
         )
-        if not begun and path.is_dir():
-            why = "it has no record.json"
         raise InputError(f"{path} is no finished run: {why}")
     found = Finished(folder, folder.read_record())
     if elsewhere.made(found.record.spec):

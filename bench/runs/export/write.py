@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.files import TEMPORARY, write_bytes, write_rows
+from bench.files import folder_aside, write_bytes, write_rows
 from bench.results import bundles
 from bench.runs import erasing
 from bench.runs.export import card
@@ -52,25 +50,18 @@ def carry_out(export: Export, device: str = "cpu") -> Exported:
             folder cannot be written.
     """
     to = export.to
-    aside = to.with_name(f"{to.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         if export.form == BUNDLE and bundles.is_archive(to):
             bundles.write(bundles.contents(export.runs), to)
             return Exported(to)
-        shutil.rmtree(aside, ignore_errors=True)
-        if export.form == BUNDLE:
-            bundles.write(bundles.contents(export.runs), aside)
-            done = Exported(to)
-        else:
-            done = _erasure(export, aside, device)
-            bundles.write(bundles.contents(export.runs), aside / bundles.INSIDE)
-        if to.is_dir():
-            to.rmdir()
-        aside.replace(to)
+        with folder_aside(to) as made:
+            if export.form == BUNDLE:
+                bundles.write(bundles.contents(export.runs), made)
+                return Exported(to)
+            done = _erasure(export, made, device)
+            bundles.write(bundles.contents(export.runs), made / bundles.INSIDE)
     except OSError as error:
         raise InputError(f"cannot write to {to}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return done
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from dataclasses import replace
@@ -183,6 +185,29 @@ def test_rows_come_back_with_every_kind_of_line_break(tmp_path: Path, text: str)
     files.write_rows(path, ("a", "b"), [{"a": text, "b": "1"}, {"a": "x", "b": text}])
     assert files.read_rows(path) == [{"a": text, "b": "1"}, {"a": "x", "b": text}]
     assert path.read_bytes().startswith(b"a,b\n") and path.read_bytes().endswith(b"\n")
+
+
+FORMULAS = ("=1+1", "+1;2", "-x", "@sum(a1)", "\t=1", "\r=1", "=HYPERLINK(1)", "'=1", "''-x", "-")
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_spreadsheet_computes_no_text_and_it_comes_back(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.csv"
+    files.write_rows(path, ("a", text), [{"a": text, text: "b"}])
+    header, row = csv.reader(io.StringIO(path.read_bytes().decode(), newline=""))
+    assert header[1] == row[0] == f"'{text}"
+    assert files.read_rows(path, ("a", text)) == [{"a": text, text: "b"}]
+    assert files.csv_bytes(("a",), [{"a": text}], exact=True).decode().count("'") == text.count("'")
+
+
+@pytest.mark.parametrize(
+    "cell", ["-0.5", "+1", "-1e-05", "-inf", "nan", -2, -0.5, "a=b", "'a'", ""]
+)
+def test_numbers_and_other_texts_stand_as_they_are(tmp_path: Path, cell: object) -> None:
+    path = tmp_path / "rows.csv"
+    files.write_rows(path, ("a", "b"), [{"a": cell, "b": "x"}])
+    assert path.read_text() == f"a,b\n{cell},x\n"
+    assert files.read_rows(path) == [{"a": str(cell), "b": "x"}]
 
 
 def test_a_truth_value_is_no_count() -> None:
