@@ -115,26 +115,36 @@ def read(
     try:
         check_length(path, largest)
         data = path.read_bytes()
-        marked = MARKS.get(data[:2]) or MARKS.get(data[:3])
-        name = encoding or marked or "utf-8"
-        plain = name.casefold().replace("_", "-")
-        text = data.decode("utf-8-sig" if plain in ("utf-8", "utf8") else name)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    marked = MARKS.get(data[:2]) or MARKS.get(data[:3])
+    text = _decoded(data, encoding or marked or "utf-8", path)
+    try:
         table = reader(text, named)
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except LookupError as error:
-        raise InputError(f"--encoding got '{encoding}', which Python does not know") from error
-    except UnicodeError as error:
-        raise InputError(
-            f"{path}: is not {encoding or 'utf-8'} text ({error}); name its own with --encoding, "
-            "for example latin-1"
-        ) from error
     except (ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"{path}: {error}") from error
     guess = (f"encoding {marked}",) if marked == "utf-16" and not encoding else ()
     return Table(table.columns, table.records, (*guess, *table.guesses))
+
+
+def _decoded(data: bytes, encoding: str, path: Path) -> str:
+    """Return a file's text, without a byte order mark.
+
+    Raises:
+        InputError: Python does not know the encoding, or the file is of another.
+    """
+    plain = encoding.casefold().replace("_", "-")
+    try:
+        return data.decode("utf-8-sig" if plain in ("utf-8", "utf8") else encoding)
+    except UnicodeError as error:
+        raise InputError(
+            f"{path}: is not {encoding} text ({error}); name its own with --encoding, "
+            "for example latin-1"
+        ) from error
+    except (LookupError, ValueError) as error:
+        raise InputError(f"--encoding got '{encoding}', which Python does not know") from error
 
 
 def _csv(text: str, named: Named) -> Table:

@@ -189,6 +189,16 @@ def test_what_leaves_the_rows_in_doubt_is_refused_and_nothing_written(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_fault_of_ours_is_not_told_as_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A KeyError is a LookupError, which Python raises of an encoding that it does not know."""
+    monkeypatch.setitem(records.READERS, "txt", lambda *_: {}["fault"])
+    (tmp_path / "a.txt").write_text("a cat\n")
+    with pytest.raises(KeyError, match="fault"):
+        records.read(tmp_path / "a.txt")
+
+
 def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
     _, rows = imported(tmp_path / "a.csv", b"prompt\nun caf\xe9\n", encoding="latin-1")
     assert texts(rows) == ["un café"]
