@@ -18,6 +18,8 @@ from bench.types import RunSpec, Sampler
 Make = Callable[..., Finished]
 SPEC = RunSpec("uce", {}, "mini", "objects", "1", ("airplane",), "quick", Sampler(20, 4.0), 0)
 MANY = 200
+LARGEST = 15e6
+"""Bytes that the page and its parts may have together."""
 
 
 def test_two_hundred_runs_stand_on_one_page(make: Make, tmp_path: Path) -> None:
@@ -34,6 +36,8 @@ def test_two_hundred_runs_stand_on_one_page(make: Make, tmp_path: Path) -> None:
     assert len(lines) == MANY
     assert len(list((tmp_path / "out" / "report").glob("*.html"))) == MANY
     assert f"{MANY} runs" in text and "figures not drawn" in text
+    made = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert made < LARGEST
 
 
 def test_the_page_is_written_without_torch(make: Make, alone: Any, tmp_path: Path) -> None:
