@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bench.drawing import AS_RUN, Drawing
@@ -238,10 +239,12 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON-serialisable data."""
-        data = asdict(self) | {"options": dict(self.options), "cases": list(self.cases)}
-        data["sampler"] = self.sampler.to_json()
-        del data["places"]
-        return data
+        data = {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
+        return data | {
+            "options": dict(self.options),
+            "cases": list(self.cases),
+            "sampler": self.sampler.to_json(),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
@@ -261,7 +264,7 @@ class RunSpec:
         sampler = Sampler(**data["sampler"])
         return cls(**{**data, "cases": tuple(data["cases"]), "sampler": sampler})
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Name the run's folder: method-suite-model-size and a hash of all fields."""
         text = json.dumps(self.to_json(), sort_keys=True)

@@ -225,6 +225,11 @@ class Finished:
         return self.folder.read_per_image()
 
     @cached_property
+    def by_prompt(self) -> dict[tuple[str, str, str, str], Row]:
+        """Its rows of per_image.csv by what pairs them with those of another run."""
+        return {(row["case"], row["id"], row["text"], row["seed"]): row for row in self.images}
+
+    @cached_property
     def by_key(self) -> dict[tuple[str, str, str, str, str], Score]:
         """Its scores by what tells them apart."""
         return {score.key: score for score in reversed(self.record.scores)}

@@ -65,7 +65,7 @@ def carry_out(
     """
     from bench.cli import output, progress
     from bench.results.report import attacks
-    from bench.results.report.groups import label
+    from bench.results.report.labels import labels
     from bench.results.report.strip import Panel
     from bench.results.store import RunFolder
     from bench.runs.trials import attack
@@ -86,7 +86,8 @@ def carry_out(
     folders = [RunFolder(args.out, spec.run_id) for spec in erased]
     # Run by run, and of each as many.
     each = [spec for spec in erased for _ in range(len(rows) // len(erased))]
-    named = [row | {"method": label(spec, erased)} for row, spec in zip(rows, each, strict=True)]
+    names = labels(erased)
+    named = [row | {"method": names[spec.run_id]} for row, spec in zip(rows, each, strict=True)]
     output.tell(args, lambda: _show(named, folders, strips))
     return [
         # Read from a file, they are texts.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from bench.results.stats.paired import Compared
 from bench.results.store import Finished
 from bench.types import ORIGINAL
 
-Key = tuple[str, ...]
 SEED = 0
 """Of permutations: tables of the same runs are the same."""
 LEVEL = 0.05
@@ -62,9 +61,11 @@ def paired_with(run: Finished, baseline: Finished, columns: Sequence[Column]) ->
         baseline: The run that it is compared with.
         columns: What is compared; what cannot be is NaN.
     """
-    mine, theirs = _by_key(run.images), _by_key(baseline.images)
+    pairs = _pairs(run, baseline)
     return [
-        _compared(mine, theirs, column) if _comparable(column, run, baseline) else NOTHING
+        _compared(pairs.get(column.role, ()), column)
+        if _comparable(column, run, baseline)
+        else NOTHING
         for column in columns
     ]
 
@@ -89,23 +90,26 @@ def _test(found: Sequence[Compared]) -> str:
     )
 
 
-def _by_key(rows: Sequence[Row]) -> dict[Key, Row]:
-    return {tuple(row[name] for name in ("case", "id", "text", "seed")): row for row in rows}
+def _pairs(run: Finished, baseline: Finished) -> dict[str, list[tuple[Row, Row]]]:
+    """Return the rows of the images that both drew, by role."""
+    theirs, found = baseline.by_prompt, dict[str, list[tuple[Row, Row]]]()
+    for key, row in run.by_prompt.items():
+        if key in theirs:
+            found.setdefault(row["role"], []).append((row, theirs[key]))
+    return found
 
 
-def _compared(mine: Mapping[Key, Row], theirs: Mapping[Key, Row], column: Column) -> Compared:
+def _compared(pairs: Sequence[tuple[Row, Row]], column: Column) -> Compared:
     assert column.measure is not None and column.measure.value is not None
     value, statistic = column.measure.value, column.measure.statistic
-    pairs: list[tuple[float, float]] = []
-    for key, row in mine.items():
-        other = theirs.get(key)
-        if other is not None and row["role"] == column.role:
-            try:
-                pairs.append((value(row), value(other)))
-            except KeyError:
-                # One of the runs was not measured by this metric.
-                continue
-    both = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    values: list[tuple[float, float]] = []
+    for row, other in pairs:
+        try:
+            values.append((value(row), value(other)))
+        except KeyError:
+            # One of the runs was not measured by this metric.
+            continue
+    both = np.array(values, dtype=np.float64).reshape(-1, 2)
     found = paired.compared(both[:, 0], both[:, 1], share=statistic == "share", seed=SEED)
     if statistic == "sum":
         mean, low, high = found.interval

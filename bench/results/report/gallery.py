@@ -37,7 +37,15 @@ class View:
     image: str
     """As per_image.csv names it, "" for one that the run lacks."""
     verdict: str
-    saw: tuple[str, ...]
+    row: Row | None
+    """Of per_image.csv; None for one that the run lacks."""
+    metrics: Sequence[Metric]
+    """Those measured."""
+
+    @property
+    def saw(self) -> tuple[str, ...]:
+        """In a few words what each metric says of it."""
+        return saw(self.row, self.metrics)
 
     @property
     def missed(self) -> bool:
@@ -80,7 +88,7 @@ def prompts(group: Group) -> list[Prompt]:
         for run, label, some in zip(group.runs, labels, rows, strict=True):
             own = some.get(key)
             image = own["image"] if own else ""
-            views.append(View(run, label, image, verdict(own, main), saw(own, metrics)))
+            views.append(View(run, label, image, verdict(own, main), own, metrics))
         found.append(Prompt(row, tuple(views)))
     return sorted(found, key=lambda prompt: -prompt.misses)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.drawing import DDIM
 from bench.results import elsewhere, protocol
+from bench.results.report.labels import labels
 from bench.results.stats import axes, effects
 from bench.results.stats.headlines import HEADLINES, NAMES
 from bench.results.store import Finished
@@ -24,8 +25,6 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 """Which way a column is better."""
 HEADINGS = {"share": "", "corrected": "", "leak": "leak into", "pre_asr": "pre-ASR", "asr": "ASR"}
 """Measures by what a column calls them, where that is not their name."""
-MARKS = ("model", "suite", "suite_version", "size", "sampler", "precision", "seed")
-"""Fields of a spec that tell two runs of one method apart in a table; the seed is the last."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ class Group:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """The metrics measured, first the one that headlines come from."""
-        scores = [score for run in self.runs for score in run.record.scores]
         decides = [str(run.record.provenance.get("decides", "")) for run in self.runs]
-        measured = (score.metric for score in scores)
+        measured = (metric for metric, _, _ in self._measured)
         names = dict.fromkeys(name for name in (*decides, *measured) if name)
         return registry.known_metrics(names)
 
@@ -154,14 +152,23 @@ class Group:
                     found.setdefault(s.metric, set()).add((s.measure, s.role, s.tag))
         return found
 
+    @cached_property
+    def _measured(self) -> dict[tuple[str, str, str], None]:
+        """Metric, measure and role of every score, in the order of the runs' scores."""
+        scores = (score for run in self.runs for score in run.record.scores)
+        return dict.fromkeys((s.metric, s.measure, s.role) for s in scores)
+
+    def _metrics_with(self, name: str) -> list[str]:
+        found = (metric for metric, measure, _ in self._measured if measure == name)
+        return list(dict.fromkeys(found))
+
     def headlines(self) -> list[Column]:
         """Return the columns of the headline, if the kind of concept has one."""
-        scores = [score for run in self.runs for score in run.record.scores]
         known = [headline for some in HEADLINES.values() for headline in some]
         return [
             Column(metric, h.name, ALL, h.better, h.unit)
             for h in known
-            for metric in dict.fromkeys(s.metric for s in scores if s.measure == h.name)
+            for metric in self._metrics_with(h.name)
         ] + self._of_all((axes.OVERALL,))
 
     def axes(self) -> list[Column]:
@@ -169,21 +176,18 @@ class Group:
         return self._of_all(axes.NAMES)
 
     def _of_all(self, names: Sequence[str]) -> list[Column]:
-        scores = [score for run in self.runs for score in run.record.scores]
         return [
             Column(metric, name, ALL, "higher", "share")
             for name in names
-            for metric in dict.fromkeys(s.metric for s in scores if s.measure == name)
+            for metric in self._metrics_with(name)
         ]
 
     def effects(self) -> list[Column]:
         """Return the columns of effects, relative to what the un-erased model draws."""
-        scores = [score for run in self.runs for score in run.record.scores]
-        present = dict.fromkeys((s.metric, s.measure, s.role) for s in scores)
         return [
             Column(metric, measure, role, effects.BETTER[name], "share")
             for role, name in (effects.FALLS | effects.STAYS).items()
-            for metric, measure, found in present
+            for metric, measure, found in self._measured
             if (measure, found) == (effects.relative(name), role)
         ]
 
@@ -207,15 +211,9 @@ class Group:
 
     @cached_property
     def _labels(self) -> dict[bool, dict[str, str]]:
-        """The labels by run id, with seeds and without; each looks at all runs of its method."""
+        """The labels by run id, with seeds and without."""
         specs = [run.record.spec for run in self.runs]
-        own: dict[str, list[RunSpec]] = {}
-        for spec in specs:
-            own.setdefault(spec.method_name, []).append(spec)
-        return {
-            seed: {spec.run_id: label(spec, own[spec.method_name], seed=seed) for spec in specs}
-            for seed in (True, False)
-        }
+        return {seed: labels(specs, seed=seed) for seed in (True, False)}
 
     def score(self, run: Finished, column: Column, case: str = "") -> Score | None:
         """Return a run's score for a column, of the compared case or of another; None if none.
@@ -227,36 +225,6 @@ class Group:
         """
         wanted = (case or self.case, column.metric, column.name, column.role, column.tag)
         return run.by_key.get(wanted)
-
-
-def label(spec: RunSpec, specs: Sequence[RunSpec], *, seed: bool = True) -> str:
-    """Return a run's method, with what tells it from other runs of the same method.
-
-    Args:
-        spec: The run.
-        specs: All runs that stand together, itself among them.
-        seed: Whether the seed may tell it.
-    """
-    made = elsewhere.made(spec)
-    others = [
-        each
-        for each in specs
-        if (each.method_name, elsewhere.made(each)) == (spec.method_name, made)
-    ]
-    marks = [elsewhere.MARK] * made + [
-        f"{option}={value}"
-        for option, value in spec.options.items()
-        if any(other.options.get(option) != value for other in others)
-    ]
-    for name in MARKS:
-        if (seed or name != "seed") and any(
-            getattr(other, name) != getattr(spec, name) for other in others
-        ):
-            marks.append(f"{name} {getattr(spec, name)}".replace("_", " "))
-    same = [other for other in others if other.options == spec.options]
-    if any(other.method_version != spec.method_version for other in same):
-        marks.append(f"file {spec.method_version[:6]}")
-    return f"{spec.method_name} ({', '.join(marks)})" if marks else spec.method_name
 
 
 def groups(runs: Sequence[Finished]) -> list[Group]:

@@ -49,9 +49,9 @@ def interference(group: Group) -> Matrix | None:
             tuple(_share(shown.get((case, name), ())) for name in asked),
             tuple(len(shown.get((case, name), ())) for name in asked),
         )
-        for run in group.runs
+        for run, erased in cases(group)
         if (shown := found[run.record.spec.run_id])
-        for case, concepts in cases(run).items()
+        for case, concepts in erased.items()
     )
     if not any(set(asked) - set(row.concepts) for row in rows):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from bench.prompts import joint
 from bench.results.report.figures.shapes import Series
@@ -41,17 +42,38 @@ def score(group: Group, run: Finished, column: Column, case: str = "") -> Interv
     )
 
 
-def cases(run: Finished) -> dict[str, tuple[str, ...]]:
-    """Return what each of a run's cases erases, by the suite that it keeps a copy of.
+Erased = dict[str, tuple[str, ...]]
+"""What each case erases."""
+
+
+def cases(group: Group) -> Iterator[tuple[Finished, Erased]]:
+    """Yield each run with what its cases erase, by the suite of which runs keep a copy.
+
+    A suite's version ends in a hash of its content, so that of runs that share one, one is read.
 
     Args:
-        run: The run; where its suite cannot be read, cases are taken by their names.
+        group: The runs; where their suite cannot be read, cases are taken by their names.
     """
+    known: dict[tuple[object, ...], Erased] = {}
+    for run in group.runs:
+        spec = run.record.spec
+        key = spec.suite, spec.suite_version, spec.cases
+        if key not in known:
+            found = _cases(run)
+            if found is None:
+                yield run, {name: tuple(name.split(joint.JOINER)) for name in spec.cases}
+                continue
+            known[key] = found
+        yield run, known[key]
+
+
+def _cases(run: Finished) -> Erased | None:
+    """Return what a run's cases erase; None where its suite cannot be read."""
     names = run.record.spec.cases
     try:
         known = joint.choices(run.suite, names)
     except InputError:
-        known = {}
+        return None
     return {
         name: known[name].concepts if name in known else tuple(name.split(joint.JOINER))
         for name in names

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from bench.results.report.figures.reading import axis, cases, less, rate, score, seconds, series
+from bench.results.report.figures.reading import (
+    Erased,
+    axis,
+    cases,
+    less,
+    rate,
+    score,
+    seconds,
+    series,
+)
 from bench.results.report.figures.shapes import Point, Scatter, front
 from bench.results.report.groups import Column, Group
 from bench.results.stats.intervals import Interval
@@ -88,8 +97,8 @@ def concepts(group: Group) -> Scatter | None:
         return None
     points = [
         Point(series(group, run), (float(count), float("nan"), float("nan")), value)
-        for run in group.runs
-        for count, case in _counted(run)
+        for run, erased in cases(group)
+        for count, case in _counted(erased)
         if (value := score(group, run, column, case))
     ]
     if len({point.x[0] for point in points}) < 2:
@@ -98,9 +107,9 @@ def concepts(group: Group) -> Scatter | None:
     return Scatter(title, "concepts that one erasure removes", column.title, tuple(points), True)
 
 
-def _counted(run: Finished) -> list[tuple[int, str]]:
+def _counted(erased: Erased) -> list[tuple[int, str]]:
     """Return how many concepts a run's cases erase each, all cases as one where they agree."""
-    found = [(len(erased), case) for case, erased in cases(run).items()]
+    found = [(len(concepts), case) for case, concepts in erased.items()]
     return [(found[0][0], ALL)] if len({n for n, _ in found}) == 1 < len(found) else found
 
 
