@@ -226,8 +226,8 @@ class Finished:
 
     @cached_property
     def by_prompt(self) -> dict[tuple[str, str, str, str], Row]:
-        """Its rows of per_image.csv by what pairs them with those of another run."""
-        return {(row["case"], row["id"], row["text"], row["seed"]): row for row in self.images}
+        """Its images' rows by what pairs them with those of another run."""
+        return {(r["case"], r["id"], r["text"], r["seed"]): r for r in self.images}
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str, str, str, str], Score]:
@@ -241,8 +241,7 @@ class Finished:
         Raises:
             InputError: neither its record says it nor its suite, which cannot be read.
         """
-        known: Kind | None = self.record.provenance.get("kind")
-        return known or self.suite.kind
+        return self.record.provenance.get("kind") or self.suite.kind
 
     @cached_property
     def suite(self) -> Suite:

@@ -86,8 +86,8 @@ def carry_out(
     folders = [RunFolder(args.out, spec.run_id) for spec in erased]
     # Run by run, and of each as many.
     each = [spec for spec in erased for _ in range(len(rows) // len(erased))]
-    names = labels(erased)
-    named = [row | {"method": names[spec.run_id]} for row, spec in zip(rows, each, strict=True)]
+    called = labels(erased)
+    named = [row | {"method": called[spec.run_id]} for row, spec in zip(rows, each, strict=True)]
     output.tell(args, lambda: _show(named, folders, strips))
     return [
         # Read from a file, they are texts.
