@@ -161,6 +161,9 @@ class _Lines(list[str]):
     write = list.append
 
 
+_DELETED = "delete it and the same command makes it again"
+
+
 def write_rows(
     path: Path,
     columns: Sequence[str],
@@ -228,14 +231,15 @@ def check_kind(path: Path) -> None:
         raise InputError(f"{path} is a pipe, socket or device, must be a file")
 
 
-def damaged(path: Path, why: str) -> str:
+def damaged(path: Path, why: str, way: str = _DELETED) -> str:
     """Return the message for a file that is not as it was written.
 
     Args:
         path: The file.
         why: What is wrong with it, in words.
+        way: What makes it again, in words.
     """
-    return f"{path} is damaged ({why}); delete it and the same command makes it again"
+    return f"{path} is damaged ({why}); {way}"
 
 
 def read_json(path: Path) -> Any:
@@ -259,7 +263,7 @@ def from_json(path: Path, data: bytes) -> Any:
     """
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(damaged(path, str(error))) from None
 
 

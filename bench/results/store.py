@@ -21,14 +21,13 @@ from bench.files import (
     Row,
     csv_bytes,
     damaged,
-    from_json,
     read_rows,
     to_json,
     write_bytes,
 )
 from bench.results import elsewhere
 from bench.results.sums import Sums, digest
-from bench.results.verification import check_table
+from bench.results.verification import AGAIN, check_table
 from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
@@ -91,7 +90,7 @@ class RunFolder:
             found = RunSpec.from_json(json.loads(self.spec_path.read_bytes()))
         except InputError as error:
             raise InputError(f"{self.spec_path} {error}; {remedy}") from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise InputError(f"{self.spec_path} is truncated or damaged; {remedy}") from None
         if found != spec:
             raise InputError(f"{self.spec_path} belongs to another run; {remedy}")
@@ -166,29 +165,30 @@ class RunFolder:
         Raises:
             InputError: if the record is truncated, damaged or that of another run or version.
         """
-        whole = self.record_path.read_bytes()
-        data = from_json(self.record_path, whole)
         try:
+            whole = self.record_path.read_bytes()
+            data = json.loads(whole)
             spec = RunSpec.from_json(data["spec"])
             record = RunRecord(
                 # A run brings its suite along.
                 spec=replace(spec, places={"suite": str(self.suite_path)}),
-                provenance=data["provenance"],
-                seconds=data["seconds"],
+                provenance=dict(data["provenance"]),
+                seconds=dict(data["seconds"]),
                 scores=tuple(_score(score) for score in data["scores"]),
                 flags=tuple(data["flags"]),
                 unconfirmed=dict(data["unconfirmed"]),
             )
         except InputError as error:
-            raise InputError(f"{self.record_path} {error}") from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(damaged(self.record_path, repr(error))) from None
+            raise InputError(f"{self.record_path} {error}; {AGAIN}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
+            raise InputError(damaged(self.record_path, repr(error), AGAIN)) from None
         known = self.sums.known().get(self.record_path)
         if known and hashlib.sha256(whole).hexdigest() not in known:
-            raise InputError(damaged(self.record_path, "it is not what was written"))
+            raise InputError(damaged(self.record_path, "it is not what was written", AGAIN))
         # A folder of images was not named by us.
         if record.spec.run_id != self.path.name and not elsewhere.made(record.spec):
-            raise InputError(damaged(self.record_path, f"it records {record.spec.run_id}"))
+            why = f"it records {record.spec.run_id}"
+            raise InputError(damaged(self.record_path, why, AGAIN))
         return record
 
     def is_done(self) -> bool:

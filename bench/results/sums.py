@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from bench.files import write_bytes
+from bench.types import InputError
 
 NAME = "SHA256SUMS"
 """In the form of the program sha256sum, so that `sha256sum -c SHA256SUMS` checks a finished run."""
@@ -30,11 +31,19 @@ class Sums:
         self.path = folder / NAME
 
     def known(self) -> dict[Path, list[str]]:
-        """Return the checksums of each file that was written, the latest last."""
+        """Return the checksums of each file that was written, the latest last.
+
+        A line that names what lies outside the folder is none of a run's.
+
+        Raises:
+            InputError: the list is there and cannot be read.
+        """
         try:
             text = self.path.read_bytes().decode(errors="replace")
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise InputError(_unread(self.path, error)) from None
         found: dict[Path, list[str]] = {}
         for line in text.splitlines(keepends=True):
             match = _LINE.fullmatch(line)
@@ -87,9 +96,22 @@ def _is_inside(name: str) -> bool:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file, "" of one that is not there."""
+    """Return the sha256 of a file, "" of one that is not there.
+
+    Raises:
+        InputError: it is there and cannot be read, as a folder in its place cannot.
+    """
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise InputError(_unread(path, error)) from None
+
+
+def _unread(path: Path, error: OSError) -> str:
+    return (
+        f"{path} cannot be read: {error.strerror or error}; make it a readable file, or move it "
+        "away, and the same command goes on"
+    )

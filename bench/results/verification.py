@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from bench.names import typed
@@ -14,6 +15,10 @@ CHANGED = "per_image_sha256"
 """Name in a record's provenance of the hash of per_image.csv."""
 CHANGING = "per_image_sha256_next"
 """Name in a record's provenance of the hash that per_image.csv is about to have."""
+TRIALS = "attacks"
+"""The folder of a run's trials of attacks, which no run makes again but an attack."""
+AGAIN = "the command that made the run makes it again"
+"""The way out where a record is damaged, which says no more of the command."""
 NAMED = 3
 """Files that a message names."""
 
@@ -55,13 +60,23 @@ def check_files(folder: RunFolder, record: RunRecord) -> int:
         names = [path.relative_to(folder.path).as_posix() for path in wrong[:NAMED]]
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         raise InputError(
-            f"{folder.path}: missing or not as written: {', '.join(names)}{more}; {_way(record)}"
+            f"{folder.path}: missing or not as written: {', '.join(names)}{more}; "
+            + _way(record, {path.relative_to(folder.path).parts[0] == TRIALS for path in wrong})
         )
     return len(known)
 
 
-def _way(record: RunRecord) -> str:
+def _way(record: RunRecord, of_trials: Collection[bool] = (False,)) -> str:
+    """Return what makes files again.
+
+    Args:
+        record: The run's.
+        of_trials: Of the files, whether they are a trial's: each answer once.
+    """
     from bench.results import elsewhere
 
-    command = "score" if elsewhere.made(record.spec) else "run"
-    return f"`{typed(command)}` with the same options makes it again"
+    own = "score" if elsewhere.made(record.spec) else "run"
+    commands = [typed("attack" if each else own) for each in sorted(of_trials)]
+    several = len(commands) > 1
+    said = " and then ".join(f"`{each}`" for each in commands)
+    return f"{said} with the same options make{'' if several else 's'} it again"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from bench import portable, prompts
-from bench.files import write_bytes
+from bench.files import to_json, write_bytes
 from bench.prompts import written
 from bench.results.store import RunFolder
+from bench.results.sums import digest
 from bench.runs.mending import mend
 from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec, Suite
@@ -35,7 +37,7 @@ def check(runs: Iterable[RunSpec], out: Path) -> None:
                 f"than the {portable.WHOLE} of a file's name; call suite, size or model shorter"
             )
         folder = RunFolder(out, spec.run_id)
-        if folder.path.exists():
+        if folder.path.exists() and not _spec_lost(folder, spec):
             folder.create(spec)
 
 
@@ -68,6 +70,8 @@ def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
         InputError: the folder cannot be written, or holds something else.
     """
     folder = RunFolder(out, spec.run_id)
+    if _spec_lost(folder, spec):
+        write_bytes(folder.spec_path, to_json(spec.to_json()))
     resumed = folder.create(spec)
     mend(folder)
     if not folder.suite_table.exists():
@@ -78,6 +82,13 @@ def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {folder.suite_path}: {reason}") from None
     return folder, resumed
+
+
+def _spec_lost(folder: RunFolder, spec: RunSpec) -> bool:
+    """Return whether a run's spec is gone or damaged, and was this one as its checksum says."""
+    known = folder.sums.known().get(folder.spec_path, [])
+    own = hashlib.sha256(to_json(spec.to_json())).hexdigest()
+    return own in known and digest(folder.spec_path) not in known
 
 
 def keep(suite: Suite, folder: Path) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from bench.files import TEMPORARY
 from bench.results.store import RunFolder
-from bench.results.verification import check_table
+from bench.results.verification import TRIALS, check_table
 from bench.types import InputError
 
 log = logging.getLogger(__name__)
 
-ATTACKS = "attacks"
-"""The folder of a run's trials, whose images are no part of its record."""
-SUMMARY = "summary.csv"
-"""What declares a trial finished."""
+CONCLUDED = ("seen.csv", "results.csv", "summary.csv")
+"""What a trial's images are read into; the last declares it finished."""
+FOUND = ("found", "embeddings", "starts")
+"""Folders of what a trial's searches found, a file each by the number of the search."""
 
 
 def mend(folder: RunFolder) -> list[Path]:
@@ -36,8 +36,8 @@ def mend(folder: RunFolder) -> list[Path]:
     for path in wrong:
         path.unlink(missing_ok=True)
         inside = path.relative_to(folder.path)
-        if inside.parts[0] == ATTACKS:
-            (path.parent.parent / SUMMARY).unlink(missing_ok=True)
+        if inside.parts[0] == TRIALS:
+            _mend_trial(folder.path.joinpath(*inside.parts[:3]), path)
             continue
         folder.record_path.unlink(missing_ok=True)
         if inside.parts[0] == folder.suite_path.name:
@@ -65,6 +65,23 @@ def swept(folder: RunFolder) -> None:
         path.unlink(missing_ok=True)
 
 
+def _mend_trial(trial: Path, path: Path) -> None:
+    """Remove what was made from a file of a trial, which is no part of the run's record.
+
+    Args:
+        trial: The trial's folder.
+        path: The file that was removed.
+    """
+    for name in CONCLUDED:
+        (trial / name).unlink(missing_ok=True)
+    if path.parent.name in FOUND:
+        # A search need not end at the same digits, so what was drawn of it goes with it.
+        for name in FOUND:
+            for other in (trial / name).glob(f"{path.stem}.*"):
+                other.unlink()
+        shutil.rmtree(trial / "images", ignore_errors=True)
+
+
 def _wrong(folder: RunFolder) -> list[Path]:
     done, known = folder.is_done(), folder.sums.known()
     # The spec was compared with the one that is asked for.
@@ -77,7 +94,12 @@ def _wrong(folder: RunFolder) -> list[Path]:
     if folder.record_path in wrong or folder.per_image_path in wrong:
         return wrong
     try:
-        check_table(folder, folder.read_record())
+        record = folder.read_record()
+    except InputError:
+        # Damaged before its checksum was noted, or written by another version.
+        return [*wrong, folder.record_path]
+    try:
+        check_table(folder, record)
     except InputError:
         if known or not folder.per_image_path.exists():
             wrong.append(folder.per_image_path)

@@ -110,6 +110,8 @@ class Past:
     def erased(self, spec: RunSpec) -> Spent | None:
         """Return what erasing a case took the same method with the same options, on average.
 
+        A file that does not say it is left out, not counted as nothing.
+
         Args:
             spec: What is to be erased from the same model, in the same precision.
         """
@@ -117,7 +119,8 @@ class Past:
         for folder, other in self._specs:
             same = (other.method, other.options, other.model, other.precision)
             if same == (spec.method, spec.options, spec.model, spec.precision):
-                found += map(_spent, sorted((folder.path / "erasures").glob("*.safetensors")))
+                files = sorted((folder.path / "erasures").glob("*.safetensors"))
+                found += filter(None, map(_spent, files))
         if not found:
             return None
         return Spent(
@@ -179,25 +182,18 @@ def measured(spec: RunSpec, device: str, texts: list[str]) -> Pace:
     return Pace(pace, 0.0, f"{MEASURED} images drawn now; measuring them is not counted")
 
 
-def _spent(path: Path) -> Spent:
-    known = _metadata(path)
-    cost: Mapping[str, Any] = json.loads(known.get("cost", "{}"))
-    return Spent(
-        float(cost.get("evaluations", 0.0)),
-        float(known.get("seconds", 0.0)),
-        path.stat().st_size,
-    )
-
-
-def _metadata(path: Path) -> Mapping[str, str]:
-    """Return what a file of tensors says of them; needs no torch."""
+def _spent(path: Path) -> Spent | None:
+    """Return what an erasure says that it took, None of a damaged one; needs no torch."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError):
-        return {}
+            known: Mapping[str, str] = file.metadata() or {}
+        cost: Mapping[str, Any] = json.loads(known["cost"])
+        evaluations = float(cost.get("evaluations", 0.0))
+        return Spent(evaluations, float(known["seconds"]), path.stat().st_size)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _images(folder: Path) -> Iterator[int]:

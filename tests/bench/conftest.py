@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import data
+
 TABLE = """
 version = "1"
 kind = "object"
@@ -32,6 +34,7 @@ ROWS = (
 IMAGES = {"target": 2, "near": 1, "far": 1}
 
 WriteSuite = Callable[..., Path]
+Faults = Callable[[str], dict[str, list[str]]]
 
 
 @contextmanager
@@ -48,6 +51,19 @@ def without_waiting() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """Read how each file is broken from the table under a heading of the documentation."""
+
+    def read(heading: str) -> dict[str, list[str]]:
+        page = (data.ROOT / "docs" / "pages" / "nothing-lost.md").read_text(encoding="utf-8")
+        (chapter,) = (part for part in page.split("\n## ") if part.startswith(f"{heading}\n"))
+        rows = [line.split("|") for line in chapter.splitlines() if line.startswith("|")][2:]
+        return {name.strip(): ways.strip().split(", ") for _, name, ways, *_ in rows}
+
+    return read
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ class Trial:
 
     def finished(self) -> Row | None:
         """Return the finished trial's summary, None if something is left; loads no model."""
-        return self.folder.summary() if self.erasure.path.exists() else None
+        return self.folder.summary() if self.erasure.looked else None
 
     @cached_property
     def batches(self) -> list[list[Prompt]]:

@@ -45,6 +45,11 @@ class Look(Unit):
         """The verdicts."""
         return f"the verdicts of {self.unattacked.path.name} of {self.spec.run_id}"
 
+    @property
+    def made(self) -> Sequence[Path]:
+        """The verdicts."""
+        return [self.unattacked.file]
+
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Look at the images."""
         if not self.unattacked.file.exists():
@@ -77,6 +82,13 @@ class Search(WithModel):
     def name(self) -> str:
         """The search."""
         return f"what {self.trial.name} of {self.spec.run_id} finds, part {self.number}"
+
+    @property
+    def made(self) -> Sequence[Path]:
+        """What was found, with the words and the latents of an attack that finds some."""
+        folder, number = TrialFolder(self.trial), self.number
+        beside = (folder.embedding_path(number), folder.starts_path(number))
+        return [*(path for path in beside if path.exists()), folder.found_path(number)]
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Search, and keep what was found: a stop never searches twice."""
@@ -202,6 +214,12 @@ class Conclude(Unit):
     def name(self) -> str:
         """The summary."""
         return f"the rates of {self.trial.name} of {self.spec.run_id}"
+
+    @property
+    def made(self) -> Sequence[Path]:
+        """The table of prompts and the summary."""
+        folder = TrialFolder(self.trial)
+        return [folder.results_path, folder.summary_path]
 
     def perform(self, kept: Kept, clock: Clock, progress: Progress) -> None:
         """Look at the candidates, and declare the trial finished."""

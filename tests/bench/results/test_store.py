@@ -135,7 +135,7 @@ def test_scores_of_other_columns_are_another_versions(folder: RunFolder) -> None
     for score in data["scores"]:
         del score["measure"], score["tag"]
     folder.record_path.write_text(json.dumps(data))
-    with pytest.raises(InputError, match=rf"record\.json {said}$"):
+    with pytest.raises(InputError, match=rf"record\.json {said}; the command that made"):
         folder.read_record()
     (problem,) = store.read([folder.path]).problems
     assert said in problem

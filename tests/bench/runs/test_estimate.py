@@ -92,6 +92,11 @@ def test_it_says_what_runs_here_took(specs: list[RunSpec], tmp_path: Path) -> No
     save_file({"a": np.zeros(4)}, folder.erasure_path("bird"), metadata=told)
     folder.images("bird").mkdir(parents=True)
     (folder.images("bird") / "b-0.png").write_bytes(b"x" * 1000)
+    # What cannot be read is not counted as nothing.
+    folder.erasure_path("empty").write_bytes(b"")
+    odd = {"seconds": "3.0", "cost": "[1"}
+    save_file({"a": np.zeros(4)}, folder.erasure_path("garbled"), metadata=odd)
+    save_file({"a": np.zeros(4)}, folder.erasure_path("silent"))
 
     found = planned([original, uce, again], out, workers=2)
     images = sum(map(len, _prompts(uce).values()))

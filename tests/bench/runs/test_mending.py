@@ -1,4 +1,4 @@
-"""Thirty kinds of damage to a run's files: each is found, and made again as it was."""
+"""More than thirty kinds of damage to a run's files: each is found, and made again as it was."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bench.results import store, sums
 from bench.results.store import RunFolder
 from bench.runs import plan, runner
 from bench.runs.schedule import Setup
-from bench.types import RunSpec
+from bench.types import InputError, RunSpec
 
-from ..conftest import WriteSuite
+from ..conftest import Faults, WriteSuite
 
 Damage = Callable[[Path], None]
 
@@ -107,6 +107,28 @@ def row_gone(path: Path) -> None:
     path.write_text("".join(lines[:-1]))
 
 
+def null(path: Path) -> None:
+    path.write_text("null")
+
+
+def deep(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def of_another_version(path: Path) -> None:
+    """Give each score a column more, with a checksum, as another version would have."""
+    data = json.loads(path.read_text())
+    data["scores"] = [score | {"new": 1} for score in data["scores"]]
+    path.write_text(json.dumps(data))
+    sums.Sums(path.parent).note([path])
+
+
+def without_provenance(path: Path) -> None:
+    """Null it, and note the checksum: nothing but its form can tell."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"provenance": None}))
+    sums.Sums(path.parent).note([path])
+
+
 IMAGE, UNERASED_IMAGE = "images/airplane/a-0.png", f"images/{UNERASED}/a-0.png"
 EDIT = "erasures/airplane.safetensors"
 DAMAGES: list[tuple[int, str, Damage]] = [
@@ -116,10 +138,38 @@ DAMAGES: list[tuple[int, str, Damage]] = [
     *((1, "per_image.csv", each) for each in (cut, empty, edited, row_gone, gone)),
     (0, "per_image.csv", gone),
     *((1, "scores.csv", each) for each in (cut, row_gone, gone)),
-    *((1, "record.json", each) for each in (cut, empty, edited)),
+    *((1, "record.json", each) for each in (cut, empty, edited, null, deep)),
+    *((1, "record.json", each) for each in (of_another_version, without_provenance)),
+    *((1, "spec.json", each) for each in (cut, null, deep, gone)),
     *((1, "suite/prompts.csv", each) for each in (edited, gone)),
     (1, "suite/suite.toml", gone),
 ]
+
+
+WORDS = {
+    "cut": "halved",
+    "empty": "emptied",
+    "flip": "a bit flipped",
+    "longer": "a byte added",
+    "gone": "deleted",
+    "swap": "exchanged with another",
+    "folder_gone": "its folder deleted",
+    "edited": "a label changed",
+    "row_gone": "the last row deleted",
+    "null": "replaced by null",
+    "deep": "too deeply nested",
+    "of_another_version": "of another version's columns",
+    "without_provenance": "without provenance",
+}
+CALLED = {IMAGE: "image", UNERASED_IMAGE: "un-erased image", EDIT: "erasure"}
+
+
+def test_the_documentation_lists_every_damage(faults: Faults) -> None:
+    found: dict[str, list[str]] = {}
+    for run, name, damage in DAMAGES:
+        called = CALLED.get(name, name if run else f"un-erased {name}")
+        found.setdefault(called, []).append(WORDS[damage.__name__])
+    assert faults("Files of a run") == found
 
 
 def test_they_are_thirty() -> None:
@@ -147,6 +197,45 @@ def test_damage_is_found_and_made_again(
     assert contents(out) == whole
     assert [scores(each) for each in runs] == told
     assert main(["compare", "--out", str(out), "--verify"]) == 0
+
+
+PLACES = ["record.json", "per_image.csv", "scores.csv", IMAGE, EDIT, sums.NAME]
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_folder_in_a_files_place_is_refused_by_name_and_not_removed(
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    """It is nothing that a run wrote; moved away as the message says, the run is whole again."""
+    place, out = runs[1].path / name, runs[1].path.parent
+    place.unlink()
+    place.mkdir()
+    (place / "mine.txt").write_text("mine")
+    assert main(["compare", "--out", str(out), "--verify"]) == 2
+    assert str(place) in capsys.readouterr().err
+    assert main(["report", "--out", str(out)]) == 0
+    with pytest.raises(InputError, match=r"cannot be read.*move it away, and the same command"):
+        list(runner.execute(made[0], out, Setup()))
+    assert (place / "mine.txt").read_text() == "mine"
+    place.rename(out / "away")
+    list(runner.execute(made[0], out, Setup()))
+    whole = main(["compare", "--out", str(out), "--verify"]) == 0
+    # A lost list cannot be made again of files that nobody saw being written.
+    assert whole == (name != sums.NAME)
+
+
+def test_a_list_of_checksums_reaches_no_file_outside_its_folder(
+    runs: tuple[RunFolder, RunFolder], made: tuple[list[RunSpec], Path]
+) -> None:
+    foreign = runs[1].path.parent / "foreign.txt"
+    foreign.write_text("mine")
+    with runs[1].sums.path.open("a") as stream:
+        stream.write(f"{'0' * 64}  ../foreign.txt\n{'0' * 64}  {foreign}\n")
+    list(runner.execute(made[0], runs[1].path.parent, Setup()))
+    assert foreign.read_text() == "mine"
 
 
 def test_what_is_whole_is_not_made_again(
