@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ TEXTS = [
     data.ROOT / "methods" / "README.md",
     *sorted((data.ROOT / "docs" / "pages" / "tutorials").glob("*.md")),
 ]
+MESSAGE = re.compile(
+    r"""typed\(f?(?P<quote>['"])(?P<words>[a-z].*?)(?P=quote)\)\}?(?P<rest>[^`'"\n]*)"""
+)
+"""A command in a message, with what follows it there."""
 CALL = re.compile(r"^(?:srun )?python -m bench (.*)$")
 
 
@@ -51,3 +56,26 @@ def test_it_is_cited_as_it_was_released() -> None:
     assert version == __version__
     cited = (data.ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {version}\ndate-released: {day}\n" in cited
+
+
+def named(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of a parser's commands."""
+    actions = parser._actions
+    nested = [each.choices for each in actions if isinstance(each, argparse._SubParsersAction)]
+    return {name: each for some in nested for name, each in some.items()}
+
+
+def test_commands_of_messages_are_understood() -> None:
+    """Each command that a hint or an error names is there, with the options that it names."""
+    parsers, found = named(cli.full_parser("bench")), 0
+    sources = [*(data.ROOT / "bench").rglob("*.py"), *(data.ROOT / "methods").rglob("*.py")]
+    for path in sources:
+        for match in MESSAGE.finditer(path.read_text(encoding="utf-8")):
+            command, *rest = f"{match['words']} {match['rest']}".split()
+            assert command in parsers, f"{path}: {match[0]}"
+            some = [parsers[command], *named(parsers[command]).values()]
+            known = {name for each in some for name in each._option_string_actions}
+            asked = {word for word in rest if word.startswith("-")}
+            assert asked <= known, f"{path}: {match[0]}"
+            found += 1
+    assert found > 20
