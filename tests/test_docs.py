@@ -75,7 +75,7 @@ def test_commands_of_messages_are_understood() -> None:
             assert command in parsers, f"{path}: {match[0]}"
             some = [parsers[command], *named(parsers[command]).values()]
             known = {name for each in some for name in each._option_string_actions}
-            asked = {word for word in rest if word.startswith("-")}
+            asked = {word.rstrip(";,.") for word in rest if word.startswith("-")}
             assert asked <= known, f"{path}: {match[0]}"
             found += 1
     assert found > 20

@@ -397,6 +397,8 @@ def test_damaged_results_are_refused_with_the_way_out(bench: Bench, file: str) -
         (path,) = bench.folder.path.glob("attacks/airplane/pre_asr-quick-*")
     text = (path / file).read_text().splitlines()
     (path / file).write_text("\n".join(text[:-1]) + "\n")
+    # With its checksum, as of a trial of other prompts: what is damaged is made again.
+    bench.folder.sums.note([path / file])
     with pytest.raises(InputError, match="does not list this trial's prompts; delete"):
         bench.attack("seed_search")
 
@@ -428,6 +430,7 @@ def test_results_of_another_version_are_refused_by_name(bench: Bench) -> None:
     (path,) = bench.trials("seed_search")
     (path / "summary.csv").unlink()
     (path / "found" / "0.csv").write_text("id,found\na,b\n")
+    bench.folder.sums.note([path / "found" / "0.csv"])
     with pytest.raises(InputError, match=r"found/0\.csv is damaged .another version wrote it"):
         bench.attack("seed_search")
 
