@@ -20,24 +20,30 @@ from bench.types import silent
 SMALL = ("steps=1", "trajectory_steps=2", "trajectories=1", "pool=1", "images=1", "image_steps=2")
 
 
+WATCHED: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The U-Nets that were born since watching began, those among them that only wait for gc."""
+
+
+def born(cls: type, *_: object, **__: object) -> Any:
+    """Make one as Python does, copies too, and watch it."""
+    made = object.__new__(cls)
+    WATCHED.add(made)
+    return made
+
+
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many U-Nets there are whenever one computes, those among them that only wait for gc."""
-    known: weakref.WeakSet[Any] = weakref.WeakSet()
+    """How many U-Nets there are whenever one computes."""
     counts: list[int] = []
     forward = UNet2DConditionModel.forward
 
-    def born(cls: type, *_: object, **__: object) -> Any:
-        made = object.__new__(cls)
-        known.add(made)
-        return made
-
     def counted(self: Any, *given: Any, **how: Any) -> Any:
-        counts.append(len(known))
+        counts.append(len(WATCHED))
         return forward(self, *given, **how)
 
-    # Copies are made by it too.
-    monkeypatch.setattr(UNet2DConditionModel, "__new__", born, raising=False)
+    # It stays: Python cannot take a class's __new__ back, and would make no more of them.
+    UNet2DConditionModel.__new__ = born
+    WATCHED.clear()
     monkeypatch.setattr(UNet2DConditionModel, "forward", counted)
     return counts
 
