@@ -11,7 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bench.models import mini, pipelines
+from bench import data
+from bench.drawing import Sampler
+from bench.metrics._images import square
+from bench.models import generate, loading, mini, pipelines
+from bench.models.mini import judge
+from bench.models.mini.world.truth import LABELS
 from bench.types import Concept, InputError
 from methods.retrained import Retrained
 
@@ -72,6 +77,21 @@ def test_a_file_is_taken_at_its_word_unless_it_changes_nothing(
     assert same(made.unet, tiny_pipe.unet, 2)
     with pytest.raises(InputError, match="changes nothing"):
         Retrained(path=str(tmp_path / "same.safetensors")).check(tiny_pipe, [SHIP])
+
+
+def test_the_one_that_comes_along_never_saw_an_airplane_and_draws_the_rest() -> None:
+    """The un-erased model draws them all; one airplane of four by chance is no airplane seen."""
+    pipe = loading.shared("mini", "cpu")
+    path = str(data.ROOT / "reports" / "retrained")
+    without = Retrained(path=path).erase(pipe, [AIRPLANE], seed=0)
+    texts = ["a photo of an airplane"] * 4 + ["a photo of a ship", "a photo of a dog"]
+    seen = {}
+    for name, model in (("before", pipe), ("after", without)):
+        images = generate.draw(model, texts, range(6), Sampler(steps=20, guidance=4.0), "pil")
+        rows = judge.load().read(torch.stack([square(64)(image) for image in images]))["object"]
+        seen[name] = [LABELS["object"][int(row.argmax())] for row in rows]
+    assert seen["before"] == ["airplane"] * 4 + ["ship", "dog"]
+    assert seen["after"].count("airplane") <= 1 and seen["after"][4:] == ["ship", "dog"]
 
 
 def test_weights_of_another_model_are_refused(tiny_pipe: Any) -> None:

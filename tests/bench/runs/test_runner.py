@@ -491,6 +491,7 @@ def test_another_spec_is_refused_before_any_erasing(spec: RunSpec, tmp_path: Pat
     folder.record_path.unlink()
     folder.erasure_path("airplane").unlink()
     folder.spec_path.write_bytes(folder.spec_path.read_bytes()[:30])
+    folder.sums.path.unlink()
     Doubler.calls.clear()
     with pytest.raises(InputError) as error:
         go(spec, tmp_path)

@@ -89,3 +89,10 @@ def test_two_trials_are_carried_out(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert row["trials"] == 2 and row["best"] >= row["preset"] > 0.3
     assert len(list((tmp_path / "runs").glob("uce-*"))) == 6
     assert len(list((tmp_path / "runs").glob("original-*"))) == 3
+
+
+def test_the_command_grants_what_a_task_does() -> None:
+    words = ["tune", "--method", "uce"]
+    args = cli._parser(words).parse_args(words)
+    asked = (args.trials, args.size, args.objective, args.budget, args.seed)
+    assert asked == (Task.trials, Task.size, Task.objective, Task.budget, Task.seed)
