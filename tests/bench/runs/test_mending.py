@@ -20,6 +20,7 @@ from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec
 
 from ..conftest import Faults, WriteSuite
+from ..damage import cut, empty, gone
 
 Damage = Callable[[Path], None]
 
@@ -62,14 +63,6 @@ def scores(folder: RunFolder) -> list[tuple[object, ...]]:
     return [(each.key, repr(each.value), each.n) for each in found if each.metric != "cost"]
 
 
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[random.Random(1).randrange(len(data) // 2, len(data))] ^= 1
@@ -78,10 +71,6 @@ def flip(path: Path) -> None:
 
 def longer(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
-
-
-def gone(path: Path) -> None:
-    path.unlink()
 
 
 def swap(path: Path) -> None:

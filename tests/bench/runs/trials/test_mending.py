@@ -13,27 +13,16 @@ from bench.results.verification import check_files
 from bench.types import InputError, RunRecord
 
 from ...conftest import Faults
+from ...damage import cut, empty, gone
 from .conftest import Bench
 
 Damage = Callable[[Path], None]
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
 
 
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-9] ^= 1
     path.write_bytes(data)
-
-
-def gone(path: Path) -> None:
-    path.unlink()
 
 
 def edited(path: Path) -> None:
