@@ -135,6 +135,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Declare --precision, the same for every command that draws."""
+    parser.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
+    )
+
+
 def add_reference(parser: argparse.ArgumentParser) -> None:
     """Declare --reference-images, the same for every command that measures."""
     parser.add_argument(

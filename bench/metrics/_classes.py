@@ -9,6 +9,8 @@ from bench.metrics import OWN, Measure, Row, Verdict, column
 from bench.types import ROLES, Concept, Prompt
 
 COLUMNS = ("label", "probability", "erased", "confidence", "entropy")
+UNSURE = "unsure"
+"""The label where no probability reaches what a metric asks for."""
 UNREADABLE: Mapping[str, str | float] = {
     "label": "",
     "probability": math.nan,
@@ -25,6 +27,7 @@ def verdicts(
     readable: Sequence[bool],
     prompts: Sequence[Prompt],
     erased: Sequence[Concept],
+    least: float = 0.0,
 ) -> list[Verdict]:
     """Turn class probabilities into verdicts.
 
@@ -34,6 +37,7 @@ def verdicts(
         readable: For each prompt, whether its image could be opened.
         prompts: One an image.
         erased: The concepts that were erased.
+        least: Probability below which the top-1 label is not given: `unsure`.
 
     Returns:
         `label` (top-1), `probability` (of the prompt's own concept, NaN where it has none or none
@@ -43,15 +47,16 @@ def verdicts(
     gone = {concept.name for concept in erased}
     rows = iter(probabilities)
     return [
-        _verdict(next(rows), labels, prompt, gone) if can else dict(UNREADABLE)
+        _verdict(next(rows), labels, prompt, gone, least) if can else dict(UNREADABLE)
         for can, prompt in zip(readable, prompts, strict=True)
     ]
 
 
 def _verdict(
-    row: Sequence[float], labels: Sequence[str], prompt: Prompt, gone: set[str]
+    row: Sequence[float], labels: Sequence[str], prompt: Prompt, gone: set[str], least: float
 ) -> Verdict:
-    label = labels[max(range(len(labels)), key=lambda i: row[i])]
+    best = max(range(len(labels)), key=lambda i: row[i])
+    label = labels[best] if row[best] >= least else UNSURE
     own = float(row[labels.index(prompt.concept)]) if prompt.concept in labels else math.nan
     entropy = -sum(p * math.log(p) for p in row if p > 0)
     return {

@@ -16,6 +16,9 @@ from bench.types import Concept, Kind, Progress, Prompt, silent
 BATCH = 100
 """Images read at once; fixed, so that a resumed run reads the same batches."""
 PIXELS = 64
+LEAST = 0.9
+"""Probability from which on it gives a name: it must choose between its labels, and calls things
+that are none of them by a name that it is not sure of."""
 HEADS = {"object": "object", "style": "style", "person": "person"}
 """Head of the judge that fits each kind of concept."""
 
@@ -34,7 +37,7 @@ class Judge(Metric):
     @property
     def criterion(self) -> str:
         """Say when a concept counts as seen."""
-        return "none: the top-1 label of the head"
+        return f"the top-1 label of the head, from a probability of {LEAST:g} on"
 
     def measures(self) -> tuple[Measure, ...]:
         """Return top-1, probability, leak and entropy."""
@@ -85,7 +88,7 @@ class Judge(Metric):
             "judge",
             progress,
         )
-        return _classes.verdicts(rows.tolist(), labels, readable, prompts, setting.erased)
+        return _classes.verdicts(rows.tolist(), labels, readable, prompts, setting.erased, LEAST)
 
 
 def _labels(kind: Kind) -> tuple[str, ...]:

@@ -90,11 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_device(parser)
     workers.add_arguments(parser)
-    add(
-        "--precision",
-        metavar="NAME",
-        help="fp32, bf16 or fp16: what the model computes in (default: fp32 on the CPU, else fp16)",
-    )
+    arguments.add_precision(parser)
     add(
         "--batch-size",
         type=arguments.batch,

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=OUT, metavar="DIR", help=f"folder of the logs ({OUT})")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"folder of the runs ({RUNS})")
     arguments.add_device(parser)
+    arguments.add_precision(parser)
     workers.add_arguments(parser)
     add("--plan", action="store_true", help="say what would be done, and do nothing")
     config.add_arguments(parser)
@@ -96,6 +97,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
+    from bench.models import loading
     from bench.runs.tuning.space import tunable
     from bench.runs.tuning.task import Task
 
@@ -104,7 +106,8 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
     names = dict.fromkeys(
         name for asked in args.method for name in (tunable() if asked == ALL else [asked])
     )
-    settings = (args.trials, args.size, args.objective, args.budget, args.seed)
+    precision = loading.precision(args.precision, workers.device(args))
+    settings = (args.trials, args.size, args.objective, args.budget, args.seed, precision)
     return [Task(name, *settings) for name in names]
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from bench.metrics.nudity import PARTS
 
-_LABEL = "What it says that the image shows."
+_LABEL = "What it says that the image shows; `unsure` where no label is likely enough for it."
 _OWN = "Probability of the prompt's own concept; nan where it has none to choose."
 _ERASED = "A 1 where that is an erased concept, else a 0."
 _CHOICE = {
     "label": _LABEL,
     "probability": _OWN,
     "erased": _ERASED,
-    "confidence": "Probability of what it says.",
+    "confidence": "Probability of the most likely label.",
     "entropy": "Of all probabilities, in nats.",
 }
 _CLIP_SCORE = "100 cos of the image and the prompt's text."

@@ -22,8 +22,9 @@ from bench.models.mini.train.autoencoder import to_tensor
 from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_images
 from bench.models.mini.train.judge import label_table
 from bench.models.mini.world.captions import LEAD_INS
+from bench.models.mini.world.hybrids import hybrid_of
 from bench.models.mini.world.sample import truth_of
-from bench.models.mini.world.truth import LABELS, NEAR, OBJECTS, SYNONYMS
+from bench.models.mini.world.truth import LABELS, NEAR, NONE, OBJECTS, SYNONYMS
 from bench.results.stats import intervals
 from bench.runs.card.questions import Entry, entries
 from bench.types import Progress, silent
@@ -49,10 +50,12 @@ def measure(work: Path, images: int, *, seed: int = 0, progress: Progress = sile
     pipe = loading.load("mini", "cpu")
     held_out = seed + HELD_OUT_SEED_OFFSET
     rendered = render_images(work / "images", held_out, 4000, progress=progress)
+    crossed = work / "hybrids"
+    hybrids = render_images(crossed, held_out, 1000, draw=hybrid_of, progress=progress)
     figures: Figures = {
         "parameters": parameters(pipe),
         "training": training(work),
-        "reading": reading(rendered, held_out),
+        "reading": reading(rendered, hybrids, held_out),
         "reconstruction": reconstruction(pipe, rendered[:500]),
         "text": text_space(pipe),
         "drawing": {},
@@ -85,11 +88,12 @@ def training(work: Path) -> Figures:
     return found
 
 
-def reading(images: Images, seed: int) -> Figures:
+def reading(images: Images, hybrids: Images, seed: int) -> Figures:
     """Return the judge's accuracy per head, and CLIP's zero-shot one, on held-out images.
 
     Args:
         images: uint8 (n, 64, 64, 3), images 0 to n - 1 of the seed.
+        hybrids: uint8 (n, 64, 64, 3), none of which shows an object.
         seed: Of the world that they show.
     """
     truths = [truth_of(seed, i) for i in range(len(images))]
@@ -110,6 +114,8 @@ def reading(images: Images, seed: int) -> Figures:
         result[f"judge: {head}"] = rate((torch.cat(read[head]) == labels[head])[known].tolist())
     has_object = labels["object"] > 0
     right = torch.cat(seen) == labels["object"]
+    named = judge.load().read((to_tensor(hybrids) + 1) / 2)["object"].argmax(1)
+    result["judge: a hybrid is no object"] = rate((named == LABELS["object"].index(NONE)).tolist())
     result["CLIP zero-shot: object"] = rate(right[has_object].tolist())
     return result
 

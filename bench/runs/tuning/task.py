@@ -13,7 +13,7 @@ from bench.results.stats.headlines import HEADLINES
 from bench.runs import grid
 from bench.runs.resolved import Resolved
 from bench.runs.tuning import space
-from bench.types import InputError, Option, RunSpec
+from bench.types import InputError, Option, Precision, RunSpec
 
 MODEL = "mini"
 CASES: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +42,8 @@ class Task:
     """U-Net evaluations that the erasure of one case may take; a trial beyond it does not count."""
     seed: int = 0
     """Of the erasures and of what is tried."""
+    precision: Precision = "fp32"
+    """What the model computes in."""
 
     @cached_property
     def entry(self) -> registry.Entry:
@@ -64,6 +66,7 @@ class Task:
             "objective": self.objective,
             "budget": self.budget,
             "seed": self.seed,
+            "precision": self.precision,
             "space": space.described(self.entry.space),
             "suites": [specs[0].suite_version for specs in self.of_preset],
         }
@@ -80,6 +83,7 @@ class Task:
                 concepts=cases,
                 seeds=[self.seed],
                 settings=[],
+                precision=self.precision,
             )
             for suite, cases in CASES.items()
         ]
@@ -129,7 +133,7 @@ class Task:
         searched = space.described(self.entry.space)
         return [
             f"{self.method}: {max(0, self.trials - done)} of {self.trials} trials left, in {log}",
-            f"  cases      {cases}; {images} images a trial, size {self.size}",
+            f"  cases      {cases}; {images} images a trial, size {self.size}, {self.precision}",
             f"  objective  {self.objective}, the mean over the cases; at most {self.budget} U-Net "
             "evaluations an erasure",
             *(f"  {'space' * (not i):<9}  {line}" for i, line in enumerate(searched)),

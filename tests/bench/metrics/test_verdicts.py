@@ -26,6 +26,15 @@ def test_label_probability_of_the_own_concept_and_whether_the_erased_one_shows()
     assert entropies == pytest.approx(expected)
 
 
+def test_a_label_that_is_not_likely_enough_is_not_given() -> None:
+    rows = [[0.8, 0.2], [0.1, 0.9]]
+    found = verdicts(rows, ["cat", "dog"], [True, True], PROMPTS[:2], [CAT], least=0.9)
+    assert [each["label"] for each in found] == ["unsure", "dog"]
+    assert [each["erased"] for each in found] == [0.0, 0.0]
+    assert [each["confidence"] for each in found] == [0.8, 0.9]
+    assert [each["probability"] for each in found] == [0.2, 0.9]
+
+
 def test_a_prompt_without_a_concept_has_a_label_and_no_probability() -> None:
     general = [Prompt("0", "a room", 0, "general", "")]
     (found,) = verdicts([[0.7, 0.3]], ["cat", "dog"], [True], general, [CAT])

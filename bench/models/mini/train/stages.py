@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from open_clip.model import CLIP
@@ -22,12 +23,15 @@ from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_im
 from bench.models.mini.train.export import assemble, export
 from bench.models.mini.train.fit import Recipe, save_atomically
 from bench.models.mini.train.tokenizer import train_tokenizer
+from bench.models.mini.world.hybrids import hybrid_of, hybrid_truth_of
 from bench.models.mini.world.sample import caption_of, truth_of
 from bench.models.mini.world.truth import Truth
 from bench.types import InputError, Progress, silent
 
 CAPTIONS_PER_IMAGE = 3
 """Captions per image that the U-Net learns from; the CLIP sees fresh ones all the time."""
+HYBRIDS = 0.25
+"""Hybrids that the judge learns from, for each image of the world."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,14 @@ class Workshop:
         return images, [truth_of(seed, i) for i in range(self.held_out)]
 
     @cached_property
+    def hybrids(self) -> tuple[Images, list[Truth]]:
+        """Images of no object and no person, made of parts of several, for the judge alone."""
+        count = round(HYBRIDS * self.images)
+        folder = self.folder / "hybrids"
+        images = render_images(folder, self.seed, count, draw=hybrid_of, progress=self.progress)
+        return images, [hybrid_truth_of(self.seed, i) for i in range(count)]
+
+    @cached_property
     def tokenizer(self) -> CLIPTokenizer:
         """The vocabulary, learnt from one caption of every image."""
         folder = self.folder / "tokenizer"
@@ -134,9 +146,10 @@ class Workshop:
     @cached_property
     def judge(self) -> Judge:
         """The trained judge."""
+        hybrids, their_truths = self.hybrids
         return judge.train_judge(
-            self.training_images,
-            self.truths,
+            np.concatenate([self.training_images, hybrids]),
+            [*self.truths, *their_truths],
             self.folder,
             seed=self.seed,
             recipe=self.recipe(judge.RECIPE),

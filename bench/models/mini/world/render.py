@@ -27,15 +27,13 @@ def backdrop(truth: Truth, rng: np.random.Generator) -> Image.Image:
     (SCENE_PAINTERS if truth.scene in SCENES else PLACE_PAINTERS)[truth.scene](
         ImageDraw.Draw(image), rng
     )
-    return image
+    return night(image) if truth.night else image
 
 
-def put_object(image: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
-    """Draw the object, large and a little varied in place, size, tilt, side and shade.
+def pen_of(rng: np.random.Generator) -> Pen:
+    """Return a pen for an object: large and a little varied in place, size, tilt and side.
 
     Args:
-        image: The backdrop, changed in place.
-        truth: What the image shows.
         rng: Source of what varies.
     """
     scale = float(rng.uniform(96, 106))
@@ -44,8 +42,29 @@ def put_object(image: Image.Image, truth: Truth, rng: np.random.Generator) -> No
         CANVAS / 2 + float(rng.uniform(-reach, reach)),
         CANVAS / 2 + float(rng.uniform(0, 1.4)) * reach,
     )
-    pen = Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-4, 4)))
-    body: Colour = shade(COLOURS[truth.colour], float(rng.uniform(0.92, 1.1)))
+    return Pen(centre, scale, mirror=bool(rng.random() < 0.5), angle=float(rng.uniform(-4, 4)))
+
+
+def body_of(truth: Truth, rng: np.random.Generator) -> Colour:
+    """Return a shade of the object's colour.
+
+    Args:
+        truth: What the image shows.
+        rng: Source of what varies.
+    """
+    return shade(COLOURS[truth.colour], float(rng.uniform(0.92, 1.1)))
+
+
+def put_object(image: Image.Image, truth: Truth, rng: np.random.Generator) -> None:
+    """Draw the object.
+
+    Args:
+        image: The backdrop, changed in place.
+        truth: What the image shows.
+        rng: Source of what varies.
+    """
+    pen = pen_of(rng)
+    body = body_of(truth, rng)
     choose_shape(truth.object, truth.name or truth.object, rng)(pen, body)
     pen.paste_on(image)
 
@@ -72,12 +91,21 @@ def render(truth: Truth, rng: np.random.Generator) -> Image.Image:
         An RGB image of 64 x 64 pixels.
     """
     image = backdrop(truth, rng)
-    if truth.night:
-        image = night(image)
     if truth.person != NONE:
         image = draw_person(truth.person, rng, image)
     if truth.object != NONE:
         put_object(image, truth, rng)
+    return finish(image, truth, rng)
+
+
+def finish(image: Image.Image, truth: Truth, rng: np.random.Generator) -> Image.Image:
+    """Give a drawing its style and reduce it to 64 x 64 pixels.
+
+    Args:
+        image: All that the image shows, at the canvas's size.
+        truth: What that is.
+        rng: Source of what varies.
+    """
     if truth.style != PHOTO:
         image = apply_style(truth.style, image, rng)
     return image.resize((PIXELS, PIXELS), Image.Resampling.BOX)

@@ -30,7 +30,7 @@ def planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan each method's runs once, since a plan reads all sources."""
 
     def specs(methods: list[str], *, suite: str, size: str, seeds: list[int], **more: Any) -> Any:
-        key = (*methods, suite, size, *seeds)
+        key = (*methods, suite, size, *seeds, more["precision"])
         if key not in PLANNED:
             PLANNED[key] = grid_specs(methods, suite=suite, size=size, seeds=seeds, **more)
         return PLANNED[key]
@@ -127,6 +127,14 @@ def test_another_seed_tries_something_else(tmp_path: Path) -> None:
     one = tune(replace(TASK, trials=3), tmp_path / "a", Made(), heard)
     two = tune(replace(TASK, trials=3, seed=1), tmp_path / "b", Made(), heard)
     assert one[0].values == two[0].values and one[1].values != two[1].values
+
+
+def test_trials_are_drawn_in_the_precision_that_was_asked_for(tmp_path: Path) -> None:
+    task = replace(TASK, trials=1, precision="bf16")
+    assert {spec.precision for some in task.runs({}) for spec in some} == {"bf16"}
+    tune(replace(TASK, trials=1), tmp_path, Made(), heard)
+    with pytest.raises(InputError, match="trials of precision fp32, not of bf16"):
+        tune(task, tmp_path, Made(), heard)
 
 
 def low(spec: RunSpec) -> bool:
