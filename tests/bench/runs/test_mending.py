@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.files import LOCK
 from bench.portable import UNERASED
 from bench.results import store, sums
 from bench.results.store import RunFolder
@@ -262,12 +263,33 @@ def test_an_image_without_a_checksum_is_drawn_again(
     assert image.read_bytes() == before
 
 
-def test_the_checksums_are_those_of_sha256sum(runs: tuple[RunFolder, RunFolder]) -> None:
-    lines = runs[1].sums.path.read_text().splitlines()
-    assert len(lines) > len(list(runs[1].path.glob("images/*/*.png"))) > 0
-    for line in lines:
-        digest, name = line.split("  ", 1)
-        assert hashlib.sha256((runs[1].path / name).read_bytes()).hexdigest() == digest
+def test_the_checksums_are_those_of_sha256sum(
+    runs: tuple[RunFolder, RunFolder], tmp_path: Path
+) -> None:
+    def line(path: Path, below: Path) -> str:
+        of = hashlib.sha256(path.read_bytes()).hexdigest()
+        return f"{of}  {path.relative_to(below).as_posix()}\n"
+
+    folder = runs[1].path
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    written = [path for path in files if path.name not in (sums.NAME, LOCK)]
+    assert {"spec.json", "record.json", "per_image.csv"} < {path.name for path in written}
+    # Every file of a finished run, once.
+    lines = runs[1].sums.path.read_text().splitlines(keepends=True)
+    assert sorted(lines) == sorted(line(path, folder) for path in written)
+    # And while it is being made, when a file was written twice.
+    first, second = tmp_path / "first", tmp_path / "second"
+    listed = sums.Sums(tmp_path)
+    listed.announce(first, b"before")
+    first.write_bytes(b"before")
+    early = line(first, tmp_path)
+    for path in (first, second):
+        path.write_bytes(path.name.encode())
+        listed.note([path])
+    late = [line(path, tmp_path) for path in (first, second)]
+    assert listed.path.read_text() == "".join([early, *late])
+    listed.settle()
+    assert listed.path.read_text() == "".join(late)
 
 
 def test_a_torn_line_of_checksums_costs_one_file(runs: tuple[RunFolder, RunFolder]) -> None:
