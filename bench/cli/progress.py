@@ -99,7 +99,8 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
+                # Before it is laid out, so that what is shown of a control character has its room.
+                tasks[what] = bars.add_task(terminal.visible(what), total=total)
             elif done < last[what]:
                 # The same step again, for the next case.
                 bars.reset(tasks[what])

@@ -29,6 +29,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("letter", [*ACTS, "\x7f", "\u2028", "\ud800"])
 def test_what_acts_is_shown_as_json_writes_it(letter: str) -> None:
+    assert letter not in visible(letter)
     assert json.loads(f'"a{visible(letter)}b"') == f"a{letter}b"
     assert json.loads(visible(json.dumps({letter: "é中文"}, ensure_ascii=False))) == {
         letter: "é中文"
@@ -82,6 +83,7 @@ def test_a_trial_of_an_attack_is_no_markup(capsys: pytest.CaptureFixture[str]) -
 
 def test_progress_draws_and_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setattr(sys, "stderr", Terminal())
     with terminal.shown(), progress.shown(HOSTILE) as advance:
         err: Any = sys.stderr
@@ -92,6 +94,8 @@ def test_progress_draws_and_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[" in said, "bars are drawn over"
     assert "\x1b]" not in said and not set("\x07\x9b\u202e\0") & set(said)
     assert "\\u009b1m\\u202ecod" in said
+    # The title, and the bar twice.
+    assert said.count("[bold]x[/bold]:bomb:[/") == said.count("\\u009b1m") == 3
 
 
 def test_a_document_for_programs_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,16 +49,16 @@ def test_a_block_ends_where_it_should() -> None:
 
 
 def test_a_command_to_type_again_is_one_command() -> None:
-    spec = replace(SPEC, size="q; touch x", model="o/$(x)", cases=("`x`",), method="m$x")
+    spec = replace(SPEC, size="q; touch x", model="o/$(x y)", cases=("`x y`",), method="m$x")
     words = shlex.split(again.command(spec), posix=True)
-    assert {"q; touch x", "o/$(x)", "`x`", "m$x"} <= set(words)
+    assert {"q; touch x", "o/$(x y)", "`x y`", "m$x"} <= set(words)
 
 
 def test_latex_reads_no_file_and_runs_nothing() -> None:
-    table = Table(TEX, ("m", TEX), ((Cell(TEX), Cell(TEX, rank=1)),), (TEX,))
+    table = Table(TEX, ("m", TEX), ((Cell(TEX), Cell(TEX, TEX, rank=1)),), (TEX,))
     text = "\n".join(latex(table, TEX, (TEX,)))
     assert r"\input" not in text and r"\write" not in text
-    assert text.count(r"\textbackslash{}input\{/etc/passwd\}") == 7
+    assert text.count(r"\textbackslash{}input\{/etc/passwd\}") == 8
     assert not re.search(r"(?<!\\)[_#$~^](?!<|>)", text), "each is escaped"
 
 
