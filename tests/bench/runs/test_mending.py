@@ -17,6 +17,7 @@ from bench.portable import UNERASED
 from bench.results import store, sums
 from bench.results.store import RunFolder
 from bench.runs import plan, runner
+from bench.runs.mending import mend
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec
 
@@ -261,6 +262,14 @@ def test_an_image_without_a_checksum_is_drawn_again(
     folder.sums.path.write_text("".join(line for line in lines if "a-0.png" not in line))
     list(runner.execute(made[0], folder.path.parent, Setup()))
     assert image.read_bytes() == before
+
+
+def test_what_an_erasure_drew_goes_with_it(runs: tuple[RunFolder, RunFolder]) -> None:
+    """A fit need not end at the same digits, though UCE's does, so its images are drawn again."""
+    (runs[1].path / EDIT).unlink()
+    assert mend(runs[1]) == [runs[1].path / EDIT]
+    assert not runs[1].images("airplane").exists() and not runs[1].per_image_path.exists()
+    assert mend(runs[0]) == [] and list(runs[0].images(UNERASED).iterdir())
 
 
 def test_the_checksums_are_those_of_sha256sum(
