@@ -272,6 +272,16 @@ def test_what_an_erasure_drew_goes_with_it(runs: tuple[RunFolder, RunFolder]) ->
     assert mend(runs[0]) == [] and list(runs[0].images(UNERASED).iterdir())
 
 
+def test_a_spec_is_compared_with_what_is_asked_and_not_removed(
+    runs: tuple[RunFolder, RunFolder],
+) -> None:
+    """One that says the same in other bytes, as of another version, is as it should be."""
+    spec = runs[1].spec_path
+    spec.write_text(json.dumps(json.loads(spec.read_text())))
+    assert spec in runs[1].sums.wrong()
+    assert mend(runs[1]) == [] and spec.exists() and runs[1].is_done()
+
+
 def test_the_checksums_are_those_of_sha256sum(
     runs: tuple[RunFolder, RunFolder], tmp_path: Path
 ) -> None:
