@@ -187,8 +187,7 @@ class RunFolder:
             raise InputError(damaged(self.record_path, "it is not what was written", AGAIN))
         # A folder of images was not named by us.
         if record.spec.run_id != self.path.name and not elsewhere.made(record.spec):
-            why = f"it records {record.spec.run_id}"
-            raise InputError(damaged(self.record_path, why, AGAIN))
+            raise InputError(f"{self.record_path} is of a folder called {record.spec.run_id}")
         return record
 
     def is_done(self) -> bool:

@@ -178,7 +178,8 @@ def _folders(path: Path, scratch: Path) -> list[Path]:
     from bench.results import bundles
 
     if (path / "record.json").is_file():
-        return [path]
+        # It may be a link, or "."; a run is called by its own folder.
+        return [path.resolve()]
     bundle = bundles.found(path)
     if bundle is None:
         raise InputError(

@@ -89,14 +89,16 @@ def _again(args: argparse.Namespace) -> int:
     asked = [*args.metric, *rated.names(args.verdicts)]
     if not asked:
         raise InputError(f"score needs --metric; choices: {', '.join(registry.metrics())}")
-    folder = store.RunFolder(args.run.parent, args.run.name)
+    # The un-erased model's run lies beside it, and not beside a link.
+    place = args.run.resolve() if args.run.is_dir() else args.run
+    folder = store.RunFolder(place.parent, place.name)
     record, metrics = rescore.checked(folder, asked)
     resolved = Resolved(record.spec)
     images = [(folder.path / row["image"], row["id"]) for row in folder.read_per_image()]
     told = rated.told(metrics, images, record.spec.cases)
     real = _reference(args, metrics, resolved.family)
     title = f"measuring {args.run} by {', '.join(asked)}"
-    with held(args.run.parent, [args.run.name]), progress.shown(title, args) as advance:
+    with held(place.parent, [place.name]), progress.shown(title, args) as advance:
         record = rescore.score_again(
             folder, asked, device=devices.device(args.device), real=real, progress=advance
         )

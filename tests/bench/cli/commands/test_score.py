@@ -153,6 +153,27 @@ def test_the_command_prints_the_scores(
     assert "probability" in text and str(run.scores_path) in text
 
 
+@pytest.mark.parametrize("path", [".", "../../link"])
+def test_a_run_is_found_by_any_path_to_its_folder(
+    run: store.RunFolder, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (run.path.parents[1] / "link").symlink_to(run.path)
+    monkeypatch.chdir(run.path)
+    assert cli.main(["score", path, "--metric", "change", "--device", "cpu", "-q"]) == 0
+    # Compared with the un-erased model's, which lie beside the folder itself.
+    assert values(run.read_record(), "change")["change", "judge", "target"] > 0
+    assert cli.main(["compare", path, "-q"]) == 0
+
+
+def test_a_run_whose_folder_was_called_otherwise_says_what_it_was(
+    run: store.RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = run.path.rename(run.path.parent / "mine")
+    assert cli.main(["score", str(other), "--metric", "judge"]) == 2
+    said = capsys.readouterr().err
+    assert f"is of a folder called {run.path.name}" in said and "damaged" not in said
+
+
 def test_unerased_images_beside_them_are_compared_with(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from bench.files import read_rows
 from bench.results.store import RunFolder
 from bench.results.verification import check_files
+from bench.runs.mending import mend
 from bench.types import InputError, RunRecord
 
 from ...conftest import Faults
@@ -131,3 +132,9 @@ def test_damage_to_what_was_learnt_is_searched_for_again(bench: Bench, name: str
     for attack, pattern, damage in LEARNT:
         if attack == name:
             mended(bench, 1, name, pattern, damage)
+    # The search ends at the same digits here, but need not, so what it drew is drawn again.
+    folder = RunFolder(bench.out, bench.specs()[1].run_id)
+    (trial,) = (folder.path / "attacks" / "airplane").glob(f"{name}-quick-*")
+    next((trial / "found").iterdir()).unlink()
+    assert (trial / "images").exists() and mend(folder)
+    assert not (trial / "images").exists()
