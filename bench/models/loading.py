@@ -57,6 +57,17 @@ def shared(name: str, device: str, precision: Precision = "fp32") -> Any:
     return _held[key]
 
 
+def hush() -> None:
+    """Let diffusers and transformers say errors alone, and show no progress of their own."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        logging: Any = library.utils.logging
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+
 def load(name: str, device: str, precision: Precision = "fp32") -> Any:
     """Load a diffusers pipeline with DDIM and no safety checker.
 
@@ -71,13 +82,9 @@ def load(name: str, device: str, precision: Precision = "fp32") -> Any:
     """
     import diffusers
     import torch
-    import transformers
 
     recognition.check(name)
-    for library in (diffusers, transformers):
-        logging: Any = library.utils.logging
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+    hush()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     place = _device(device, dtype)
     folder = recognition.folder(name)

@@ -14,8 +14,8 @@ from bench.types import InputError
 
 HELP = "a figure of finished runs, as SVG, PNG or PDF"
 KINDS = (
-    *("axes", "tradeoff", "intactness", "residue", "interference", "cases", "concepts", "cost"),
-    "attacks",
+    *("axes", "tradeoff", "intactness", "residue", "interference", "cases", "cost", "attacks"),
+    "concepts",
 )
 FORMATS = ("svg", "png", "pdf")
 

@@ -142,16 +142,28 @@ def saw(row: Row | None, metrics: Sequence[Metric]) -> tuple[str, ...]:
 
 
 def _saw(row: Mapping[str, str], metric: Metric) -> str:
-    found = [row.get(f"{metric.name}_{column}", "") for column in metric.columns[:2]]
-    parts = [_short(text) for text in found if text not in ("", "nan")]
-    return f"{metric.name}: {', '.join(parts)}" if parts else ""
+    found = {column: row.get(f"{metric.name}_{column}", "") for column in metric.columns[:2]}
+    found = {column: text for column, text in found.items() if text not in ("", "nan")}
+    if all(map(_number, found.values())):
+        # Numbers alone say nothing; one behind a word is how sure the metric is of it.
+        shown = [
+            f"{name} {text if text.isdigit() else _short(text)}" for name, text in found.items()
+        ]
+    else:
+        shown = [_short(text) for text in found.values()]
+    return f"{metric.name}: {', '.join(shown)}" if shown else ""
 
 
 def _short(text: str) -> str:
+    return f"{float(text):.2f}" if _number(text) else text[:60]
+
+
+def _number(text: str) -> bool:
     try:
-        return f"{float(text):.2f}"
+        float(text)
     except ValueError:
-        return text[:60]
+        return False
+    return True
 
 
 def _rows(run: Finished) -> dict[Key, Row]:

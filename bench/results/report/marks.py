@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ its black, which is the un-erased model's, replaced by violet."""
 SHAPES = ("circle", "square", "triangle", "diamond", "down", "plus")
 DARK = 0.55
 """Share from which a cell of a matrix is so dark that its number is white."""
+TURN = math.pi * (3 - math.sqrt(5))
+"""Golden angle: seeds of a sunflower, each so far on from the last, are nowhere crowded
+(doi:10.1016/0025-5564(79)90080-4)."""
 GREY = "#8c959f"
 """Of runs that are flagged."""
 
@@ -39,3 +43,40 @@ def marks(methods: Iterable[str]) -> dict[str, Mark]:
 def _shape(number: int) -> int:
     """Return a shape that changes with the colour, and by one more at each turn of the colours."""
     return number + number // (len(COLOURS) * len(SHAPES))
+
+
+Place = tuple[float, float]
+
+
+def apart(places: Sequence[Place], size: float) -> list[Place]:
+    """Return how far to move each mark, so that none hides another that lies upon it.
+
+    Marks alone at their place stay there, others stand around it as seeds in a sunflower.
+
+    Args:
+        places: Of the marks, in the unit of a drawing.
+        size: Of a mark, in the same unit.
+    """
+    crowds: dict[Place, list[int]] = {}
+    for number, (x, y) in enumerate(places):
+        near = (at for at in crowds if max(abs(at[0] - x), abs(at[1] - y)) < size / 2)
+        crowds.setdefault(next(near, (x, y)), []).append(number)
+    moved = [(0.0, 0.0)] * len(places)
+    for crowd in crowds.values():
+        for seed, number in enumerate(crowd if len(crowd) > 1 else ()):
+            far = 0.65 * size * math.sqrt(seed + 0.5)
+            moved[number] = far * math.cos(TURN * seed), far * math.sin(TURN * seed)
+    return moved
+
+
+def beside(labels: Iterable[str], size: float, room: float) -> dict[str, float]:
+    """Return how far to move the marks of each label across, so that all stand side by side.
+
+    Args:
+        labels: One may come again.
+        size: Of a mark, in the unit of a drawing.
+        room: For all together, in the same unit.
+    """
+    names = list(dict.fromkeys(labels))
+    step = min(size, room / max(1, len(names)))
+    return {name: step * (place - (len(names) - 1) / 2) for place, name in enumerate(names)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.files import write_bytes
 from bench.names import find
-from bench.results.report.figures import Figure, Matrix, Point, Profile, Scatter, Series
-from bench.results.report.marks import DARK, GREY, Mark, marks
+from bench.results.report.figures import Figure, Matrix, Panels, Point, Profile, Scatter, Series
+from bench.results.report.marks import DARK, GREY, Mark, Place, apart, beside, marks
 from bench.results.stats.intervals import Interval
 from bench.terminal import visible
 from bench.types import InputError
@@ -27,6 +28,11 @@ SHAPES = {
 """What matplotlib calls the shapes of marks."""
 INK = "#1f2328"
 HEAT = "Blues"
+MARK = 4.5
+"""Points of a mark."""
+FRONT = "Pareto front"
+ACROSS = 3
+"""Panels in a row."""
 STYLE = {"font.size": 8, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "figure"}
 """Text that can be searched and edited; the same figure is the same file."""
 LITERAL = {"text.parse_math": False}
@@ -53,18 +59,25 @@ def write(path: Path, figure: Figure) -> Path:
         raise InputError("plot needs matplotlib: pip install matplotlib") from None
     with matplotlib.rc_context(STYLE | LITERAL):
         canvas = Canvas(figsize=_size(figure), layout="constrained")
-        axes = canvas.add_subplot()
-        if isinstance(figure, Scatter):
-            _scatter(axes, figure)
-        elif isinstance(figure, Matrix):
-            _matrix(axes, figure)
-        else:
-            _profile(axes, figure)
-        axes.set_title(figure.title, fontsize=8, loc="left")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        handles, labels = axes.get_legend_handles_labels()
-        if once := dict(zip(labels, handles, strict=True)):
+        if isinstance(figure, Panels):
+            canvas.suptitle(figure.title, fontsize=8, x=0, ha="left")
+        once: dict[str, Any] = {}
+        for place, each in enumerate(parts := _parts(figure), start=1):
+            across = min(ACROSS, len(parts))
+            axes = canvas.add_subplot(-(-len(parts) // across), across, place)
+            if isinstance(each, Scatter):
+                _scatter(axes, each)
+            elif isinstance(each, Matrix):
+                _matrix(axes, each)
+            else:
+                _profile(axes, each)
+            axes.set_title(each.title, fontsize=8, loc="left")
+            for side in ("top", "right"):
+                axes.spines[side].set_visible(False)
+            handles, labels = axes.get_legend_handles_labels()
+            once |= dict(zip(labels, handles, strict=True))
+        if once:
+            once |= {FRONT: once.pop(FRONT)} if FRONT in once else {}
             canvas.legend(once.values(), once.keys(), loc="outside right upper", frameon=False)
         data = io.BytesIO()
         canvas.savefig(data, format=form, dpi=200, metadata=DATELESS[form])
@@ -77,8 +90,15 @@ def write(path: Path, figure: Figure) -> Path:
     return path
 
 
+def _parts(figure: Figure) -> Sequence[Scatter | Matrix | Profile]:
+    return figure.scatters if isinstance(figure, Panels) else (figure,)
+
+
 def _size(figure: Figure) -> tuple[float, float]:
     """Return width and height in inches: more room for more names."""
+    if isinstance(figure, Panels):
+        across = min(ACROSS, len(figure.scatters))
+        return 1.8 + 1.9 * across, 0.3 + 1.7 * -(-len(figure.scatters) // across)
     if isinstance(figure, Scatter):
         return 6.5, max(3.4, 0.17 * len(figure.points))
     if isinstance(figure, Matrix):
@@ -92,24 +112,58 @@ def _row(figure: Profile) -> float:
 
 def _scatter(axes: Any, figure: Scatter) -> None:
     known = marks(point.series.method for point in figure.points if not point.series.reference)
-    for point in figure.points:
-        _mark(axes, point.series, known, (point.x[0], point.y[0]), xerr=point.x, yerr=point.y)
-    for series, points in figure.paths:
+    for point, aside in zip(figure.points, _aside(figure), strict=True):
+        at = point.x[0], point.y[0]
+        _mark(axes, point.series, known, at, aside, xerr=point.x, yerr=point.y)
+    for series, means in figure.paths:
         mark = known.get(series.method)
         colour = INK if mark is None or series.reference else mark.colour
-        axes.plot([p.x[0] for p in points], [p.y[0] for p in points], color=colour, lw=0.8)
+        moved = _moved(axes, (_beside(figure)[series.label], 0.0))
+        axes.plot(*zip(*means, strict=True), color=colour, lw=0.8, transform=moved)
     best = sorted((p.x[0], p.y[0]) for p in figure.points if p.front)
-    if best:
-        axes.plot(*zip(*best, strict=True), color=INK, lw=0.8, ls="--", label="Pareto front")
+    if len(best) > 1:
+        axes.plot(*zip(*best, strict=True), color=INK, lw=0.8, ls="--", label=FRONT)
     axes.set_xlabel(figure.x)
-    axes.set_ylabel(figure.y)
-    if all(_is_share(point) for point in figure.points):
-        axes.set_xlim(-0.03, 1.03)
-        axes.set_ylim(-0.03, 1.03)
+    if figure.y != figure.title:
+        axes.set_ylabel(figure.y)
+    # Of what is moved beside its place matplotlib does not know where it is.
+    axes.update_datalim([at for p in figure.points for at in _corners(p)])
+    axes.margins(0.15 if figure.joined else 0.06)
+    if figure.joined:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    if all(0 <= point.y[0] <= 1 for point in figure.points):
+        axes.set_ylim(-0.06, 1.06)
+        if all(0 <= point.x[0] <= 1 for point in figure.points):
+            axes.set_xlim(-0.06, 1.06)
 
 
-def _is_share(point: Point) -> bool:
-    return all(0 <= value <= 1 for value in (point.x[0], point.y[0]))
+def _corners(point: Point) -> list[Place]:
+    """Return how far a mark and its intervals reach."""
+    ends = [[v for v in each if not math.isnan(v)] for each in (point.x, point.y)]
+    return [(x, y) for x in ends[0] for y in ends[1]]
+
+
+def _aside(figure: Scatter) -> list[Place]:
+    """Return how many points each mark stands beside its place, so that none hides another."""
+    if figure.joined:
+        moved = _beside(figure)
+        return [(moved[point.series.label], 0.0) for point in figure.points]
+    # Of a drawing four inches wide, less than three high.
+    wide, high = (_span(axis) for axis in zip(*((p.x, p.y) for p in figure.points), strict=True))
+    places = [(288 * p.x[0] / wide, 200 * p.y[0] / high) for p in figure.points]
+    return apart(places, MARK)
+
+
+def _beside(figure: Scatter) -> dict[str, float]:
+    return beside((point.series.label for point in figure.points), MARK, 24)
+
+
+def _span(values: Sequence[Interval]) -> float:
+    """Return how far an axis reaches: shares are drawn from 0 to 1."""
+    middles = [value[0] for value in values]
+    if all(0 <= middle <= 1 for middle in middles):
+        return 1.0
+    return (max(middles) - min(middles)) or 1.0
 
 
 def _profile(axes: Any, figure: Profile) -> None:
@@ -153,6 +207,7 @@ def _mark(
     series: Series,
     known: dict[str, Mark],
     at: tuple[float, float],
+    aside: Place = (0.0, 0.0),
     **intervals: Interval,
 ) -> None:
     mark = known.get(series.method)
@@ -160,9 +215,16 @@ def _mark(
     colour = GREY if series.flagged else INK if mark is None or series.reference else mark.colour
     reach = {name: _reach(interval) for name, interval in intervals.items()}
     label = f"{series.label}{' (collapsed)' * series.flagged}"
-    axes.errorbar(
-        *at, **reach, fmt=shape, color=colour, ms=4.5, elinewidth=0.6, capsize=0, label=label
-    )
+    style = {"fmt": shape, "color": colour, "ms": MARK, "elinewidth": 0.6, "capsize": 0}
+    axes.errorbar(*at, **reach, **style, label=label, transform=_moved(axes, aside))
+
+
+def _moved(axes: Any, aside: Place) -> Any:
+    """Return the transform of what stands so many points beside its place."""
+    from matplotlib.transforms import ScaledTranslation
+
+    points = ScaledTranslation(aside[0] / 72, aside[1] / 72, axes.figure.dpi_scale_trans)
+    return axes.transData + points
 
 
 def _reach(interval: Interval) -> list[list[float]] | None:

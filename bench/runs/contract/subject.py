@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from bench import registry
-from bench.models import erasures, pipelines
+from bench.models import erasures, loading, pipelines
 from bench.models.eraser import Eraser
 from bench.models.tiny import build_tiny_pipe
 from bench.types import Concept, Form, Option, Progress, silent
@@ -102,6 +102,8 @@ class Subject:
 @contextmanager
 def subject_of(entry: registry.Entry) -> Iterator[Subject]:
     """Give a subject on a tiny pipeline, with a folder that goes away afterwards."""
+    # What libraries warn of would stand between the checks.
+    loading.hush()
     with tempfile.TemporaryDirectory() as folder:
         yield Subject(entry, _pipe(), Path(folder))
 

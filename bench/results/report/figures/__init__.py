@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.results.report.figures import profiles, scatters
+from bench.results.report.figures import counts, profiles, scatters
 from bench.results.report.figures.interference import interference
-from bench.results.report.figures.shapes import Figure, Matrix, Point, Profile, Row, Scatter, Series
+from bench.results.report.figures.shapes import (
+    Figure,
+    Matrix,
+    Panels,
+    Point,
+    Profile,
+    Row,
+    Scatter,
+    Series,
+)
 from bench.results.report.groups import Group
 
 
@@ -30,14 +39,25 @@ KINDS: Mapping[str, Kind] = {
     "residue": Kind(profiles.residue, "images of prompts for the erased concept"),
     "interference": Kind(interference, "near or far prompts, which ask for other concepts"),
     "cases": Kind(profiles.cases, "two concepts or more, erased one by one: --concept twice"),
+    "cost": Kind(scatters.cost, "a run of an eraser, whose seconds were taken"),
+    "attacks": Kind(profiles.attacks, "searched attacks: python -m bench attack"),
     "concepts": Kind(
-        scatters.concepts,
+        counts.concepts,
         "runs that erase several concepts at once, --together, beside runs that erase one",
         of_cases=True,
     ),
-    "cost": Kind(scatters.cost, "a run of an eraser, whose seconds were taken"),
-    "attacks": Kind(profiles.attacks, "searched attacks: python -m bench attack"),
 }
 """Figures by name, in the order of the page."""
 
-__all__ = ["KINDS", "Figure", "Kind", "Matrix", "Point", "Profile", "Row", "Scatter", "Series"]
+__all__ = [
+    "KINDS",
+    "Figure",
+    "Kind",
+    "Matrix",
+    "Panels",
+    "Point",
+    "Profile",
+    "Row",
+    "Scatter",
+    "Series",
+]

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bench.results.report.figures.reading import (
-    Erased,
     axis,
-    cases,
     less,
     rate,
     score,
@@ -19,7 +17,7 @@ from bench.results.report.figures.shapes import Point, Scatter, front
 from bench.results.report.groups import Column, Group
 from bench.results.stats.intervals import Interval
 from bench.results.store import Finished
-from bench.types import ALL, KEPT, ORIGINAL
+from bench.types import KEPT, ORIGINAL
 
 Across = Callable[[Finished], Interval | None]
 EFFICACY = "efficacy: target images without the concept"
@@ -80,37 +78,6 @@ def cost(group: Group) -> Scatter | None:
         points,
         lambda point: (-point.x[0], sign * point.y[0]),
     )
-
-
-def concepts(group: Group) -> Scatter | None:
-    """Return the headline, or else the share of targets, by how many concepts one erasure removes.
-
-    Args:
-        group: Runs whose protocols differ in their cases alone.
-
-    Returns:
-        None where all runs erase equally many.
-    """
-    shares = (column for column in group.headlines() if column.unit == "harmonic mean")
-    column = next(shares, None) or rate(group, "target")
-    if not column:
-        return None
-    points = [
-        Point(series(group, run), (float(count), float("nan"), float("nan")), value)
-        for run, erased in cases(group)
-        for count, case in _counted(erased)
-        if (value := score(group, run, column, case))
-    ]
-    if len({point.x[0] for point in points}) < 2:
-        return None
-    title = f"{column.title} by the number of concepts erased together"
-    return Scatter(title, "concepts that one erasure removes", column.title, tuple(points), True)
-
-
-def _counted(erased: Erased) -> list[tuple[int, str]]:
-    """Return how many concepts a run's cases erase each, all cases as one where they agree."""
-    found = [(len(concepts), case) for case, concepts in erased.items()]
-    return [(found[0][0], ALL)] if len({n for n, _ in found}) == 1 < len(found) else found
 
 
 def _points(group: Group, runs: Iterable[Finished], across: Across, column: Column) -> list[Point]:

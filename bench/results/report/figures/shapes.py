@@ -41,19 +41,28 @@ class Scatter:
     y: str
     points: tuple[Point, ...]
     joined: bool = False
-    """Whether a line joins the points of one label, in the order of x."""
+    """Whether a line joins the points of one label."""
 
     @property
-    def paths(self) -> list[tuple[Series, list[Point]]]:
-        """The points that a line joins, label by label; nothing where none does."""
-        found: dict[str, list[Point]] = {}
+    def paths(self) -> list[tuple[Series, list[tuple[float, float]]]]:
+        """What a line joins, label by label: at each x the mean of its points; at least two."""
+        found: dict[str, dict[float, list[float]]] = {}
+        series = {point.series.label: point.series for point in reversed(self.points)}
         for point in self.points if self.joined else ():
-            found.setdefault(point.series.label, []).append(point)
+            found.setdefault(point.series.label, {}).setdefault(point.x[0], []).append(point.y[0])
         return [
-            (points[0].series, sorted(points, key=lambda point: point.x[0]))
-            for points in found.values()
-            if len(points) > 1
+            (series[label], [(x, sum(ys) / len(ys)) for x, ys in sorted(places.items())])
+            for label, places in found.items()
+            if len(places) > 1
         ]
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Scatters of several scores, side by side, that share what goes across."""
+
+    title: str
+    scatters: tuple[Scatter, ...]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Matrix:
         ]
 
 
-Figure = Scatter | Profile | Matrix
+Figure = Scatter | Panels | Profile | Matrix
 
 
 def front(values: Sequence[tuple[float, float]]) -> list[bool]:

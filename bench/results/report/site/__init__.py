@@ -21,6 +21,11 @@ from bench.types import ORIGINAL, InputError
 
 FOLDER = "report"
 """Where the pages of runs and the small copies of images lie, beside index.html."""
+STRIPS = {
+    "strip.png": "The same prompts and noise, the un-erased model above, this run below",
+    "attacks.png": "What attacks brought back: un-erased, erased and attacked, attack by attack",
+}
+"""Strips of images in a run's folder, and what they show."""
 MOST = 2400
 """Images that the gallery shows at most: about 10 MB of small copies."""
 
@@ -85,7 +90,7 @@ def _write_run(environment: Any, section: Section, run: Finished, out: Path) -> 
     folder = out / FOLDER
     record, spec = run.record, run.record.spec
     files = [run.folder.per_image_path, run.folder.scores_path, run.folder.record_path]
-    files += [run.folder.path / "attacks.csv", run.folder.strip_path]
+    files += [run.folder.path / "attacks.csv", *(run.folder.path / name for name in STRIPS)]
     text = environment.get_template("run.html").render(
         run=run,
         label=section.group.label(run),
@@ -94,6 +99,8 @@ def _write_run(environment: Any, section: Section, run: Finished, out: Path) -> 
         command=again.command(spec),
         stood_for=again.stood_for(spec),
         files=[(path.name, address(path, folder)) for path in files if path.is_file()],
+        strips=STRIPS,
+        hidden=section.hidden,
     )
     write_bytes(folder / f"{spec.run_id}.html", text.encode("utf-8", "replace"))
 

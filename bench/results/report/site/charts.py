@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.results.report.figures import Profile, Scatter, Series
-from bench.results.report.marks import Mark
+from bench.results.report.figures import Panels, Profile, Scatter, Series
+from bench.results.report.marks import Mark, apart, beside
 from bench.results.stats.intervals import Interval
 
 WIDTH, LEFT, RIGHT, TOP = 640, 64, 16, 12
@@ -19,6 +19,10 @@ BELOW = 44
 """Pixels for the axis and its words."""
 ROW = 9
 """Pixels that a run takes in a category of a profile."""
+MARK, INSET = 8.0, 10.0
+"""Pixels of a mark, and between a scatter's frame and its outermost marks."""
+SMALL = (300.0, 210.0, 40.0)
+"""Width, height and left edge of one of several panels."""
 UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -68,8 +72,12 @@ class Chart:
     """Where lines part categories."""
     paths: tuple[Path, ...] = ()
     width: float = WIDTH
-    right: float = WIDTH - RIGHT
     top: float = TOP
+
+    @property
+    def right(self) -> float:
+        """Where the frame ends."""
+        return self.width - RIGHT
 
     @property
     def bottom(self) -> float:
@@ -80,6 +88,24 @@ class Chart:
     def description(self) -> str:
         """What it shows, in words."""
         return f"{self.figure.title}. " + "; ".join(dot.words for dot in self.dots[:40])
+
+
+@dataclass(frozen=True)
+class Panelled:
+    """Several charts of one figure."""
+
+    figure: Panels
+    charts: tuple[Chart, ...]
+
+
+def panelled(figure: Panels, known: Mapping[str, Mark]) -> Panelled:
+    """Return where everything of a figure of several scatters is.
+
+    Args:
+        figure: What it shows.
+        known: The mark of each method.
+    """
+    return Panelled(figure, tuple(_scatter(each, known, *SMALL) for each in figure.scatters))
 
 
 def chart(figure: Scatter | Profile, known: Mapping[str, Mark]) -> Chart:
@@ -94,28 +120,42 @@ def chart(figure: Scatter | Profile, known: Mapping[str, Mark]) -> Chart:
     return _profile(figure, known)
 
 
-def _scatter(figure: Scatter, known: Mapping[str, Mark]) -> Chart:
-    height = 320.0
-    across = _ticks([p.x for p in figure.points])
+def _scatter(
+    figure: Scatter,
+    known: Mapping[str, Mark],
+    width: float = WIDTH,
+    height: float = 320.0,
+    left: float = LEFT,
+) -> Chart:
+    across = _counts(figure) if figure.joined else _ticks([p.x for p in figure.points])
     up = _ticks([p.y for p in figure.points])
+    inset = 3 * INSET if figure.joined else INSET
 
     def x(value: float) -> float:
-        return _place(value, across, LEFT, WIDTH - RIGHT)
+        return _place(value, across, left + inset, width - RIGHT - inset)
 
     def y(value: float) -> float:
-        return _place(value, up, height - BELOW, TOP)
+        return _place(value, up, height - BELOW - INSET, TOP + INSET)
 
     dots = []
-    for p in figure.points:
-        lines = [(x(a), y(p.y[0]), x(b), y(p.y[0])) for a, b in _limits(p.x)]
-        lines += [(x(p.x[0]), y(a), x(p.x[0]), y(b)) for a, b in _limits(p.y)]
+    aside = beside((p.series.label for p in figure.points), MARK, 2 * inset)
+    moved = (
+        [(aside[p.series.label], 0.0) for p in figure.points]
+        if figure.joined
+        else apart([(x(p.x[0]), y(p.y[0])) for p in figure.points], MARK)
+    )
+    for p, (right, down) in zip(figure.points, moved, strict=True):
+        at = _within(x(p.x[0]) + right, left, width - RIGHT)
+        level = _within(y(p.y[0]) + down, TOP, height - BELOW)
+        lines = [(x(a), level, x(b), level) for a, b in _limits(p.x)]
+        lines += [(at, y(a), at, y(b)) for a, b in _limits(p.y)]
         words = f"{p.series.label}: {_words(p.x)} across, {_words(p.y)} up"
-        dots.append(_dot(p.series, known, x(p.x[0]), y(p.y[0]), lines, words))
+        dots.append(_dot(p.series, known, at, level, lines, words))
     best = sorted((x(p.x[0]), y(p.y[0])) for p in figure.points if p.front)
     return Chart(
         figure,
         height,
-        LEFT,
+        left,
         tuple(Tick(x(value), f"{value:g}") for value in across),
         tuple(Tick(y(value), f"{value:g}") for value in up),
         tuple(dots),
@@ -125,17 +165,19 @@ def _scatter(figure: Scatter, known: Mapping[str, Mark]) -> Chart:
             Path(
                 series,
                 _mark(series, known),
-                " ".join(f"{x(p.x[0]):.1f},{y(p.y[0]):.1f}" for p in points),
+                " ".join(f"{x(a) + aside[series.label]:.1f},{y(b):.1f}" for a, b in means),
             )
-            for series, points in figure.paths
+            for series, means in figure.paths
         ),
+        width,
     )
 
 
 def _profile(figure: Profile, known: Mapping[str, Mark]) -> Chart:
     row = max(26.0, ROW * len(figure.lines) + 14)
-    left = 24 + 6.2 * max(len(name) for name in figure.categories)
-    left = min(max(LEFT, left), 200)
+    # Letters are larger on a phone than here.
+    left = 24 + 7.4 * max(len(name) for name in figure.categories)
+    left = min(max(LEFT, left), 230)
     height = TOP + BELOW + row * len(figure.categories)
 
     def x(value: float) -> float:
@@ -191,7 +233,21 @@ def _limits(interval: Interval) -> list[tuple[float, float]]:
 
 def _place(value: float, ticks: Sequence[float], start: float, end: float) -> float:
     share = (value - ticks[0]) / (ticks[-1] - ticks[0])
-    return start + (end - start) * min(max(share, 0.0), 1.0)
+    return start + (end - start) * _within(share, 0.0, 1.0)
+
+
+def _counts(figure: Scatter) -> Sequence[float]:
+    """Return the counts across, few enough to be read, with the first and last."""
+    found = sorted({point.x[0] for point in figure.points})
+    return (
+        found
+        if len(found) <= len(UNIT) + 1
+        else [found[0], *found[1 : -1 : len(found) // 4], found[-1]]
+    )
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
 def _ticks(values: Sequence[Interval]) -> Sequence[float]:

@@ -27,8 +27,10 @@ class Head:
     """"" for what is of no single role."""
     order: str = ""
     """How lines are sorted by it at first: ascending or descending; "" where they are not."""
+    metric: str = ""
+    """Whose it is; "" for what is of no metric."""
     further: bool = False
-    """Whether it is of another metric than the deciding one, and left out on paper."""
+    """Whether it is of another metric than the deciding one: left out until asked for."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,8 @@ def _key(column: Column) -> tuple[str, str, str, str]:
 def _head(group: Group, column: Column, *, sorts: bool) -> Head:
     other = "" if column.metric == group.main else f" · {column.metric}"
     order = {"lower": "ascending", "higher": "descending"}.get(column.better, "")
-    return Head(f"{column.title}{other}", _role(column), order if sorts else "", bool(other))
+    title, order = f"{column.title}{other}", order if sorts else ""
+    return Head(title, _role(column), order, column.metric, further=bool(other))
 
 
 def _role(column: Column) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bench.results import protocol
 from bench.results.report import figures, gallery
-from bench.results.report.figures import Figure, Matrix
+from bench.results.report.figures import Figure, Matrix, Panels
 from bench.results.report.gallery import Prompt
 from bench.results.report.groups import Group
 from bench.results.report.groups import group as together
 from bench.results.report.marks import Mark, marks
 from bench.results.report.page import Page
-from bench.results.report.site.charts import Chart, chart
+from bench.results.report.site.charts import Chart, Panelled, chart, panelled
 from bench.results.report.site.heat import Heat, heat
 from bench.results.report.site.ranking import Ranking, ranking
 from bench.results.store import Finished
@@ -29,7 +29,7 @@ class Section:
 
     page: Page
     ranking: Ranking
-    charts: tuple[Chart | Heat, ...]
+    charts: tuple[Chart | Panelled | Heat, ...]
     missing: tuple[tuple[str, str], ...]
     """Figures that are not drawn, and what they need."""
     prompts: tuple[Prompt, ...]
@@ -61,10 +61,13 @@ def sections(pages: Sequence[Page], most: int) -> Iterator[Section]:
     share = max(1, most // max(1, len(pages)))
     for page in pages:
         group = page.group
-        akin = kin[protocol.apart_from_cases(group.runs[0].record)]
-        found = dict(_figures(group, together(akin)))
+        key = protocol.apart_from_cases(group.runs[0].record)
+        # What is drawn of all akin runs stands with the first of their groups.
+        akin = together(kin.pop(key, [])) if key in kin else None
+        found = dict(_figures(group, akin))
         every = gallery.prompts(group)
-        own = {_method(run) for run in group.runs}
+        shown = akin if akin and found["concepts"] else group
+        own = {_method(run) for run in shown.runs}
         yield Section(
             page,
             ranking(group),
@@ -78,14 +81,17 @@ def sections(pages: Sequence[Page], most: int) -> Iterator[Section]:
         )
 
 
-def _figures(group: Group, akin: Group) -> Iterator[tuple[str, Figure | None]]:
+def _figures(group: Group, akin: Group | None) -> Iterator[tuple[str, Figure | None]]:
     for name, kind in figures.KINDS.items():
         shown = akin if kind.of_cases else group
-        yield name, kind.of(shown) if shown.metrics else None
+        if shown:
+            yield name, kind.of(shown) if shown.metrics else None
 
 
-def _placed(figure: Figure, known: Mapping[str, Mark]) -> Chart | Heat:
-    return heat(figure) if isinstance(figure, Matrix) else chart(figure, known)
+def _placed(figure: Figure, known: Mapping[str, Mark]) -> Chart | Panelled | Heat:
+    if isinstance(figure, Matrix):
+        return heat(figure)
+    return panelled(figure, known) if isinstance(figure, Panels) else chart(figure, known)
 
 
 def _shown(group: Group, every: Sequence[Prompt], share: int) -> list[Prompt]:

@@ -12,10 +12,11 @@ import pytest
 
 from bench.files import write_rows
 from bench.results.report import figures, group, interference, page, plots
-from bench.results.report.figures import Matrix, Profile, Scatter
+from bench.results.report.figures import Matrix, Panels, Profile, Scatter
 from bench.results.report.figures.shapes import front
-from bench.results.report.marks import COLOURS, SHAPES, marks
-from bench.results.report.site.charts import chart
+from bench.results.report.groups import Group
+from bench.results.report.marks import COLOURS, SHAPES, apart, marks
+from bench.results.report.site.charts import chart, panelled
 from bench.results.report.site.heat import heat
 from bench.results.store import Finished
 from bench.types import InputError, RunSpec, Sampler, Score
@@ -78,7 +79,7 @@ def test_a_chart_lies_in_its_frame(four: list[Finished]) -> None:
     known = marks(run.record.spec.method_name for run in four)
     for kind in figures.KINDS.values():
         figure = kind.of(every)
-        if figure and not isinstance(figure, Matrix):
+        if figure and not isinstance(figure, Matrix | Panels):
             made = chart(figure, known)
             assert made.dots
             for dot in made.dots:
@@ -91,16 +92,20 @@ def test_a_chart_lies_in_its_frame(four: list[Finished]) -> None:
 @pytest.mark.parametrize(
     ("form", "head"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]
 )
-def test_figures_become_files(four: list[Finished], tmp_path: Path, form: str, head: bytes) -> None:
+def test_figures_become_files(
+    four: list[Finished], make: Make, tmp_path: Path, form: str, head: bytes
+) -> None:
     pytest.importorskip("matplotlib")
-    for name in ("tradeoff", "residue", "interference"):
-        figure = figures.KINDS[name].of(group(four))
+    for name in ("tradeoff", "residue", "interference", "concepts"):
+        figure = figures.KINDS[name].of(several(make) if name == "concepts" else group(four))
         assert figure is not None
         data = plots.write(tmp_path / f"{name}.{form}", figure).read_bytes()
         assert data.startswith(head)
         again = plots.write(tmp_path / f"again.{form}", figure).read_bytes()
         assert data == again
-        if form == "svg" and name != "interference":
+        if form == "svg" and name == "concepts":
+            assert b"efficacy" in data and b"seconds to erase a case" in data and b"uce" in data
+        elif form == "svg" and name != "interference":
             assert b"mace (collapsed)" in data and b"original" in data
 
 
@@ -164,15 +169,60 @@ def test_residue_goes_by_role_adversarial_kind_and_attack(make: Make) -> None:
 
 
 def test_scores_go_by_how_many_concepts_are_erased_together(make: Make) -> None:
-    runs = [make(replace(SPEC, cases=cases)) for cases in (("airplane",), ("airplane+bird+dog",))]
-    found = figures.KINDS["concepts"].of(group(runs))
-    assert isinstance(found, Scatter)
-    assert sorted(point.x[0] for point in found.points) == [1, 3]
-    ((series, path),) = found.paths
-    assert series.method == "uce" and len(path) == 2
-    made = chart(found, marks(["uce"]))
-    assert len(made.paths) == 1 and made.paths[0].points.count(",") == 2
-    assert figures.KINDS["concepts"].of(group(runs[:1])) is None
+    every = several(make)
+    found = figures.KINDS["concepts"].of(every)
+    assert isinstance(found, Panels)
+    panels = {each.title: each for each in found.scatters}
+    assert list(panels) == ["H_o ↑", "efficacy ↑", "H_all ↑", "seconds to erase a case ↓"]
+    uce = [p for p in panels["efficacy ↑"].points if p.series.method == "uce"]
+    assert sorted((p.x[0], p.y[0]) for p in uce) == [(1, 0.7), (1, 0.9), (3, 0.5)]
+    # A line joins the means at each number; what is at one number alone has none.
+    ((series, path),) = panels["efficacy ↑"].paths
+    assert series.method == "uce" and path == [(1, pytest.approx(0.8)), (3, 0.5)]
+    seconds = panels["seconds to erase a case ↓"].points
+    assert {p.series.method for p in seconds} == {"uce", "mace"}
+    assert {p.y[0] for p in seconds} == {12.34}
+    assert figures.KINDS["concepts"].of(group(every.runs[:1])) is None
+
+
+def several(make: Make) -> Group:
+    """Runs that erase one concept, two of them one by one, and three together."""
+    runs = []
+    for method in ("original", "uce", "mace"):
+        spec = replace(SPEC, method=method)
+        runs.append(scored(make(spec), "airplane", axis_efficacy=0.9, H_all=0.5))
+    both = replace(SPEC, cases=("airplane", "ship"))
+    runs.append(scored(make(both), "all", axis_efficacy=0.7, H_all=0.4))
+    three = replace(SPEC, cases=("airplane+bird+dog",))
+    runs.append(scored(make(three), "airplane+bird+dog", axis_efficacy=0.5, H_all=0.3))
+    return group(runs)
+
+
+def test_panels_are_drawn_side_by_side_and_hide_no_mark(make: Make) -> None:
+    found = figures.KINDS["concepts"].of(several(make))
+    assert isinstance(found, Panels)
+    drawn = panelled(found, marks(["uce", "mace"]))
+    assert len(drawn.charts) == len(found.scatters)
+    for one in drawn.charts:
+        # Below stand the counts that there are, and no other.
+        assert [tick.text for tick in one.across] == ["1", "3"]
+        assert all(one.left <= dot.x <= one.right for dot in one.dots)
+        assert len({(dot.series.label, dot.x) for dot in one.dots}) == len({d.x for d in one.dots})
+    (path,) = drawn.charts[0].paths
+    ends = {dot.x for dot in drawn.charts[0].dots if dot.series.method == "uce"}
+    assert {float(each.split(",")[0]) for each in path.points.split()} == {
+        round(each, 1) for each in ends
+    }
+
+
+def test_marks_upon_each_other_are_set_apart_and_others_stay() -> None:
+    places = [(10.0, 10.0)] * 12 + [(50.0, 10.0)]
+    moved = apart(places, 8)
+    assert moved[-1] == (0, 0)
+    stand = [(x + a, y + b) for (x, y), (a, b) in zip(places, moved, strict=True)]
+    gaps = [math.dist(one, other) for one in stand[:12] for other in stand[:12] if one != other]
+    assert len(set(stand)) == len(stand)
+    assert min(gaps) > 5 and max(gaps) < 50
 
 
 def test_interference_counts_images_by_erased_and_asked_concept(make: Make) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench import registry
 from bench.files import write_rows
 from bench.results.report import gallery, group
 from bench.results.store import Finished
@@ -33,6 +34,17 @@ def test_verdicts_say_what_became_of_images(make: Make) -> None:
     assert found["far-0"].verdict == "kept" and not found["far-0"].missed
     assert found["far-3"].verdict == "lost" and found["far-3"].missed
     assert found["target-0"].saw[0] == "judge: airplane, 0.90"
+
+
+def test_numbers_of_a_metric_are_named_unless_a_word_stands_before_them() -> None:
+    row = {"judge_label": "airplane", "judge_probability": "0.9012", "change_distance": "0.2588"}
+    row |= {"change_clip": "nan", "intact@0.9_readable": "5", "intact@0.9_lost": "0"}
+    metrics = list(registry.known_metrics(["judge", "change", "intact@0.9"]).values())
+    assert gallery.saw(row, metrics) == (
+        "judge: airplane, 0.90",
+        "change: distance 0.26",
+        "intact@0.9: readable 5, lost 0",
+    )
 
 
 def test_the_worst_misses_come_first_and_only_what_erasures_did_counts(make: Make) -> None:

@@ -237,3 +237,12 @@ def test_what_breaks_is_said_and_the_other_checks_go_on(tmp_path: Path) -> None:
     assert len(results) == len(CHECKS)
     failed = [result for result in results if result.problem]
     assert [CHECKS[result.check].__name__ for result in failed] == ["erases_nothing"]
+
+
+def test_no_warning_of_a_library_stands_between_checks() -> None:
+    from diffusers.utils import logging
+
+    logging.set_verbosity_warning()
+    with subject_of(method("uce")) as subject:
+        assert logging.get_verbosity() == logging.ERROR
+        assert subject.pipe is not None

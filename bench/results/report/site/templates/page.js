@@ -26,8 +26,10 @@
       each.hidden = !shown;
       each.classList.toggle("off", !(fits(each, ["method"]) || each.classList.contains("reference")));
     }
+    const measured = (each) =>
+      asked.metric === "*" || !each.dataset.metric || (asked.metric ? each.dataset.metric === asked.metric : !each.matches(".further"));
     for (const each of all(".ranking [data-role]"))
-      each.classList.toggle("off", Boolean(asked.role && each.dataset.role && each.dataset.role !== asked.role));
+      each.classList.toggle("off", Boolean(asked.role && each.dataset.role && each.dataset.role !== asked.role) || !measured(each));
     for (const each of all(".dot[data-method], .path[data-method], .cells[data-method], .legend [data-method]"))
       each.classList.toggle("off", !(fits(each, ["method"]) || each.classList.contains("reference")));
     for (const prompt of all(".prompt")) {
@@ -40,7 +42,7 @@
     const sections = all(".protocol:not(.off)");
     document.getElementById("nothing").hidden = sections.length > 0;
     const count = all(".protocol:not(.off) .prompt:not(.off)").length;
-    document.getElementById("found").textContent = Object.keys(asked).length ? `${count} prompts` : "";
+    document.getElementById("found").textContent = Object.keys(asked).some((name) => name !== "metric") ? `${count} prompts` : "";
   };
   if (form) {
     fill();

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,21 @@ def test_prompts_are_text_and_nothing_runs(opened: Any) -> None:
     assert opened.evaluate(wide)
 
 
+def test_figures_fit_a_phone_and_leave_no_gaps(opened: Any) -> None:
+    cards = section(opened, "objects").locator(".figure")
+    boxes = [card.bounding_box() for card in cards.all() if card.is_visible()]
+    lefts = {box["x"] for box in boxes}
+    assert len(lefts) == 2
+    for left in lefts:
+        column = sorted((box for box in boxes if box["x"] == left), key=lambda box: box["y"])
+        for above, below in pairwise(column):
+            assert below["y"] - above["y"] - above["height"] == pytest.approx(16, abs=1)
+    opened.set_viewport_size({"width": 390, "height": 800})
+    inside = "each => each.getBoundingClientRect().right <= document.documentElement.clientWidth"
+    drawings = section(opened, "objects").locator(".figure:not(.heat) svg").all()
+    assert drawings and all(drawing.evaluate(inside) for drawing in drawings)
+
+
 def test_columns_sort_both_ways(opened: Any) -> None:
     head = section(opened, "objects").locator(".ranking thead button", has_text="target").first
     # At first by the headline: the un-erased model, then the best, then what collapsed.
@@ -169,7 +185,25 @@ def test_every_image_and_figure_says_what_it_is(opened: Any) -> None:
     assert opened.locator("main svg[role=img]:not(:has(desc))").count() == 0
 
 
+def test_columns_of_other_metrics_stand_when_asked_for(opened: Any) -> None:
+    def shown() -> set[str | None]:
+        heads = section(opened, "objects").locator(".ranking thead th:visible[data-metric]").all()
+        return {head.get_attribute("data-metric") for head in heads}
+
+    assert shown() == {"judge", ""}
+    opened.select_option("[name=metric]", "clip")
+    assert shown() == {"clip", ""}
+    cells = section(opened, "objects").locator(".ranking tbody tr:visible").first.locator("> *")
+    heads = section(opened, "objects").locator(".ranking thead th")
+    assert [each.is_visible() for each in cells.all()] == [e.is_visible() for e in heads.all()]
+    opened.select_option("[name=metric]", "*")
+    assert shown() == {"judge", "clip", ""}
+    opened.locator("#filters button").click()
+    assert shown() == {"judge", ""}
+
+
 def test_every_column_sorts(opened: Any) -> None:
+    opened.select_option("[name=metric]", "*")
     heads = section(opened, "objects").locator(".ranking thead th")
     for place in range(heads.count()):
         heads.nth(place).locator("button").click()

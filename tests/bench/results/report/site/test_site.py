@@ -138,6 +138,19 @@ def test_a_collapsed_run_is_marked(make: Make, out: Path) -> None:
     assert '<g class="dot flagged"' in text
 
 
+def test_the_page_of_a_run_shows_its_strips_but_for_explicit_ones(make: Make, out: Path) -> None:
+    for spec, kind in ((SPEC, "object"), (replace(SPEC, method="esd"), "explicit")):
+        run = make(spec, facts={"kind": kind})
+        draw(run, "strip.png")
+        draw(run, "attacks.png")
+        page = out / "report" / f"{spec.run_id}.html"
+        site(out)
+        found = set(re.findall(r'<a href="([^"]+\.png)"', page.read_text()))
+        assert {Path(each).name for each in found} == {"strip.png", "attacks.png"}
+        assert page.read_text().count('<div class="scroll"') == (3 if kind == "object" else 1)
+        assert page.read_text().count("<img") == (2 if kind == "object" else 0)
+
+
 def test_each_case_has_its_line(make: Make, out: Path) -> None:
     make(replace(SPEC, cases=("airplane", "ship")))
     lines = re.findall(r'<tr[^>]*data-case="(\w+)" data-pooled="(\d)"', site(out))
@@ -153,3 +166,19 @@ def test_many_runs_show_fewer_prompts_each(
     text = site(out)
     assert body(text).count('<figure class="view') <= 30
     assert {"target", "far"} <= set(re.findall(r'class="prompt"[^>]*data-role="(\w+)"', text))
+
+
+def test_what_is_of_all_cases_stands_once_with_all_its_methods_in_the_legend(
+    make: Make, out: Path
+) -> None:
+    make(SPEC)
+    assert 'class="panels"' not in site(out)
+    make(replace(SPEC, method="mace", cases=("airplane+ship",)))
+    make(replace(SPEC, cases=("cat", "ship")))
+    text = body(site(out))
+    assert text.count('class="protocol"') == 3 and text.count('class="panels"') == 1
+    first = text.split('class="protocol"')[1]
+    assert 'class="panels"' in first
+    panels = first[first.index('class="panels"') :]
+    assert set(re.findall(r'<g class="dot[^>]*data-method="(\w+)"', panels)) == {"uce", "mace"}
+    assert set(re.findall(r'<li data-method="(\w+)"', first)) == {"uce", "mace"}
