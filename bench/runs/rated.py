@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench import registry
 from bench.files import check_kind
 from bench.metrics import _raters
+from bench.metrics.identity import Identity, read_verdicts
 from bench.metrics.raters import MARK, Raters
 from bench.results import agreement, authority
 from bench.results.agreement import Agreement
@@ -60,27 +61,38 @@ def told(
     """
     found = {}
     for metric in metrics:
-        if not isinstance(metric, Raters):
+        known = _said(metric)
+        if known is None:
             continue
-        known = _raters.read(Path(metric.verdicts), metric.question)
         used = [set(_raters.keys(*image)) & known.keys() for image in images]
         rated = sum(map(bool, used))
+        file = getattr(metric, metric.files[0])
         if not rated:
             some = ", ".join(list(known)[:SHOWN])
             raise InputError(
-                f"{metric.verdicts} names none of the {len(images)} images: it rates {some}; the "
+                f"{file} names none of the {len(images)} images: it rates {some}; the "
                 f"images are {', '.join(path.name for path, _ in images[:SHOWN])}"
             )
         whole = {key for keys in used for key in keys}
+        column = "a column case, or " if isinstance(metric, Raters) else ""
         if len(cases) > 1 and any("/" not in key for key in whole):
             raise InputError(
-                f"{metric.verdicts} does not say of which case its images are, and the run has "
-                f"{', '.join(cases)}; must have a column case, or images as case/file"
+                f"{file} does not say of which case its images are, and the run has "
+                f"{', '.join(cases)}; must have {column}images as case/file"
             )
         spare = len(known.keys() - whole)
         others = f"; {spare} of its images are not here" if spare else ""
         found[metric.name] = f"{rated} of {len(images)} images are rated{others}"
     return found
+
+
+def _said(metric: Metric) -> Mapping[str, object] | None:
+    """Return what was said elsewhere, by image; None of a metric that looks for itself."""
+    if isinstance(metric, Raters):
+        return _raters.read(Path(metric.verdicts), metric.question)
+    if isinstance(metric, Identity) and metric.verdicts:
+        return read_verdicts(Path(metric.verdicts))
+    return None
 
 
 def of_given(work: Given, files: Sequence[Path]) -> Given:
@@ -95,7 +107,7 @@ def of_given(work: Given, files: Sequence[Path]) -> Given:
     """
     read = [registry.metric(name) for name in names(files)]
     paths = work.paths
-    said = told(read, [(paths[each.id], each.id) for each in work.prompts])
+    said = told([*work.metrics, *read], [(paths[each.id], each.id) for each in work.prompts])
     known = {metric.name: metric for metric in (*work.metrics, *read)}
     return replace(work, metrics=tuple(known.values()), told={**work.told, **said})
 

@@ -123,6 +123,24 @@ def test_verdicts_on_other_images_are_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("prompt", ["", "mine/"])
+def test_a_recognisers_verdicts_are_on_images_that_are_there(tmp_path: Path, prompt: str) -> None:
+    file = tmp_path / "faces.csv"
+    metric, some = f"identity@{file}", [(tmp_path / "mine" / "a.png", "a")]
+    file.write_text("image,label\nimages/mine/a.png,Ada\n")
+    with pytest.raises(InputError, match=r"faces.csv names none of the 1 images: it rates images/"):
+        rated.told([registry.metric(metric)], some)
+    file.write_text(f"image,label\n{prompt}a.png,Ada\nb.png,\n")
+    found = {"identity@faces": "1 of 1 images are rated; 1 of its images are not here"}
+    assert rated.told([registry.metric(metric)], some) == found
+    cases = ("mine", "yours")
+    if prompt:
+        assert rated.told([registry.metric(metric)], some, cases) == found
+        return
+    with pytest.raises(InputError, match=r"does not say of which case .* must have images as case"):
+        rated.told([registry.metric(metric)], some, cases)
+
+
 def test_a_run_of_several_cases_asks_for_the_case(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("id,verdict\na,yes\n")
