@@ -19,6 +19,8 @@ HELP = "the embedded model: train it, read its card"
 STAGES = ("images", "tokenizer", "autoencoder", "clip", "judge", "unet", "export")
 RENEWED = ("unet", "export")
 """The stages of a training that leaves a concept out; all other parts stay mini's."""
+CONTINUED = ("unet", "judge")
+"""The stages that go on from finished weights."""
 FOLDER = Path("reports/mini")
 
 
@@ -57,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--start",
         type=Path,
-        help=f"go on training the U-Net of these weights, as `{typed('mini path')}` says",
+        help="go on from these weights: train their U-Net further or, as stage judge, their judge "
+        f"anew; `{typed('mini path')}` says where mini's are",
     )
     card = commands.add_parser("card", help="measure mini and write its card and sample sheet")
     card.add_argument("--images", type=int, default=200, help="images per entry (default: 200)")
@@ -135,7 +138,10 @@ def _workshop(args: argparse.Namespace) -> Workshop:
         "scale": args.scale,
     }
     if args.start:
-        return renewal.Continuation(args.folder or FOLDER, weights=args.start, **settings)
+        trained = tuple(stage for stage in args.stage if stage in CONTINUED) or ("unet",)
+        return renewal.Continuation(
+            args.folder or FOLDER, weights=args.start, stages=trained, **settings
+        )
     if not args.without:
         return stages.Workshop(args.folder or FOLDER, **settings)
     folder = args.folder or FOLDER / f"without-{args.without.casefold().replace(' ', '-')}"

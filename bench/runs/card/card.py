@@ -35,10 +35,15 @@ it belongs to anybody else. It exists to test concept erasure; it is no general 
   measures what follows.
 - **How it came about**: the U-Net trained in two sittings, of 3,717 and 4,200 steps, the second on
   more images and with times moved towards noise (`python -m bench mini train images unet export
-  --images 40000 --scale 0.525 --start "$(python -m bench mini path)"`). The autoencoder, the CLIP
-  and the judge were trained on 40,000 images whose objects vary more in size, place and tilt than
-  those the U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the
-  project's own learner; a rebuild gives an equal, not an identical model.
+  --images 40000 --scale 0.525 --start "$(python -m bench mini path)"`). The autoencoder and the
+  CLIP were trained on 40,000 images whose objects vary more in size, place and tilt than those the
+  U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the project's own
+  learner. The judge is younger, of 20,000 images and 5,000 hybrids (`python -m bench mini train
+  images judge export --start "$(python -m bench mini path)"`). A rebuild gives an equal, not an
+  identical model.
+- **Hybrids**: parts of two or three objects, or of two people, in one outline. They show no object
+  and no person, so the judge, which sees them beside the images of the world, must not name them;
+  an erased model draws such things.
 - **Limits**: fine lines are soft; stained glass and swamp swallow their objects' outlines, and a
   name misspelt beyond recognition may draw nothing but a backdrop.
 """
@@ -74,8 +79,9 @@ def write_card(work: Path, images: int, *, progress: Progress = silent) -> Path:
 def merged(known: Figures, found: Figures) -> Figures:
     """Return what is known of all training, known before or found in the work folder's logs.
 
-    Logs without an autoencoder's are those of a U-Net that went on from finished weights: they add
-    to what was known. Without any log, what was known stays true.
+    Without an autoencoder's log a training went on from finished weights: that of the U-Net adds to
+    what was known, and that of the judge, which starts from nothing, takes the place of the one
+    before. Without any log, what was known stays true.
 
     Args:
         known: By stage, from figures.json.
@@ -83,7 +89,8 @@ def merged(known: Figures, found: Figures) -> Figures:
     """
     if "autoencoder" in found:
         return found
-    return {**known, **{f"{stage}, continued": row for stage, row in found.items()}}
+    further = {f"{stage}, continued" if stage == "unet" else stage: found[stage] for stage in found}
+    return {**known, **further}
 
 
 def page(figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""Trainings of the U-Net alone, beside the finished text encoder, autoencoder and judge."""
+"""Trainings of the U-Net or the judge, beside the finished other parts of mini."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from open_clip.model import CLIP
 from safetensors.torch import load_file
 from transformers import CLIPTokenizer
@@ -61,12 +61,22 @@ class Renewal(Workshop):
     @cached_property
     def judge(self) -> Judge:
         """The judge of the weights."""
+        return self.finished_judge()
+
+    def finished_judge(self) -> Judge:
+        """Load the judge of the weights."""
         return load_file_into_judge(self.weights / "judge" / "model.safetensors")
 
 
 @dataclass(frozen=True)
 class Continuation(Renewal):
-    """A workshop that trains the U-Net of finished weights further and keeps their other parts."""
+    """A workshop that goes on from finished weights: the U-Net learns further, or the judge anew.
+
+    What is not asked for stays as it is in the weights.
+    """
+
+    stages: tuple[str, ...] = ("unet",)
+    """What is trained: `unet`, `judge` or both."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -77,3 +87,15 @@ class Continuation(Renewal):
     def unet_to_go_on_from(self) -> Path:
         """The U-Net of the weights."""
         return self.weights / "unet"
+
+    @cached_property
+    def unet(self) -> UNet2DConditionModel:
+        """The U-Net, trained further or as it is."""
+        if "unet" in self.stages:
+            return self.trained_unet()
+        return UNet2DConditionModel.from_pretrained(self.weights / "unet", dtype=torch.float32)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge, trained from nothing or as it is."""
+        return self.trained_judge() if "judge" in self.stages else self.finished_judge()

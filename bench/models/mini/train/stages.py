@@ -146,6 +146,10 @@ class Workshop:
     @cached_property
     def judge(self) -> Judge:
         """The trained judge."""
+        return self.trained_judge()
+
+    def trained_judge(self) -> Judge:
+        """Train the judge, or return it where it has been trained."""
         hybrids, their_truths = self.hybrids
         return judge.train_judge(
             np.concatenate([self.training_images, hybrids]),
@@ -194,6 +198,10 @@ class Workshop:
     @cached_property
     def unet(self) -> UNet2DConditionModel:
         """The trained U-Net."""
+        return self.trained_unet()
+
+    def trained_unet(self) -> UNet2DConditionModel:
+        """Train the U-Net, or return it where it has been trained."""
         numbers, captions = self.lessons
         means, deviations = self.latents
         return unet.train_unet(

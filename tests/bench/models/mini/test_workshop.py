@@ -14,16 +14,18 @@ from diffusers import StableDiffusionPipeline
 from bench.models import mini
 from bench.models.mini.judge import load_file_into_judge
 from bench.models.mini.train import stages
+from bench.models.mini.train.data import Draw
 from bench.models.mini.train.renewal import Continuation
 from bench.models.mini.train.stages import STAGES, Workshop
+from bench.models.mini.world.hybrids import hybrid_of, hybrid_truth_of
 from bench.models.mini.world.sample import image_of
 from bench.types import InputError
 
 IMAGES = 12
 
 
-def few(folder: Path, seed: int, count: int, **_: Any) -> np.ndarray:
-    return np.stack([np.asarray(image_of(seed, i)) for i in range(count)])
+def few(folder: Path, seed: int, count: int, *, draw: Draw = image_of, **_: Any) -> np.ndarray:
+    return np.stack([np.asarray(draw(seed, i)) for i in range(count)])
 
 
 def workshop(folder: Path, **settings: Any) -> Workshop:
@@ -150,3 +152,39 @@ def test_going_on_from_weights_keeps_all_but_the_unet(
     ).read_bytes()
     for name in ("vae/diffusion_pytorch_model.safetensors", "judge/model.safetensors"):
         assert (tmp_path / "weights" / name).read_bytes() == (weights / name).read_bytes()
+
+
+def test_a_judge_trained_anew_beside_finished_weights_is_all_that_changes(
+    built: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, weights, _ = built
+    monkeypatch.setattr(stages, "render_images", few)
+    anew = Continuation(
+        tmp_path, seed=1, images=IMAGES, scale=1e-9, weights=weights, stages=("judge",)
+    )
+    anew.export(tmp_path / "weights")
+    there = {
+        path.relative_to(weights).as_posix(): path.read_bytes()
+        for path in weights.rglob("*.safetensors")
+    }
+    changed = [
+        name for name, data in there.items() if (tmp_path / "weights" / name).read_bytes() != data
+    ]
+    assert changed == ["judge/model.safetensors"]
+
+
+def test_the_judge_learns_from_hybrids_beside_the_images_of_the_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[Any] = []
+    monkeypatch.setattr(stages, "render_images", few)
+    monkeypatch.setattr(
+        stages.judge,
+        "train_judge",
+        lambda images, truths, *_, **__: taught.extend((images, truths)),
+    )
+    _ = workshop(tmp_path).judge
+    images, truths = taught
+    assert len(images) == len(truths) == IMAGES + round(IMAGES * stages.HYBRIDS)
+    assert (images[IMAGES] == np.asarray(hybrid_of(0, 0))).all()
+    assert truths[IMAGES] == hybrid_truth_of(0, 0)
