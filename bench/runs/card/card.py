@@ -37,8 +37,8 @@ it belongs to anybody else. It exists to test concept erasure; it is no general 
   more images and with times moved towards noise (`python -m bench mini train images unet export
   --images 40000 --scale 0.525 --start "$(python -m bench mini path)"`). The autoencoder and the
   CLIP were trained on 40,000 images whose objects vary more in size, place and tilt than those the
-  U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the project's own
-  learner. The judge is younger, of 20,000 images and 5,000 hybrids (`python -m bench mini train
+  U-Net learns from, and with a vocabulary learnt by the tokenizers library instead of the project's
+  own learner. The judge is younger, of 20,000 images and 5,000 hybrids (`python -m bench mini train
   images judge export --start "$(python -m bench mini path)"`). A rebuild gives an equal, not an
   identical model.
 - **Hybrids**: parts of two or three objects, or of two people, in one outline. They show no object

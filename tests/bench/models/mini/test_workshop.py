@@ -13,7 +13,7 @@ from diffusers import StableDiffusionPipeline
 
 from bench.models import mini
 from bench.models.mini.judge import load_file_into_judge
-from bench.models.mini.train import stages
+from bench.models.mini.train import judge, stages
 from bench.models.mini.train.data import Draw
 from bench.models.mini.train.renewal import Continuation
 from bench.models.mini.train.stages import STAGES, Workshop
@@ -101,10 +101,10 @@ def test_the_export_holds_what_was_trained_rounded_to_half(built: Any, drawn: An
         assert torch.equal(parameter, before[name].half().float()), name
     assert drawn.vae.config.scaling_factor == shop.autoencoder.config.scaling_factor != 0.18215
     assert drawn.tokenizer.get_vocab() == shop.tokenizer.get_vocab()
-    judge = load_file_into_judge(weights / "judge" / "model.safetensors")
+    exported = load_file_into_judge(weights / "judge" / "model.safetensors")
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        judge.read(image)["object"], shop.judge.read(image)["object"], atol=1e-2, rtol=1e-2
+        exported.read(image)["object"], shop.judge.read(image)["object"], atol=1e-2, rtol=1e-2
     )
 
 
