@@ -178,11 +178,7 @@ def test_the_judge_learns_from_hybrids_beside_the_images_of_the_world(
 ) -> None:
     taught: list[Any] = []
     monkeypatch.setattr(stages, "render_images", few)
-    monkeypatch.setattr(
-        stages.judge,
-        "train_judge",
-        lambda images, truths, *_, **__: taught.extend((images, truths)),
-    )
+    monkeypatch.setattr(judge, "train_judge", lambda *given, **_: taught.extend(given[:2]))
     _ = workshop(tmp_path).judge
     images, truths = taught
     assert len(images) == len(truths) == IMAGES + round(IMAGES * stages.HYBRIDS)
