@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench import registry
 from bench.files import Row as Cells
 from bench.images import read_image
-from bench.results import authority
+from bench.results import authority, outcome
 from bench.results.stats import confirmation
 from bench.results.stats.headlines import conclude
 from bench.results.store import RunFolder
@@ -107,7 +107,7 @@ def score(
     )
     facts = _facts(work, device) | reference.facts(real) | {"started": started}
     facts["decides"] = decides.name if decides else ""
-    flags = record.flags_by(work.metrics, scores, scores_before, work.family, work.erased)
+    flags = outcome.flags(work.metrics, scores, scores_before, work.family, work.erased)
     folder.write_per_image(rows)
     if work.suite:
         folders.keep(work.suite, folder.suite_path)
@@ -126,7 +126,7 @@ def _aggregated(
         metric.name: [each for each in metric.of_run(view, progress) if each.n]
         for metric in metrics
     }
-    return record.aggregated(
+    return outcome.aggregated(
         rows,
         work.spec,
         metrics,
@@ -134,7 +134,12 @@ def _aggregated(
         kind=work.erased[0].kind,
         of_run={work.case: whole},
         choices=work.choice.to_json(),
+        detectors=_detectors(metrics),
     )
+
+
+def _detectors(metrics: Sequence[Metric]) -> dict[str, str]:
+    return {metric.name: registry.detector_version(metric) for metric in metrics}
 
 
 def _facts(work: Given, device: str) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def _facts(work: Given, device: str) -> dict[str, Any]:
         "prompts_sha256": work.prompt_hash,
         "kind": work.erased[0].kind,
         "classes": work.choice.to_json(),
-        "detectors": {metric.name: registry.detector_version(metric) for metric in work.metrics},
+        "detectors": _detectors(work.metrics),
         "images": dict(work.told),
         "missing": len(work.missing),
         "original": work.original is not None,
