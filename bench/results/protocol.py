@@ -70,6 +70,11 @@ def apart_from_cases(record: RunRecord) -> str:
     return digest({name: fields[name] for name in fields if name not in OF_CASES})
 
 
+def but_cases(record: RunRecord) -> str:
+    """Return the digest of a run's protocol but for which cases it is of."""
+    return digest({**of_record(record), "cases": None})
+
+
 def of_record(record: RunRecord) -> dict[str, Any]:
     """Return the protocol of a finished run."""
     return of(record.spec, record.provenance)

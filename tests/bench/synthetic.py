@@ -28,15 +28,14 @@ def write(out: Path, specs: Sequence[RunSpec], seed: int = 0) -> list[RunFolder]
         specs: Of one protocol, the un-erased model's run first.
         seed: Of chance.
     """
-    rng = random.Random(seed)
-    made = [_made(out, spec, rng) for spec in specs[:2]]
-    return made + [_like(made[1], spec, number, rng) for number, spec in enumerate(specs[2:])]
+    made = [_made(out, spec, seed) for spec in specs[:2]]
+    return made + [_like(made[1], spec, number, seed) for number, spec in enumerate(specs[2:])]
 
 
-def _made(out: Path, spec: RunSpec, rng: random.Random) -> RunFolder:
+def _made(out: Path, spec: RunSpec, seed: int) -> RunFolder:
     folder, _ = folders.opened(spec, out)
     per_image = PerImage(Resolved(spec), folder, [registry.metric(name) for name in METRICS])
-    rows = [_seen(row, spec, rng) for row in per_image.blank()]
+    rows = [_seen(row, spec, seed) for row in per_image.blank()]
     folder.write_per_image(rows)
     facts = {
         **{"device": "cpu", "weights_sha256": "0" * 64, "own_settings": ""},
@@ -51,12 +50,12 @@ def _made(out: Path, spec: RunSpec, rng: random.Random) -> RunFolder:
     return folder
 
 
-def _like(model: RunFolder, spec: RunSpec, number: int, rng: random.Random) -> RunFolder:
+def _like(model: RunFolder, spec: RunSpec, number: int, seed: int) -> RunFolder:
     """Write a run beside one of the same protocol, with its scores and rows of its own."""
     known, folder = model.read_record(), RunFolder(model.path.parent, spec.run_id)
     folder.create(spec)
     shutil.copytree(model.suite_path, folder.suite_path)
-    folder.write_per_image([_seen(row, spec, rng) for row in model.read_per_image()])
+    folder.write_per_image([_seen(row, spec, seed) for row in model.read_per_image()])
     scores = tuple(replace(each, method=spec.method_name) for each in known.scores)
     facts = {**known.provenance, "finished": f"2026-01-02T{number:08}"}
     whole = record.stamped(folder, spec, facts)
@@ -64,8 +63,13 @@ def _like(model: RunFolder, spec: RunSpec, number: int, rng: random.Random) -> R
     return folder
 
 
-def _seen(row: Row, spec: RunSpec, rng: random.Random) -> Row:
-    """Return a row with verdicts: erased are nine in ten of the images that an erasure should."""
+def _seen(row: Row, spec: RunSpec, seed: int) -> Row:
+    """Return a row with verdicts: erased are nine in ten of the images that an erasure should.
+
+    An image has the same whichever cases its run is of.
+    """
+    case = "" if spec.method == ORIGINAL else row["case"]
+    rng = random.Random(f"{seed} {spec.method} {spec.seed} {spec.options} {case} {row['id']}")
     shows = spec.method == ORIGINAL or row["role"] not in FALLS or rng.random() < 0.1
     share = rng.uniform(0.6, 1.0) if shows else rng.uniform(0.0, 0.3)
     label = row["concept"] if shows else "none"

@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from bench.results.store import Finished
 
 
-def group(paths: Sequence[Path], differ: Sequence[str] = ()) -> Group:
-    """Return runs of one protocol as a group, with the un-erased one that lies beside the first.
+def group(paths: Sequence[Path], *, of_cases: bool = False) -> Group:
+    """Return runs of one protocol as a group, with un-erased ones that lie beside them.
 
     Args:
         paths: Folders of finished runs.
-        differ: Fields of the protocol in which they may differ.
+        of_cases: Whether each is wanted as it is, whatever its cases; else those that differ in
+            their cases alone are one.
 
     Raises:
         InputError: one is none, cannot be read, or has another protocol than the first.
     """
-    from bench.results import protocol, report, store
+    from bench.results import protocol, report, store, unerased
 
     for path in paths:
         if not (path / "record.json").is_file():
@@ -31,19 +32,35 @@ def group(paths: Sequence[Path], differ: Sequence[str] = ()) -> Group:
     found = store.read(dict.fromkeys(path.resolve() for path in paths))
     if found.problems:
         raise InputError("; ".join(found.problems))
-    first = found.runs[0]
-    for other in found.runs[1:]:
-        fields = protocol.differences(first.record, other.record, differ)
-        if fields:
-            names = f"{first.folder.path.name} and {other.folder.path.name}"
-            raise InputError(f"{names} have different protocols ({'; '.join(fields)})")
     runs = list(found.runs)
     if not any(_is_original(run) for run in runs):
-        beside = store.folders(first.folder.path.parent)
-        known = store.read(path for path in beside if path.name.startswith(f"{ORIGINAL}-")).runs
-        fitting = [run for run in known if not protocol.differences(first.record, run.record)]
-        runs += fitting[:1]
-    return report.group(runs)
+        beside = [unerased.beside(run) for run in (runs[:1] if of_cases else runs)]
+        runs += {run.record.spec.run_id: run for run in beside if run}.values()
+    groups = [report.group(runs)] if of_cases else report.groups(runs)
+    check([run for group in groups for run in group.runs], protocol.OF_CASES if of_cases else ())
+    return groups[0]
+
+
+def check(runs: Sequence[Finished], differ: Sequence[str] = (), way: str = "") -> None:
+    """Refuse runs of different protocols.
+
+    Args:
+        runs: Finished runs, joined where they are one.
+        differ: Fields of the protocol in which they may differ.
+        way: What is said of the way out.
+
+    Raises:
+        InputError: one has another protocol than the first.
+    """
+    from bench.results import protocol
+    from bench.results.joined import called
+
+    first = runs[0]
+    for other in runs[1:]:
+        fields = protocol.differences(first.record, other.record, differ)
+        if fields:
+            names = f"{called(first)} and {called(other)}"
+            raise InputError(f"{names} have different protocols ({'; '.join(fields)}){way}")
 
 
 def _is_original(run: Finished) -> bool:

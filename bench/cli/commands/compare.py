@@ -1,7 +1,8 @@
 """Compare finished runs: rates with intervals, and differences against a baseline.
 
 RUN is a run's folder, or a bundle that `export` has written, as a folder or an archive. Runs of one
-protocol share a table. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
+protocol share a table; those of a method that differ in their cases alone are one run there, as if
+their cases had run at once. Without RUN, all of --out are compared; comparison.csv, .md and .tex,
 axes.csv, interference.csv and the page index.html are written there. comparison.csv has a row a
 score, comparison.tex one table a protocol; --columns picks the columns of another. A run whose
 record or per_image.csv is not as it was written is left out; --verify reads every file of the runs,
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.cli import arguments, output
+from bench.cli.commands import _finished
 from bench.names import typed
 from bench.types import InputError
 
@@ -79,10 +81,12 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     if args.verify:
         _verify(results)
     mixed = bool(args.runs) and args.anyway
-    if args.runs and not mixed:
-        _check_protocols(results)
     groups = [report.group(results.runs)] if mixed else report.groups(results.runs)
-    for problem in results.problems:
+    if args.runs and not mixed:
+        way = "; --anyway compares them and marks the table"
+        _finished.check([run for group in groups for run in group.runs], way=way)
+    missing = [*results.problems, *(() if args.runs else report.unfinished(args.out))]
+    for problem in missing:
         print(f"{typed()}: left out: {' '.join(problem.split())}", file=sys.stderr)
     for what, asked, known in (
         ("baseline", args.baseline, [name for group in groups for name in group.names]),
@@ -95,13 +99,13 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     chosen = report.narrowed(pages, _names(args.columns)) if args.columns else pages
     shown = [report.written(each, args.intervals) for each in chosen]
     if not args.runs:
-        report.write_comparison(pages, args.out, results.problems)
+        report.write_comparison(pages, args.out, missing)
         report.write_site(pages, args.out, results.problems)
         if args.wide:
             report.write_wide(pages, args.out)
     return output.answer(
         args,
-        report.data(shown, results.problems),
+        report.data(shown, missing),
         lambda: report.show(shown, args.format, label=args.label or "", rows=not args.wide),
     )
 
@@ -186,17 +190,3 @@ def _folders(path: Path, scratch: Path) -> list[Path]:
             f"{path} is no finished run: it has no record.json, and it is no bundle of runs"
         )
     return bundles.unpacked(bundles.read(bundle), scratch)
-
-
-def _check_protocols(results: Results) -> None:
-    from bench.results import protocol
-
-    first = results.runs[0]
-    for other in results.runs[1:]:
-        fields = protocol.differences(first.record, other.record)
-        if fields:
-            names = f"{first.folder.path.name} and {other.folder.path.name}"
-            raise InputError(
-                f"{names} have different protocols ({'; '.join(fields)}); --anyway compares "
-                "them and marks the table"
-            )

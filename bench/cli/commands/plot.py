@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Draw the figure and say where it is."""
     from bench.names import find
-    from bench.results import protocol
     from bench.results.report import figures, plots
 
     find("kind", args.kind, figures.KINDS)
@@ -43,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     if path.suffix != f".{form}":
         raise InputError(f"--to {path} does not end in .{form}, which --format asks for")
     kind = figures.KINDS[args.kind]
-    group = _finished.group(args.runs, protocol.OF_CASES if kind.of_cases else ())
+    group = _finished.group(args.runs, of_cases=kind.of_cases)
     figure = kind.of(group) if group.metrics else None
     if figure is None:
         raise InputError(f"these runs have nothing that {args.kind} shows: it needs {kind.needs}")

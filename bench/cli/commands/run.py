@@ -148,16 +148,26 @@ def _compare(sweeps: Sequence[Sweep]) -> None:
     pages = list(map(report.page, groups))
     sheet, *others = report.write_comparison(pages, out, every.problems)
     index = report.write_site(pages, out, every.problems)
+    apart = report.groups(every.runs, join=False)
+    mine = {spec.run_id for each in sweeps for spec in each.specs}
+    several = [group for group in groups if mine & {*group.names} - _ids(group)]
+    joined = [", ".join(group.spec.cases) for group in several]
     for each in sweeps:
-        _show(each, next(group for group in groups if each.specs[0].run_id in group.names))
+        _show(each, next(group for group in apart if each.specs[0].run_id in group.names))
 
     def show() -> None:
         print(f"comparison  {sheet}, {', '.join(path.name for path in others)}")
         print(f"page        {index}")
+        for cases in joined:
+            print(f"joined      {cases}: runs of these cases are one run there")
         alone = len(sweeps) == 1 and len(sweeps[0].specs) < 3
         print(f"results     {out / sweeps[0].specs[-1].run_id if alone else out}")
 
     output.tell(sweeps[0].args, show)
+
+
+def _ids(group: Group) -> set[str]:
+    return {run.record.spec.run_id for run in group.runs}
 
 
 def _show(each: Sweep, group: Group) -> None:

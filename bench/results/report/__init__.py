@@ -9,7 +9,7 @@ from bench.results.report.data import data
 from bench.results.report.groups import group, groups
 from bench.results.report.latex import check_label
 from bench.results.report.page import page
-from bench.results.report.site import write_site
+from bench.results.report.site import unfinished, write_site
 from bench.results.report.strip import write_strip
 from bench.results.report.terminal import show_scores
 
@@ -24,6 +24,7 @@ __all__ = [
     "show",
     "show_calibration",
     "show_scores",
+    "unfinished",
     "write_comparison",
     "write_site",
     "write_strip",

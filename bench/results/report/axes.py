@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
+from bench.results.joined import ids
 from bench.results.report.groups import Group
 from bench.results.report.sheet import drawn
 from bench.results.report.table import Table, lines_of
@@ -99,5 +100,5 @@ def _row(
         "n": score.n if n is None else n,
         "seed": " ".join(str(run.record.spec.seed) for run in runs),
         "flags": "; ".join(flags),
-        "run_id": " ".join(run.record.spec.run_id for run in runs),
+        "run_id": " ".join(map(ids, runs)),
     }

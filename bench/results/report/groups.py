@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.drawing import DDIM
-from bench.results import elsewhere, protocol
+from bench.results import elsewhere, joining, protocol
+from bench.results.joined import parts
 from bench.results.report.labels import labels
 from bench.results.stats import axes, effects
 from bench.results.stats.headlines import HEADLINES, NAMES
@@ -65,6 +66,8 @@ class Group:
     """Runs of one protocol, which can be compared; un-erased first, flagged ones last."""
 
     runs: tuple[Finished, ...]
+    apart: tuple[str, ...] = ()
+    """Why runs that could have been joined with some of these are not, a sentence each."""
 
     @cached_property
     def spec(self) -> RunSpec:
@@ -82,6 +85,7 @@ class Group:
         """The runs by whatever names one: method, label, run id."""
         known = {run.record.spec.method_name: run for run in reversed(self.runs)}
         known |= {self.label(run): run for run in reversed(self.runs)}
+        known |= {part.record.spec.run_id: run for run in self.runs for part in parts(run)}
         return known | {run.record.spec.run_id: run for run in self.runs}
 
     @cached_property
@@ -227,10 +231,16 @@ class Group:
         return run.by_key.get(wanted)
 
 
-def groups(runs: Sequence[Finished]) -> list[Group]:
-    """Return the comparable runs together, the protocol of the latest run first."""
+def groups(runs: Sequence[Finished], *, join: bool = True) -> list[Group]:
+    """Return the comparable runs together, the protocol of the latest run first.
+
+    Args:
+        runs: Finished runs, of any protocols.
+        join: Whether runs that differ in their cases alone are one (`results.joining`).
+    """
+    shown = joining.shown(runs) if join else joining.Shown(tuple(runs))
     found: dict[str, list[Finished]] = {}
-    latest = sorted(runs, key=_finished, reverse=True)
+    latest = sorted(shown.runs, key=_finished, reverse=True)
     # Images made elsewhere say less of their protocol, and stand with the first that they fit.
     for run in sorted(latest, key=lambda run: elsewhere.made(run.record.spec)):
         key = protocol.digest(protocol.of_record(run.record))
@@ -242,7 +252,12 @@ def groups(runs: Sequence[Finished]) -> list[Group]:
             )
             key = next(fitting, key)
         found.setdefault(key, []).append(run)
-    return [group(some) for some in found.values()]
+    return [replace(group(some), apart=_apart(some, shown.notes)) for some in found.values()]
+
+
+def _apart(runs: Sequence[Finished], notes: Sequence[joining.Note]) -> tuple[str, ...]:
+    own = {part.record.spec.run_id for run in runs for part in parts(run)}
+    return tuple(note.text for note in notes if note.runs & own)
 
 
 def group(runs: Sequence[Finished]) -> Group:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.files import csv_bytes
+from bench.results.joined import ids
 from bench.results.report.figures.interference import interference
 from bench.results.report.figures.shapes import Row
 from bench.results.report.groups import Group
@@ -53,7 +54,7 @@ def rows_of(group: Group) -> Iterator[dict[str, str]]:
             "erased": "" if row.series.reference else " ".join(row.concepts),
             "metric": group.main,
             "flags": "; ".join(run.record.flags),
-            "run_id": spec.run_id,
+            "run_id": ids(run),
         }
         for number, statistic in enumerate(STATISTICS):
             cells = zip(matrix.asked if matrix else (), _numbers(row, number), strict=True)

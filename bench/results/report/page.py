@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.results import protocol
+from bench.results.joined import parts
 from bench.results.report import axes, calibration, published
 from bench.results.report.differences import differences
 from bench.results.report.distances import distances
@@ -75,6 +76,7 @@ def page(
     tables += printed
     notes = (*_mixed(group), *_own(group), *flagged(group), *left_out(group), *forms(group))
     notes += (*made_elsewhere(group), *missing, *calibration.notes(group))
+    notes += (*_joined(group), *group.apart)
     return Page(group, tuple(tables), notes)
 
 
@@ -85,6 +87,17 @@ def _own(group: Group) -> list[str]:
         f"Images that are drawn with settings of their own, as the prompt file says: {each}."
         for each in found
         if each
+    ]
+
+
+def _joined(group: Group) -> list[str]:
+    """Say which runs are several of other cases each, taken for one."""
+    counts = {group.label(run): len(parts(run)) for run in group.runs if len(parts(run)) > 1}
+    if not counts:
+        return []
+    names = ", ".join(f"{name} ({count} runs)" for name, count in counts.items())
+    return [
+        f"Joined of runs that differ in their cases alone, as if these had run at once: {names}."
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import csv_bytes
 from bench.results import elsewhere
+from bench.results.joined import ids
 from bench.results.report.groups import Group
 from bench.results.report.table import EMPTY
 from bench.results.stats.repeats import mean_and_spread
@@ -94,7 +95,7 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
         "seconds_to_erase": record.seconds.get("erase", math.nan),
         "flags": "; ".join(record.flags),
         "unconfirmed": "; ".join(record.unconfirmed),
-        "run_id": spec.run_id,
+        "run_id": ids(run),
     }
     for score in record.scores:
         if score.case == case:

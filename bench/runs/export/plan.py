@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import registry
 from bench.models import recognition
 from bench.names import find, typed
-from bench.results import bundles, elsewhere, protocol, store
+from bench.results import bundles, elsewhere, unerased
 from bench.results.store import Finished, RunFolder
 from bench.runs import places, provenance
 from bench.runs.resolved import Resolved
@@ -168,14 +168,7 @@ def _unerased(run: Finished) -> Finished | None:
     """Return the un-erased model's run of the same protocol among those beside."""
     if run.record.spec.method == ORIGINAL:
         return None
-    paths = [path for path in store.folders(run.folder.path.parent) if _of_original(path)]
-    beside = store.read(paths).runs
-    same = (each for each in beside if not protocol.differences(each.record, run.record))
-    return next(same, None)
-
-
-def _of_original(path: Path) -> bool:
-    return path.name.startswith(f"{ORIGINAL}-")
+    return unerased.beside(run)
 
 
 def _case(run: Finished, asked: str) -> Case:

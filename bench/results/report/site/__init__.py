@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.files import write_bytes
 from bench.results import again
+from bench.results.joined import called, parts
 from bench.results.report import gallery
 from bench.results.report.page import Page
 from bench.results.report.site.sections import Section, sections
@@ -69,7 +70,9 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
         write_bytes(index, text.encode("utf-8", "replace"))
         for section in every:
             for run in section.group.runs:
-                _write_run(environment, section, run, out)
+                label = section.group.label(run)
+                for each in (run, *_others(run)):
+                    _write_run(environment, section, each, label, out)
     except OSError as error:
         raise InputError(f"cannot write to {out}: {error.strerror or error}") from None
     return index
@@ -86,19 +89,27 @@ def unfinished(out: Path) -> Iterator[str]:
             yield f"{path.parent.name} has not finished; the command that began it goes on with it"
 
 
-def _write_run(environment: Any, section: Section, run: Finished, out: Path) -> None:
-    folder = out / FOLDER
+def _others(run: Finished) -> tuple[Finished, ...]:
+    """Return the runs that a run is joined of, none for one that was made at once."""
+    return tuple(part for part in parts(run) if part is not run)
+
+
+def _write_run(environment: Any, section: Section, run: Finished, label: str, out: Path) -> None:
+    folder, several = out / FOLDER, _others(run)
     record, spec = run.record, run.record.spec
     files = [run.folder.per_image_path, run.folder.scores_path, run.folder.record_path]
     files += [run.folder.path / "attacks.csv", *(run.folder.path / name for name in STRIPS)]
     text = environment.get_template("run.html").render(
         run=run,
-        label=section.group.label(run),
+        label=label,
+        called=called(run),
+        parts=[part.record.spec for part in several],
         spec=spec.to_json(),
         record=record,
         command=again.command(spec),
         stood_for=again.stood_for(spec),
-        files=[(path.name, address(path, folder)) for path in files if path.is_file()],
+        # A run that is joined has no files of its own.
+        files=[(p.name, address(p, folder)) for p in files if not several and p.is_file()],
         strips=STRIPS,
         hidden=section.hidden,
     )

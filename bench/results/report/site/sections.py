@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.results import protocol
+from bench.results.joined import parts
 from bench.results.report import figures, gallery
 from bench.results.report.figures import Figure, Matrix, Panels
 from bench.results.report.gallery import Prompt
@@ -56,7 +57,9 @@ def sections(pages: Sequence[Page], most: int) -> Iterator[Section]:
     runs = [run for page in pages for run in page.group.runs]
     known = marks(sorted({_method(run) for run in runs} - {ORIGINAL}))
     kin: dict[str, list[Finished]] = {}
-    for run in runs:
+    # Of joined runs each once, whatever tables it stands in.
+    single = {id(part): part for run in runs for part in parts(run)}
+    for run in single.values():
         kin.setdefault(protocol.apart_from_cases(run.record), []).append(run)
     share = max(1, most // max(1, len(pages)))
     for page in pages:
