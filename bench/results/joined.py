@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench import prompts, registry
 from bench.files import Row
 from bench.models import recognition
+from bench.prompts import joint
 from bench.results import authority, protocol
 from bench.results.store import Finished, RunFolder
 from bench.results.verification import CHANGED
@@ -80,7 +81,7 @@ def joined(runs: Sequence[Finished], unerased: Finished | None) -> Joined:
     # Statistics, which a comparison without any has no need of.
     from bench.results import outcome
 
-    order = [case.name for case in runs[0].suite.cases]
+    order = list(joint.choices(runs[0].suite, ()))
     some = tuple(sorted(runs, key=lambda run: order.index(run.record.spec.cases[0])))
     names = {name for run in some for name in run.record.spec.cases}
     spec = replace(some[0].record.spec, cases=tuple(name for name in order if name in names))
@@ -117,9 +118,10 @@ def _measured(whole: Joined, unerased: Finished | None) -> Measured:
     spec, facts, suite = whole.record.spec, whole.record.provenance, whole.suite
     concepts = prompts.known_concepts(suite)
     detectors = {**(facts.get("detectors") or {}), **(facts.get(AGAIN) or {})}
-    known = registry.known_metrics(detectors).values()
-    metrics = [each for each in known if authority.is_filled(each, whole.images)]
-    erased = (name for case in suite.cases if case.name in spec.cases for name in case.concepts)
+    measured = registry.known_metrics(detectors).values()
+    metrics = [each for each in measured if authority.is_filled(each, whole.images)]
+    known = joint.choices(suite, ())
+    erased = (name for case in spec.cases for name in known[case].concepts)
     return Measured(
         spec=spec,
         rows=whole.images,

@@ -60,7 +60,7 @@ _FURTHER = {
     "seconds_to_erase": "Wall-clock seconds of one erasure, the mean over cases.",
     "flags": "Why the run is not ranked; empty for an honest one.",
     "unconfirmed": "Concepts of which nothing can be said, as none saw them un-erased.",
-    "run_id": "The run's folder.",
+    "run_id": "The run's folder; several where runs of other cases each are taken for one.",
 }
 _FOUND = {
     "found": "The prompt that the search found; empty where nothing is said.",
@@ -119,7 +119,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "statistic": "Of a row's numbers: `value`, the share of images that show what was asked, "
         "`low` and `high`, its 95 % interval, or `n`, the images.",
         "flags": "Why the run is not ranked; empty where it is.",
-        "run_id": "The run's folder.",
+        "run_id": "The run's folder; several where runs of other cases each are taken for one.",
         "CONCEPT": "The number, of images of target, near and far prompts that ask for it.",
     },
     "attacks.csv": {

@@ -84,7 +84,8 @@ def of(
         metrics: All that have measured the run, itself among them.
         seed: Of the draws that intervals come from.
     """
-    before = {(row["id"], row["role"]): _value(decides)(row) for row in unerased}
+    shows = _value(decides)
+    before = {(row["id"], row["role"]): shows(row) for row in unerased}
     known = {metric.stem: metric for metric in metrics} | {"": decides}
     there = {row["role"] for rows in parts for row in rows}
     every: list[tuple[Axis, Metric | None, tuple[str, ...]]] = []
