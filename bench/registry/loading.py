@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
+from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from bench import data
+from bench.registry.imports import OURS
 from bench.registry.sources import Entry
 from bench.types import InputError
+
+log = logging.getLogger(__name__)
 
 
 def load(entry: Entry) -> Any:
@@ -22,6 +27,8 @@ def load(entry: Entry) -> Any:
     """
     if entry.module.endswith(".py"):
         return getattr(_import_file(entry), entry.class_name)
+    if entry.module not in sys.modules and not (entry.origin or _is_ours(entry)):
+        _say(entry)
     try:
         return getattr(importlib.import_module(entry.module), entry.class_name)
     except Exception as error:
@@ -41,7 +48,7 @@ def check_importable(entry: Entry) -> None:
     Raises:
         InputError: a package of the user's has the name of one of ours, and comes first.
     """
-    if entry.module.endswith(".py") or not entry.path.is_relative_to(data.ROOT):
+    if entry.module.endswith(".py") or not _is_ours(entry):
         return
     top = entry.module.partition(".")[0]
     try:
@@ -56,10 +63,21 @@ def check_importable(entry: Entry) -> None:
         )
 
 
+def _is_ours(entry: Entry) -> bool:
+    return entry.module.partition(".")[0] in OURS and entry.path.is_relative_to(data.ROOT)
+
+
+def _say(entry: Entry) -> None:
+    """Say that code from outside is about to run; a worker runs what its parent has said."""
+    if parent_process() is None:
+        log.warning(f"running the code of {entry.path}, which {entry.kind} {entry.name} is in")
+
+
 def _import_file(entry: Entry) -> ModuleType:
     """Import a file from outside, once per content; a dataclass needs its module in `sys`."""
     name = f"bench_outside_{entry.path.stem}_{entry.version}"
     if name not in sys.modules:
+        _say(entry)
         module = sys.modules[name] = ModuleType(name)
         module.__file__ = str(entry.path)
         try:
