@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import terminal
 from bench.models.means import Means
 from bench.runs.executors.connection import connected, environment
 from bench.runs.executors.crew import LostError
@@ -112,7 +113,8 @@ class Remote:
         Args:
             unit: What to do.
         """
-        return self._performer.perform(unit, lambda *said: self._told.append(said))
+        with terminal.shown():
+            return self._performer.perform(unit, lambda *said: self._told.append(said))
 
     def told(self) -> list[tuple[str, int, int]]:
         """Return what was under way since the last question; of one thing its latest state."""

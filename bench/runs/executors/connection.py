@@ -7,7 +7,8 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ LOCAL, RAY = EXECUTORS = ("local", "ray")
 """Who workers are: processes of this machine, or actors of a cluster."""
 CONNECT = 10.0
 """Seconds that a cluster has to answer when it is first called."""
+JOIN = 60.0
+"""Seconds that it has to prove to be one; by itself Ray goes on trying for many minutes."""
 ADDRESS = "RAY_ADDRESS"
 """The environment variable that says where the usual cluster is."""
 CURRENT = Path(tempfile.gettempdir()) / "ray" / "ray_current_cluster"
@@ -83,11 +86,11 @@ def connected(address: str) -> Any:
     settings: dict[str, Any] = {"logging_level": logging.ERROR, "configure_logging": False}
     try:
         if where:
-            # Of what goes on while it tries, the error at the end says enough.
-            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
-            ray.init(where, runtime_env=environment(), **settings)
+            _join(ray, where, settings)
         else:
             _usual(ray, settings)
+    except InputError:
+        raise
     except (ConnectionError, TimeoutError, ImportError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         what = f"the Ray cluster at {where}" if where else "Ray"
@@ -143,19 +146,64 @@ def offer(address: str, device: str, threads: int) -> Offer:
 
 def _usual(ray: Any, settings: Mapping[str, Any]) -> None:
     """Connect to the cluster of this machine, or start one."""
+    if _may_run():
+        try:
+            _join(ray, "auto", settings)
+            return
+        except ConnectionError:
+            pass
+    ray.init(
+        "local",
+        include_dashboard=False,
+        object_store_memory=_OBJECTS,
+        runtime_env=environment(),
+        **settings,
+    )
+
+
+def _may_run() -> bool:
+    """Return False where nobody answers for the cluster that is remembered as this machine's."""
+    if not CURRENT.is_file() or not (match := _HOST.fullmatch(CURRENT.read_text().strip())):
+        return True
     try:
-        if CURRENT.exists() and (match := _HOST.fullmatch(CURRENT.read_text().strip())):
-            # One that is no more is remembered there, and Ray would wait for it.
-            _call(match[0], match["host"], int(match["port"]))
-        ray.init("auto", runtime_env=environment(), **settings)
-    except (ConnectionError, InputError):
-        ray.init(
-            "local",
-            include_dashboard=False,
-            object_store_memory=_OBJECTS,
-            runtime_env=environment(),
-            **settings,
-        )
+        _call(match[0], match["host"], int(match["port"]))
+    except InputError:
+        return False
+    return True
+
+
+def _join(ray: Any, where: str, settings: Mapping[str, Any]) -> None:
+    """Connect to a cluster that is there, or refuse what answers in its place."""
+    # Of what goes on while it tries, the error at the end says enough.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if _ends(lambda: ray.init(where, runtime_env=environment(), **settings), JOIN):
+        return
+    if where == "auto":
+        called, way = f"the address in {CURRENT}", f"delete {CURRENT} and run the same command"
+    else:
+        called, way = where, "name another with --address"
+    raise InputError(
+        f"what answers at {called} is no Ray cluster: nothing joined it within {JOIN:g} s; {way}"
+    )
+
+
+def _ends(call: Callable[[], object], limit: float) -> bool:
+    """Call in a thread of its own and return whether that ended in time; its errors are raised."""
+    failed: list[BaseException] = []
+
+    def called() -> None:
+        try:
+            call()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=called, daemon=True)
+    thread.start()
+    thread.join(limit)
+    if failed:
+        raise failed[0]
+    return not thread.is_alive()
 
 
 def _call(address: str, host: str, port: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bench
 from bench import data, digests
-from bench.files import write_bytes
+from bench.files import TEMPORARY, sweep, write_bytes
 from bench.runs import provenance
 from bench.runs.executors.connection import able, connected
 from bench.runs.schedule import Setup
@@ -90,7 +90,9 @@ def check(setup: Setup, out: Path, specs: Sequence[RunSpec]) -> None:
     places = [each for spec in specs for each in spec.places.values() if Path(each).exists()]
     absolute = tuple(dict.fromkeys(str(Path(each).absolute()) for each in places))
     token = secrets.token_hex(8)
-    probe = out.absolute() / f"{PROBE}-{token}"
+    sweep(out)
+    # Called so that one that a kill leaves is swept later.
+    probe = out.absolute() / f"{PROBE}.{token[:8]}{TEMPORARY}"
     write_bytes(probe, token.encode())
     try:
         ours = Ours(code(), str(Path.cwd()), str(probe), token, absolute)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from bench import terminal
 from bench.models.means import Means
 from bench.runs.executors.crew import LostError
 from bench.runs.executors.performing import Performer
@@ -139,12 +140,13 @@ def _serve(line: Connection, device: str, threads: int, means: Means) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     performer = Performer(device, threads, means)
     line.send(("ready", None))
-    while True:
-        try:
-            unit: Unit = line.recv()
-        except EOFError:
-            return
-        line.send(performer.perform(unit, lambda *said: line.send(("progress", said))))
+    with terminal.shown():
+        while True:
+            try:
+                unit: Unit = line.recv()
+            except EOFError:
+                return
+            line.send(performer.perform(unit, lambda *said: line.send(("progress", said))))
 
 
 def _end_with_parent() -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -219,6 +220,32 @@ def test_a_cluster_is_found_by_its_address_or_started(
     monkeypatch.setattr(ray, "init", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         connection.connected("auto")
+
+
+@pytest.mark.parametrize("usual", [False, True])
+def test_what_answers_and_is_no_cluster_is_given_up(
+    ray: FakeRay, usual: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ray itself tries for many minutes; here it does until the test ends."""
+    ended = threading.Event()
+    monkeypatch.setattr(ray, "init", lambda *_, **__: ended.wait())
+    monkeypatch.setattr(connection, "JOIN", 0.05)
+    monkeypatch.setattr(connection, "CURRENT", tmp_path / "current")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f"127.0.0.1:{server.getsockname()[1]}"
+        connection.CURRENT.write_text(where)
+        called = f"the address in {connection.CURRENT}" if usual else where
+        with pytest.raises(InputError) as refused:
+            connection.connected("" if usual else where)
+    ended.set()
+    assert str(refused.value).startswith(f"what answers at {called} is no Ray cluster: ")
+    if usual:
+        # As it says: nothing is remembered then, and one of this machine is started.
+        assert f"; delete {connection.CURRENT} and run the same command" in str(refused.value)
+        connection.CURRENT.unlink()
+        monkeypatch.setattr(ray, "init", lambda *to, **_: FakeRay.init(ray, *to))
+        connection.connected("")
+        assert ray.addresses == [("local",)]
 
 
 def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

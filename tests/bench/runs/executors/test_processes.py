@@ -87,6 +87,9 @@ class Toy(Unit):
             (HERE / "pid").write_text(str(os.getpid()))
             os.kill(os.getppid(), signal.Signals[self.what])
             time.sleep(3600)
+        if self.what == "warns":
+            import logging
+            logging.getLogger("toy").warning("\\x1b[2Jcleared")
         if self.what == "refused":
             raise InputError("not this")
         if self.what == "broken":
@@ -252,11 +255,14 @@ def test_each_computes_with_as_many_threads_as_are_asked_for(toys: Any, workers:
     ],
 )
 def test_what_goes_wrong_in_a_worker_is_raised_here(
-    toys: Any, what: str, kind: type[Exception], message: str
+    toys: Any, what: str, kind: type[Exception], message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(kind, match=message):
-        list(toys.performed(["a", what, "b"], lambda unit: silent))
+        list(toys.performed(["warns", what, "b"], lambda unit: silent))
     assert not active_children()
+    # Two workers, of which the other may be at the first unit still.
+    said = capfd.readouterr().err
+    assert "\x1b" not in said, "what a worker warns of acts on the terminal"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux who is running")
