@@ -13,7 +13,7 @@ from typing import Any
 from bench import portable
 from bench.families import FAMILIES
 from bench.names import find
-from bench.prompts import adversarial
+from bench.prompts import adversarial, seal
 from bench.prompts.rows import check_length
 from bench.prompts.schema import ConceptTable, OutsideTable, SuiteTable, checked
 from bench.types import Case, Concept, InputError, Size, Suite
@@ -124,6 +124,7 @@ def outside(folder: Path, known: Mapping[str, Concept]) -> Suite:
         if not (place / name).resolve().is_relative_to(place):
             raise InputError(f"{where}: names {name}, which lies outside its folder; copy it there")
     found = _suite(table.name or place.name, table, {**known, **own}, where)
+    seal.check(place, (path.name, *chain(found.prompt_files, *found.family_files.values())))
     return replace(found, concepts=tuple(own.values()), folder=str(place))
 
 

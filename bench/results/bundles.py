@@ -154,7 +154,7 @@ def read(path: Path) -> Bundle:
         listed = json.loads(there[INDEX])
         runs, digests = tuple(listed["runs"]), dict(listed["sha256"])
         known = all(isinstance(each, str) for each in (*runs, *digests, *digests.values()))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         known = False
     if not known or not runs:
         raise InputError(_damaged(path, f"its {INDEX} lists no runs"))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import data, registry
-from bench.files import csv_bytes, to_json, write_bytes
+from bench import data, digests, registry
+from bench.files import check_kind, csv_bytes, damaged, sweep, to_json, write_bytes
+from bench.names import typed
 from bench.results.stats.calibration import Calibration, Reading
+from bench.types import InputError
 
 FOLDERS = (data.own_calibrations(), data.CALIBRATIONS)
 """Where calibrations are kept: first the user's, which count, then those that came along."""
+SEAL = "sha256"
+"""Name in the file of the checksum of all else in it."""
+AGAIN = f"`{typed('calibrate')}` with its model and suite measures it again"
 NOTHING = "nothing"
 """What an image shows or a detector sees where there is no concept."""
 
@@ -33,6 +38,7 @@ class Looked:
 
 def write(calibration: Calibration) -> Path:
     """Keep a calibration where runs find it, with its confusions as CSV, and return the path."""
+    sweep(FOLDERS[0])
     file = FOLDERS[0] / _name(calibration.family, calibration.kind)
     rows = [
         {"metric": reading.metric, "shows": truth or NOTHING, "seen": seen or NOTHING, "n": n}
@@ -41,26 +47,47 @@ def write(calibration: Calibration) -> Path:
         for seen, n in counts.items()
     ]
     write_bytes(file.with_suffix(".csv"), csv_bytes(("metric", "shows", "seen", "n"), rows))
-    write_bytes(file, to_json(calibration.to_json()))
+    said = calibration.to_json()
+    write_bytes(file, to_json({**said, SEAL: _sealed(said)}))
     return file
 
 
-def read(family: str, kind: str) -> list[Calibration]:
-    """Return the calibrations of a family and a kind that can be read, the user's first.
+def read(family: str, kind: str) -> Iterator[Calibration | str]:
+    """Yield the calibrations of a family and a kind, the user's first; of a damaged one, a line.
 
     Args:
         family: Model family that drew the images.
         kind: Kind of the concepts.
     """
-    found = (_read(folder / _name(family, kind)) for folder in FOLDERS)
-    return [each for each in found if each is not None]
+    for folder in FOLDERS:
+        path = folder / _name(family, kind)
+        if path.exists():
+            try:
+                yield _read(path, (family, kind))
+            except InputError as error:
+                yield str(error)
 
 
-def _read(path: Path) -> Calibration | None:
+def _read(path: Path, of: tuple[str, str]) -> Calibration:
     try:
-        return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        check_kind(path)
+        data = json.loads(path.read_bytes())
+        seal = data.pop(SEAL, None)
+        found = Calibration.from_json(data)
+    except OSError as error:
+        raise InputError(damaged(path, error.strerror or str(error), AGAIN)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(damaged(path, repr(error)[:80], AGAIN)) from None
+    if (found.family, found.kind) != of:
+        raise InputError(damaged(path, f"it is of {found.family} and {found.kind}", AGAIN))
+    # One of an earlier version has none.
+    if seal not in (None, _sealed(data)):
+        raise InputError(damaged(path, "it is not what was written", AGAIN))
+    return found
+
+
+def _sealed(said: Mapping[str, object]) -> str:
+    return digests.text(to_json(said).decode())
 
 
 def _name(family: str, kind: str) -> str:
@@ -76,10 +103,14 @@ def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
 
     Returns:
         The calibration with the readings that hold, None where none does; and one sentence each for
-        those that do not.
+        those that do not, and for files that are damaged.
     """
     said: list[str] = []
+    lost: list[str] = []
     for found in read(looked.family, looked.kind):
+        if isinstance(found, str):
+            lost.append(found)
+            continue
         problems = {
             reading.metric: _problem(reading, looked)
             for reading in found.readings
@@ -88,9 +119,9 @@ def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:
         texts = [text for text in problems.values() if text]
         good = [metric for metric, problem in problems.items() if not problem]
         if good:
-            return found.only(good), texts
+            return found.only(good), [*lost, *texts]
         said = said or texts
-    return None, said
+    return None, [*lost, *said]
 
 
 def readings(looked: Looked) -> dict[str, Reading]:

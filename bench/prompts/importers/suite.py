@@ -15,6 +15,7 @@ from bench.files import folder_aside, write_bytes, write_rows
 from bench.prompts import (
     OWN_ROLES,
     classes,
+    seal,
     select,
     suite,
     written,
@@ -156,6 +157,7 @@ def write(folder: Path, draft: Draft, prompts: Sequence[Prompt]) -> None:
         with folder_aside(folder) as made:
             write_rows(made / "prompts.csv", columns, cells, exact=True)
             write_bytes(made / "suite.toml", written.toml(_suite(draft)).encode())
+            seal.write(made, ("suite.toml", "prompts.csv"))
             _check(made)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error

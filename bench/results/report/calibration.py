@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shlex
 
-from bench import terminal
+from bench import prompts, terminal
+from bench.families import FAMILIES
 from bench.models import recognition
 from bench.names import typed
 from bench.results import calibrations
@@ -17,7 +19,7 @@ from bench.results.stats.calibration import Calibration, Reading
 from bench.results.stats.confirmation import LOW
 from bench.types import InputError
 
-NONE = f"The detectors were not calibrated for these images; `{typed('calibrate')}` does it."
+NONE = "The detectors were not calibrated for these images; `{}` does it{}."
 
 
 def confusion(reading: Reading) -> Table:
@@ -89,7 +91,7 @@ def _detectors(group: Group) -> list[str]:
     try:
         kind = group.runs[0].kind
     except InputError:
-        return [NONE]
+        return [_way(group)]
     rows = group.runs[0].images
     looked = calibrations.Looked(
         family=recognition.family_of(group.spec),
@@ -100,7 +102,21 @@ def _detectors(group: Group) -> list[str]:
     )
     found, problems = calibrations.holding(looked)
     known = [found.note()] if found else []
-    return [*known, *problems] or [NONE]
+    return [*known, *problems] or [_way(group)]
+
+
+def _way(group: Group) -> str:
+    """Return what is said where nothing is known of the detectors, with the command that asks."""
+    run = group.runs[0]
+    own = prompts.suites()
+    words = ["calibrate", "--model", group.spec.model]
+    if group.spec.suite in own:
+        words += ["--suite", group.spec.suite]
+    elif run.folder.suite_table.is_file():
+        words += ["--suite", str(run.folder.suite_path)]
+    command = typed(shlex.join(words))
+    rendered = FAMILIES[recognition.family_of(group.spec)].world == "rendered"
+    return NONE.format(command, "" if rendered else " with --images and --prompts")
 
 
 def _unknown(group: Group) -> list[str]:

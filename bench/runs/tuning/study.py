@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from bench import files
 from bench.results import Results
-from bench.runs.tuning import objective, space
+from bench.runs.tuning import journal, objective, space
 from bench.runs.tuning.task import CASES, Task
 from bench.types import InputError, Option, RunRecord, RunSpec
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.storages import JournalStorage
     from optuna.trial import Trial as AskedTrial
 
 FACTS = "facts"
 """What a log calls the task that it belongs to."""
 SPACING = 1_000_003
 """Between the sampler's seeds of two tunings, more than either has trials."""
+UNREPLAYED = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError)
+"""What Optuna raises of events that do not follow from each other."""
 Run = Callable[[Sequence[RunSpec]], Results]
 """Carries out runs, the un-erased model's first."""
 Told = Callable[[str], object]
@@ -62,9 +65,8 @@ def trials(task: Task, out: Path) -> list[Trial]:
     Raises:
         InputError: the log is of another task.
     """
-    if not log_of(out, task.method).exists():
-        return []
-    return _finished(_opened(task, out))
+    found = _read(task, out, mend=False)
+    return [] if found is None else _finished(found)
 
 
 def best(found: Sequence[Trial]) -> Trial | None:
@@ -95,6 +97,8 @@ def tune(task: Task, out: Path, run: Run, told: Told = print) -> list[Trial]:
 
     study = _opened(task, out)
     known = space.distributions(task.entry.space)
+    if found := _finished(study):
+        _write(task, out, found)
     # One that was stopped is asked for again, since as many are finished.
     for begun in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(begun.number, state=TrialState.FAIL)
@@ -111,29 +115,66 @@ def tune(task: Task, out: Path, run: Run, told: Told = print) -> list[Trial]:
 
 
 def _opened(task: Task, out: Path) -> Study:
+    """Return the study of a log, begun where there is none."""
+    import optuna
+
+    log = log_of(out, task.method)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    files.sweep(log.parent)
+    study = _read(task, out, mend=True)
+    if study is None:
+        storage = _storage(log)
+        study = optuna.create_study(study_name=task.method, storage=storage, direction="maximize")
+    if FACTS not in study.user_attrs:
+        study.set_user_attr(FACTS, _asked(task))
+    return study
+
+
+def _asked(task: Task) -> Any:
+    return json.loads(json.dumps(task.facts))
+
+
+def _storage(log: Path) -> JournalStorage:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return JournalStorage(JournalFileBackend(str(log)))
+
+
+def _read(task: Task, out: Path, *, mend: bool) -> Study | None:
+    """Return the study that a log holds, None where there is none.
+
+    Raises:
+        InputError: the log is of another task, damaged, or says something else than its table.
+    """
     log = log_of(out, task.method)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        study_name=task.method,
-        storage=JournalStorage(JournalFileBackend(str(log))),
-        direction="maximize",
-        load_if_exists=True,
-    )
-    asked = json.loads(json.dumps(task.facts))
-    begun = study.user_attrs.get(FACTS)
-    if begun is None:
-        study.set_user_attr(FACTS, asked)
-    elif begun != asked:
+    if not log.exists():
+        return None
+    journal.check(log, mend=mend)
+    # Slow to import, and a plan without a log needs none of it.
+    import optuna
+
+    study, found = None, list[Trial]()
+    try:
+        storage = _storage(log)
+        if task.method in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=task.method, storage=storage)
+            found = _finished(study)
+        columns, rows = _table(task, found)
+    except UNREPLAYED as error:
+        raise InputError(journal.broken(log, f"{type(error).__name__}: {error}"[:80])) from None
+    asked, begun = _asked(task), study.user_attrs.get(FACTS) if study else None
+    if begun is None and found:
+        raise InputError(journal.broken(log, "it does not say what was tuned"))
+    if begun not in (None, asked):
         name = next(name for name in {**asked, **begun} if asked.get(name) != begun.get(name))
         raise InputError(
             f"{log} holds trials of {name} {begun.get(name)}, not of {asked.get(name)}; trials of "
             "two kinds cannot be compared: name another --out, or ask for what it holds"
         )
+    journal.check_table(log, _table_of(out, task.method), columns, rows, mend=mend)
     return study
 
 
@@ -199,8 +240,16 @@ def _finished(study: Study) -> list[Trial]:
     ]
 
 
+def _table_of(out: Path, method: str) -> Path:
+    return log_of(out, method).with_suffix(".csv")
+
+
 def _write(task: Task, out: Path, found: Sequence[Trial]) -> None:
-    """Write the trials as a table, one line each."""
+    files.write_rows(_table_of(out, task.method), *_table(task, found))
+
+
+def _table(task: Task, found: Sequence[Trial]) -> tuple[list[str], list[files.Row]]:
+    """Return the trials as a table, one line each: its columns, and its rows."""
     names = list(task.entry.space)
     cases = [case for some in CASES.values() for case in some]
     columns = ["trial", "objective", *cases, "evaluations", *names, "why"]
@@ -211,4 +260,4 @@ def _write(task: Task, out: Path, found: Sequence[Trial]) -> None:
         | {name: str(each.values.get(name)) for name in names}
         for each in found
     ]
-    files.write_rows(log_of(out, task.method).with_suffix(".csv"), columns, rows)
+    return columns, [{name: str(cell) for name, cell in row.items()} for row in rows]

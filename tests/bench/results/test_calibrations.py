@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import data, registry
+from bench.cli import main
 from bench.registry import imports
 from bench.results import calibrations
 from bench.results.stats import calibration
@@ -63,8 +65,87 @@ def test_one_that_chooses_must_have_had_the_same_choice() -> None:
 def test_another_kind_family_or_a_damaged_file_has_none(tmp_path: Path) -> None:
     assert calibrations.holding(replace(LOOKED, kind="person")) == (None, [])
     assert calibrations.holding(replace(LOOKED, family="sd")) == (None, [])
-    (tmp_path / "mini-object.json").write_text("{}")
+    (tmp_path / "mini-object.json").unlink()
     assert calibrations.holding(LOOKED) == (None, [])
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def null(path: Path) -> None:
+    path.write_text("null")
+
+
+def foreign(path: Path) -> None:
+    path.write_text('{"readings": [{"metric": "judge", "choices": ["a"]}], "x": 1}')
+
+
+def deep(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def flipped(path: Path) -> None:
+    """Change a count of the confusion to another number."""
+    data = path.read_bytes()
+    place = data.index(b'"b": 1') + len(b'"b": ')
+    path.write_bytes(data[:place] + b"3" + data[place + 1 :])
+
+
+def swapped(path: Path) -> None:
+    """Put the calibration of another kind in its place."""
+    other = calibration.Calibration("mini", "person", "4 images", (), None)
+    calibrations.write(other)
+    path.with_name("mini-person.json").replace(path)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [halved, emptied, null, foreign, deep, flipped, swapped, folder])
+def test_a_damaged_one_is_named_and_measured_again(
+    damage: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A table says so at its foot; where another holds, by that one's side."""
+    path = tmp_path / "mini-object.json"
+    whole = calibrations.holding(LOOKED)
+    damage(path)
+    found, (said,) = calibrations.holding(LOOKED)
+    assert found is None and said.startswith(f"{path} is damaged (")
+    assert said.endswith("calibrate` with its model and suite measures it again")
+    calibrations.FOLDERS[0].mkdir(exist_ok=True)
+    other = tmp_path / "other"
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path, other))
+    assert whole[0] is not None
+    other.mkdir()
+    (other / path.name).write_bytes(json.dumps(whole[0].to_json()).encode())
+    found, problems = calibrations.holding(LOOKED)
+    assert found == whole[0] and problems == [said]
+    if path.is_dir():
+        path.rmdir()
+    calibrations.write(whole[0])
+    assert calibrations.holding(LOOKED) == whole
+
+
+def test_the_command_that_is_named_calibrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mini-object.json").write_text("null")
+    _, (said,) = calibrations.holding(LOOKED)
+    assert "`python -m bench calibrate`" in said
+    words = ["calibrate", "--model", "mini", "--suite", "objects", "--metric", "judge"]
+    assert main([*words, "--each", "1", "--device", "cpu", "--quiet"]) == 0
+    (found,) = calibrations.read("mini", "object")
+    assert isinstance(found, calibration.Calibration) and found.readings[0].metric == "judge"
 
 
 def test_detectors_that_were_never_calibrated_are_no_problem_of_others() -> None:
