@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,10 @@ from typing import Any
 from bench.types import InputError
 
 TEMPORARY = ".tmp"
-"""Suffix of a file being written; who opens a run's folder again removes what a kill left."""
+"""Suffix of a file being written, behind eight digits of its own."""
+_LEFT = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}", re.DOTALL)
+OLD = 3600.0
+"""Seconds after which nobody is writing a file any more."""
 LOCK = ".lock"
 """File in a folder that is locked while somebody works there."""
 
@@ -80,6 +84,30 @@ def aside(path: Path, *, synced: bool = True) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_left(name: str) -> bool:
+    """Return whether a file's name is one that `aside` gives, which a kill leaves behind.
+
+    Args:
+        name: Of any file.
+    """
+    return bool(_LEFT.fullmatch(name))
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what kills left half written in a folder an hour ago or longer.
+
+    Of a run's folder, which is locked, `bench.runs.mending` removes it at once.
+
+    Args:
+        folder: Not those in it.
+        name: Of the file that was being written, where the folder may be anybody's; "" for any.
+    """
+    for path in folder.glob(f"{glob.escape(name)}*{TEMPORARY}"):
+        with suppress(OSError):
+            if is_left(path.name) and path.is_file() and time.time() - path.stat().st_mtime > OLD:
+                path.unlink()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from bench.names import find
 from bench.types import ALL, InputError
 
 if TYPE_CHECKING:
-    from bench.runs.grid import Asked
+    from bench.runs.grid import Methods
 
 OF_THE_CALL = frozenset({"config", "help", "plan", "measure", "json", "quiet", "plain"})
 """What is said of one call alone, so never in a file."""
@@ -123,11 +123,11 @@ class _File:
             return self.path.parent / found.expanduser()
         return self._named(found, key)
 
-    def _methods(self, value: Any) -> list[str | Asked]:
+    def _methods(self, value: Any) -> list[str | Methods]:
         """Return methods, those of a table with what is for them alone."""
-        from bench.runs.grid import Asked
+        from bench.runs.grid import Methods
 
-        found: list[str | Asked] = []
+        found: list[str | Methods] = []
         for table in _tables(value):
             for key in table:
                 find(f"key of method {table.get('name')} in {self.path}", key, OF_METHODS)
@@ -142,7 +142,7 @@ class _File:
             settings = self._settings(table.get("set", {}), f"set of {name}", [name])
             typed = self.args.typed
             found.append(
-                Asked(
+                Methods(
                     (name,),
                     tuple(_other(settings, self.args.set)),
                     None if "preset" in typed else preset,
@@ -214,7 +214,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _names(asked: str | Asked) -> tuple[str, ...]:
+def _names(asked: str | Methods) -> tuple[str, ...]:
     return (asked,) if isinstance(asked, str) else asked.names
 
 

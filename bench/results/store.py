@@ -15,18 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.files import (
-    LOCK,
-    TEMPORARY,
-    Row,
-    csv_bytes,
-    damaged,
-    read_rows,
-    to_json,
-    write_bytes,
-)
+from bench.files import LOCK, Row, csv_bytes, damaged, is_left, read_rows, to_json, write_bytes
 from bench.results import elsewhere
-from bench.results.sums import Sums, digest
+from bench.results.sums import Sums, content, digest
 from bench.results.verification import AGAIN, check_table
 from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 
@@ -47,6 +38,7 @@ class RunFolder:
         self.record_path = self.path / "record.json"
         self.per_image_path = self.path / "per_image.csv"
         self.scores_path = self.path / "scores.csv"
+        self.attacks_path = self.path / "attacks.csv"
         self.strip_path = self.path / "strip.png"
         self.suite_path = self.path / "suite"
         self.suite_table = self.suite_path / "suite.toml"
@@ -69,15 +61,15 @@ class RunFolder:
                 return any(path.name not in begun for path in self.path.iterdir())
             # A kill while the spec is written leaves nothing but its temporary file.
             there = [path.name for path in self.path.iterdir()]
-            own = (TEMPORARY, LOCK, self.sums.path.name)
-            strangers = [name for name in there if not name.endswith(own)]
+            own = (LOCK, self.sums.path.name)
+            strangers = [name for name in there if name not in own and not is_left(name)]
             if strangers:
                 raise InputError(
                     f"{self.path} holds {strangers[0]} but no spec.json, so it is not a run that "
                     "can be resumed; delete the folder or choose another --out"
                 )
-            for path in self.path.glob(f"*{TEMPORARY}"):
-                path.unlink()
+            for name in filter(is_left, there):
+                (self.path / name).unlink()
             self._write(self.spec_path, to_json(spec.to_json()))
         except OSError as error:
             reason = error.strerror or str(error)
@@ -165,8 +157,8 @@ class RunFolder:
         Raises:
             InputError: if the record is truncated, damaged or that of another run or version.
         """
+        whole = content(self.record_path)
         try:
-            whole = self.record_path.read_bytes()
             data = json.loads(whole)
             spec = RunSpec.from_json(data["spec"])
             record = RunRecord(
@@ -180,7 +172,7 @@ class RunFolder:
             )
         except InputError as error:
             raise InputError(f"{self.record_path} {error}; {AGAIN}") from None
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(damaged(self.record_path, repr(error), AGAIN)) from None
         known = self.sums.known().get(self.record_path)
         if known and hashlib.sha256(whole).hexdigest() not in known:
@@ -295,5 +287,5 @@ def read(paths: Iterable[Path]) -> Results:
 
 
 def folders(root: Path) -> list[Path]:
-    """Return the folders of the finished runs under a folder, by name."""
-    return sorted(path.parent for path in Path(root).glob("*/record.json") if path.is_file())
+    """Return the folders that hold a record under a folder, by name, readable or not."""
+    return sorted(path.parent for path in Path(root).glob("*/record.json"))

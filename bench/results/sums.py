@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from bench.files import write_bytes
+from bench.files import check_kind, write_bytes
 from bench.types import InputError
 
 NAME = "SHA256SUMS"
@@ -15,6 +15,9 @@ NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\t]+)\n")
 _TORN = b"\t(torn)\n"
 """Ends a line that a kill left half written, so that it names no file."""
+
+Known = dict[Path, list[str]]
+"""The checksums of each file, the latest last."""
 
 
 class Sums:
@@ -30,7 +33,7 @@ class Sums:
         self.folder = folder
         self.path = folder / NAME
 
-    def known(self) -> dict[Path, list[str]]:
+    def known(self) -> Known:
         """Return the checksums of each file that was written, the latest last.
 
         A line that names what lies outside the folder is none of a run's.
@@ -44,7 +47,7 @@ class Sums:
             return {}
         except OSError as error:
             raise InputError(_unread(self.path, error)) from None
-        found: dict[Path, list[str]] = {}
+        found: Known = {}
         for line in text.splitlines(keepends=True):
             match = _LINE.fullmatch(line)
             # Who made the folder may be a stranger, and what is wrong is removed.
@@ -74,9 +77,14 @@ class Sums:
         latest = [(path, digests[-1]) for path, digests in self.known().items()]
         write_bytes(self.path, "".join(self._line(*each) for each in latest).encode())
 
-    def wrong(self) -> list[Path]:
-        """Return the files that are missing, or are not what was written; every file is read."""
-        return [path for path, digests in self.known().items() if digest(path) not in digests]
+    def wrong(self, known: Known | None = None) -> list[Path]:
+        """Return the files that are missing, or are not what was written; every file is read.
+
+        Args:
+            known: What `known` returned, where that was asked already.
+        """
+        every = self.known() if known is None else known
+        return [path for path, digests in every.items() if digest(path) not in digests]
 
     def _add(self, found: Iterable[tuple[Path, str]]) -> None:
         lines = "".join(self._line(*each) for each in found).encode()
@@ -110,7 +118,23 @@ def digest(path: Path) -> str:
         raise InputError(_unread(path, error)) from None
 
 
+def content(path: Path) -> bytes:
+    """Return what is in a file that is there.
+
+    Raises:
+        InputError: it cannot be read, as a folder in its place cannot.
+    """
+    check_kind(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(_unread(path, error)) from None
+
+
 def _unread(path: Path, error: OSError) -> str:
+    above = next((each for each in path.parents if each.is_file()), None)
+    if above:
+        return f"{above} is a file, must be a folder; move it away, and the same command goes on"
     return (
         f"{path} cannot be read: {error.strerror or error}; make it a readable file, or move it "
         "away, and the same command goes on"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.names import typed
@@ -55,28 +56,41 @@ def check_files(folder: RunFolder, record: RunRecord) -> int:
     """
     known = folder.sums.known()
     if folder.record_path not in known:
-        raise InputError(f"{folder.path} has no whole {folder.sums.path.name} to be verified by")
+        raise InputError(
+            f"{folder.path} has no whole {folder.sums.path.name} to be verified by; delete "
+            f"{folder.record_path}, and {_way(record)}"
+        )
     if wrong := folder.sums.wrong():
         names = [path.relative_to(folder.path).as_posix() for path in wrong[:NAMED]]
         more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         raise InputError(
             f"{folder.path}: missing or not as written: {', '.join(names)}{more}; "
-            + _way(record, {path.relative_to(folder.path).parts[0] == TRIALS for path in wrong})
+            + _way(record, {of_trials(folder, path) for path in wrong})
         )
     return len(known)
 
 
-def _way(record: RunRecord, of_trials: Collection[bool] = (False,)) -> str:
+def of_trials(folder: RunFolder, path: Path) -> bool:
+    """Return whether a file of a run is made by an attack on it, and by no run.
+
+    Args:
+        folder: The run's.
+        path: The file.
+    """
+    return path == folder.attacks_path or path.is_relative_to(folder.path / TRIALS)
+
+
+def _way(record: RunRecord, trials: Collection[bool] = (False,)) -> str:
     """Return what makes files again.
 
     Args:
         record: The run's.
-        of_trials: Of the files, whether they are a trial's: each answer once.
+        trials: Of the files, whether they are of trials: each answer once.
     """
     from bench.results import elsewhere
 
     own = "score" if elsewhere.made(record.spec) else "run"
-    commands = [typed("attack" if each else own) for each in sorted(of_trials)]
+    commands = [typed("attack" if each else own) for each in sorted(trials)]
     several = len(commands) > 1
     said = " and then ".join(f"`{each}`" for each in commands)
     return f"{said} with the same options make{'' if several else 's'} it again"

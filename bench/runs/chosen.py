@@ -12,7 +12,7 @@ from bench.types import Case, Prompt, Size, Suite
 
 
 @dataclass(frozen=True)
-class Asked:
+class Selection:
     """What decides which prompts are chosen: the suite, by its content, the rest by its name."""
 
     key: tuple[object, ...]
@@ -22,7 +22,7 @@ class Asked:
     family: str
 
     @classmethod
-    def of(cls, suite: Suite, cases: Sequence[Case], size: Size, family: str) -> Asked:
+    def of(cls, suite: Suite, cases: Sequence[Case], size: Size, family: str) -> Selection:
         """Return what is asked for.
 
         Args:
@@ -46,7 +46,7 @@ class Chosen:
 
 
 @lru_cache(maxsize=8)
-def chosen_once(asked: Asked) -> Chosen:
+def chosen_once(asked: Selection) -> Chosen:
     """Return the prompts of each case.
 
     Args:

@@ -12,7 +12,7 @@ from bench import portable, prompts
 from bench.files import to_json, write_bytes
 from bench.prompts import written
 from bench.results.store import RunFolder
-from bench.results.sums import digest
+from bench.results.sums import Known, digest
 from bench.runs.mending import mend
 from bench.runs.resolved import Resolved
 from bench.types import InputError, RunSpec, Suite
@@ -37,7 +37,7 @@ def check(runs: Iterable[RunSpec], out: Path) -> None:
                 f"than the {portable.WHOLE} of a file's name; call suite, size or model shorter"
             )
         folder = RunFolder(out, spec.run_id)
-        if folder.path.exists() and not _spec_lost(folder, spec):
+        if folder.path.exists() and not _spec_lost(folder, spec, folder.sums.known()):
             folder.create(spec)
 
 
@@ -70,36 +70,37 @@ def opened(spec: RunSpec, out: Path) -> tuple[RunFolder, bool]:
         InputError: the folder cannot be written, or holds something else.
     """
     folder = RunFolder(out, spec.run_id)
-    if _spec_lost(folder, spec):
+    known = folder.sums.known()
+    if _spec_lost(folder, spec, known):
         write_bytes(folder.spec_path, to_json(spec.to_json()))
     resumed = folder.create(spec)
-    mend(folder)
+    mend(folder, known)
     if not folder.suite_table.exists():
         try:
-            keep(Resolved(spec).suite, folder.suite_path)
-            folder.sums.note(path for path in folder.suite_path.rglob("*") if path.is_file())
+            keep(Resolved(spec).suite, folder)
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"cannot write to {folder.suite_path}: {reason}") from None
     return folder, resumed
 
 
-def _spec_lost(folder: RunFolder, spec: RunSpec) -> bool:
+def _spec_lost(folder: RunFolder, spec: RunSpec, known: Known) -> bool:
     """Return whether a run's spec is gone or damaged, and was this one as its checksum says."""
-    known = folder.sums.known().get(folder.spec_path, [])
+    of_spec = known.get(folder.spec_path, [])
     own = hashlib.sha256(to_json(spec.to_json())).hexdigest()
-    return own in known and digest(folder.spec_path) not in known
+    return own in of_spec and digest(folder.spec_path) not in of_spec
 
 
-def keep(suite: Suite, folder: Path) -> None:
+def keep(suite: Suite, run: RunFolder) -> None:
     """Write a suite with its prompt files and the concepts that it names as one from outside.
 
     Its content, and so its version, is the same; suite.toml is written last.
 
     Args:
         suite: The suite.
-        folder: Where it is written.
+        run: Whose copy it is.
     """
+    folder = run.suite_path
     names: dict[str, str] = {}
     for name, path in prompts.files(suite).items():
         # Flat, since a table may name files in folders of its own.
@@ -116,3 +117,4 @@ def keep(suite: Suite, folder: Path) -> None:
         concepts=prompts.named(suite),
     )
     write_bytes(folder / "suite.toml", written.toml(copy).encode())
+    run.sums.note(path for path in folder.rglob("*") if path.is_file())

@@ -14,7 +14,7 @@ from bench.types import RunSpec
 
 
 @dataclass(frozen=True)
-class Asked:
+class Methods:
     """Methods that are asked for with what is for them alone."""
 
     names: tuple[str, ...]
@@ -28,7 +28,7 @@ class Asked:
 
 
 def specs(
-    methods: Sequence[str | Asked],
+    methods: Sequence[str | Methods],
     *,
     seeds: Sequence[int],
     settings: Sequence[str],
@@ -48,9 +48,9 @@ def specs(
     Raises:
         InputError: as `bench.runs.plan.specs`.
     """
-    some_own = any(isinstance(each, Asked) for each in methods)
-    one_by_one = [each if isinstance(each, Asked) else Asked((each,)) for each in methods]
-    groups = one_by_one if some_own else [Asked(tuple(map(str, methods)))]
+    some_own = any(isinstance(each, Methods) for each in methods)
+    one_by_one = [each if isinstance(each, Methods) else Methods((each,)) for each in methods]
+    groups = one_by_one if some_own else [Methods(tuple(map(str, methods)))]
     entries = [asking.methods(each.names, [*settings, *each.settings]) for each in groups]
     every = [entry for some in entries for entry in some.values()]
     registry.shared_settings(every, settings)
@@ -67,7 +67,7 @@ def specs(
     return list(found.values())
 
 
-def names(methods: Sequence[str | Asked]) -> list[str]:
+def names(methods: Sequence[str | Methods]) -> list[str]:
     """Return the names of methods, as they were typed.
 
     Args:
@@ -77,7 +77,7 @@ def names(methods: Sequence[str | Asked]) -> list[str]:
 
 
 def _settings(
-    asked: Asked, shared: Sequence[str], entries: Collection[registry.Entry]
+    asked: Methods, shared: Sequence[str], entries: Collection[registry.Entry]
 ) -> list[str]:
     """Return what is set for these methods: what is for them alone, and what they have of all's."""
     own = {registry.split(setting)[0] for setting in asked.settings}

@@ -6,38 +6,38 @@ import logging
 import shutil
 from pathlib import Path
 
-from bench.files import TEMPORARY
+from bench.files import TEMPORARY, is_left
 from bench.results.store import RunFolder
-from bench.results.verification import TRIALS, check_table
+from bench.results.sums import Known
+from bench.results.verification import check_table, of_trials
 from bench.types import InputError
 
 log = logging.getLogger(__name__)
 
-CONCLUDED = ("seen.csv", "results.csv", "summary.csv")
-"""What a trial's images are read into; the last declares it finished."""
-FOUND = ("found", "embeddings", "starts")
-"""Folders of what a trial's searches found, a file each by the number of the search."""
 
-
-def mend(folder: RunFolder) -> list[Path]:
+def mend(folder: RunFolder, known: Known | None = None) -> list[Path]:
     """Remove what is missing its checksum, or has another, and what was made from it.
 
     A finished run of which anything is removed is finished no more. Where its checksums are lost
-    altogether, as of a run that was brought as a bundle, its table alone is verified.
+    altogether, as of a run that was brought as a bundle, record and table alone are verified; what
+    else is there goes with them, since nothing says what it is.
 
     Args:
         folder: The run's.
+        known: Its checksums, where they were read already.
 
     Returns:
         What was damaged or has vanished.
     """
     swept(folder)
-    wrong = _wrong(folder)
+    known = folder.sums.known() if known is None else known
+    wrong = _wrong(folder, known)
     for path in wrong:
         path.unlink(missing_ok=True)
         inside = path.relative_to(folder.path)
-        if inside.parts[0] == TRIALS:
-            _mend_trial(folder.path.joinpath(*inside.parts[:3]), path)
+        if of_trials(folder, path):
+            if path != folder.attacks_path:
+                _mend_trial(folder.path.joinpath(*inside.parts[:3]), path)
             continue
         folder.record_path.unlink(missing_ok=True)
         if inside.parts[0] == folder.suite_path.name:
@@ -47,7 +47,6 @@ def mend(folder: RunFolder) -> list[Path]:
             shutil.rmtree(folder.images(path.stem), ignore_errors=True)
             folder.per_image_path.unlink(missing_ok=True)
     if not folder.is_done():
-        known = folder.sums.known()
         for path in _made(folder):
             # A kill came between a file and its checksum.
             if path not in known:
@@ -62,7 +61,8 @@ def mend(folder: RunFolder) -> list[Path]:
 def swept(folder: RunFolder) -> None:
     """Remove what kills left half written; nobody may be writing there."""
     for path in folder.path.rglob(f"*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
+        if is_left(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _mend_trial(trial: Path, path: Path) -> None:
@@ -72,20 +72,25 @@ def _mend_trial(trial: Path, path: Path) -> None:
         trial: The trial's folder.
         path: The file that was removed.
     """
-    for name in CONCLUDED:
-        (trial / name).unlink(missing_ok=True)
-    if path.parent.name in FOUND:
+    # numpy, which trials count with, is imported for none that are whole.
+    from bench.runs.trials.folder import TrialFolder
+    from bench.runs.trials.unattacked import Unattacked
+
+    files = TrialFolder(trial)
+    for concluded in (*files.concluded, Unattacked(trial).file):
+        concluded.unlink(missing_ok=True)
+    if path.parent in files.searched:
         # A search need not end at the same digits, so what was drawn of it goes with it.
-        for name in FOUND:
-            for other in (trial / name).glob(f"{path.stem}.*"):
+        for folder in files.searched:
+            for other in folder.glob(f"{path.stem}.*"):
                 other.unlink()
-        shutil.rmtree(trial / "images", ignore_errors=True)
+        shutil.rmtree(files.images, ignore_errors=True)
 
 
-def _wrong(folder: RunFolder) -> list[Path]:
-    done, known = folder.is_done(), folder.sums.known()
+def _wrong(folder: RunFolder, known: Known) -> list[Path]:
+    done = folder.is_done()
     # The spec was compared with the one that is asked for.
-    wrong = [path for path in folder.sums.wrong() if path != folder.spec_path]
+    wrong = [path for path in folder.sums.wrong(known) if path != folder.spec_path]
     if not done:
         # What was announced and never written has not vanished.
         tables = (folder.per_image_path, folder.scores_path, folder.record_path)
@@ -101,8 +106,7 @@ def _wrong(folder: RunFolder) -> list[Path]:
     try:
         check_table(folder, record)
     except InputError:
-        if known or not folder.per_image_path.exists():
-            wrong.append(folder.per_image_path)
+        wrong.append(folder.per_image_path)
     return wrong
 
 

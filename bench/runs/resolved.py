@@ -17,7 +17,7 @@ from bench.names import find
 from bench.prompts import joint
 from bench.prompts.choice import Choice
 from bench.prompts.sizes import size_of
-from bench.runs.chosen import Asked, Chosen, chosen_once
+from bench.runs.chosen import Chosen, Selection, chosen_once
 from bench.types import ALL, ORIGINAL, Case, Concept, InputError, Prompt, RunSpec, Size, Suite
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Resolved:
 
     @cached_property
     def _chosen(self) -> Chosen:
-        return chosen_once(Asked.of(self.suite, self.cases, self.size, self.family))
+        return chosen_once(Selection.of(self.suite, self.cases, self.size, self.family))
 
     @property
     def resized(self) -> int:

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.files import TEMPORARY, aside, folder_aside, write_bytes
+from bench.files import TEMPORARY, aside, folder_aside, sweep, write_bytes
 from bench.models import erasures
+from bench.results import report
 from bench.types import InputError
 
 LARGE = 200_000
@@ -114,6 +115,34 @@ def test_what_killed_writers_of_a_folder_left_goes_and_what_is_being_written_sta
         assert (tmp_path / "mine").is_dir()
     assert {each.name for each in tmp_path.iterdir()} == {"mine", other.name}
     assert [each.name for each in (tmp_path / "mine").iterdir()] == ["a"]
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    left, other = f"a.csv.0badcafe{TEMPORARY}", f"b.csv.0badcafe{TEMPORARY}"
+    stay = (f"notes{TEMPORARY}", "a.csv", f"c.csv.0badcafe{TEMPORARY}")
+    for name in (left, other, *stay):
+        (tmp_path / name).write_text("half")
+        if name != stay[-1]:
+            os.utime(tmp_path / name, (0, 0))
+    (tmp_path / f"folder.0badcafe{TEMPORARY}").mkdir()
+    sweep(tmp_path, "a.csv")
+    assert {left, other} & {each.name for each in tmp_path.iterdir()} == {other}
+    sweep(tmp_path)
+    # The last may be of somebody who writes at this moment.
+    assert {each.name for each in tmp_path.iterdir() if each.is_file()} == set(stay)
+    assert (tmp_path / f"folder.0badcafe{TEMPORARY}").is_dir()
+
+
+def test_a_comparison_sweeps_the_folder_of_the_runs(tmp_path: Path) -> None:
+    left = [tmp_path / f"{name}.0badcafe{TEMPORARY}" for name in ("axes.csv", "report/images/a")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+        os.utime(path, (0, 0))
+    report.write_comparison([], tmp_path)
+    assert [path.exists() for path in left] == [False, True]
+    report.write_site([], tmp_path)
+    assert not left[1].exists()
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

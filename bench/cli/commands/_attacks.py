@@ -105,6 +105,6 @@ def _show(rows: Sequence[Row], folders: Sequence[RunFolder], strips: Mapping[str
     print_lines(attacks.notes(rows))
     for folder in folders:
         print_lines(unread(folder))
-        print(f"attacks     {folder.path / 'attacks.csv'}")
+        print(f"attacks     {folder.attacks_path}")
         if folder.path.name in strips:
             print(f"strip       {strips[folder.path.name]}")

@@ -27,7 +27,7 @@ def group(paths: Sequence[Path], *, of_cases: bool = False) -> Group:
     from bench.results import protocol, report, store, unerased
 
     for path in paths:
-        if not (path / "record.json").is_file():
+        if not (path / "record.json").exists():
             raise InputError(f"{path} is no finished run: it has no record.json")
     found = store.read(dict.fromkeys(path.resolve() for path in paths))
     if found.problems:

@@ -12,6 +12,7 @@ images and erasures too, and refuses what is damaged.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -157,7 +158,8 @@ def _results(runs: Sequence[Path], out: Path, scratch: Path) -> Results:
         each for number, path in enumerate(runs) for each in _folders(path, scratch / str(number))
     ] or store.folders(out)
     if not paths:
-        raise InputError(f"there is no finished run under {out}; `{typed('run')}` makes one")
+        command = f"{typed('run')} --method NAME --out {shlex.quote(str(out))}"
+        raise InputError(f"there is no finished run under {out}; `{command}` makes one")
     results = store.read(paths)
     if not results.runs:
         raise InputError("; ".join(results.problems))
@@ -181,7 +183,7 @@ def _folders(path: Path, scratch: Path) -> list[Path]:
     """Return the run folders at a path: it is one, or a bundle, which is unpacked into scratch."""
     from bench.results import bundles
 
-    if (path / "record.json").is_file():
+    if (path / "record.json").exists():
         # It may be a link, or "."; a run is called by its own folder.
         return [path.resolve()]
     bundle = bundles.found(path)

@@ -42,6 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     from bench.runs import needs, plan
 
     wanted: dict[Download, None] = {}
+    why = ""
     for model in args.model:
         named = sources.chosen(model, revision=args.revision, variant=args.variant)
         for suite in args.suite or prompts.suites():
@@ -53,14 +54,15 @@ def execute(args: argparse.Namespace) -> int:
                     size=prompts.suite(suite).sizes[0].name,
                     settings=args.set,
                 )
-            except InputError:
+            except InputError as error:
                 # By default those suites are left out that are for other models or concepts.
                 if args.suite:
                     raise
+                why = why or str(error)
                 continue
             wanted |= dict.fromkeys(needs.needed(specs))
     if not wanted:
-        raise InputError("no suite is for these models and methods; name one with --suite")
+        raise InputError(f"no suite is for these models and methods: {why}")
     before = {each: each.here for each in wanted}
     problems = [] if args.plan else needs.fetch(wanted)
     if problems:

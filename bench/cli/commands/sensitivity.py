@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.cli import arguments, output, progress
 from bench.cli.commands import print_lines
+from bench.names import typed
 
 HELP = "test the benchmark: whether planted faults move their own axes alone"
 
@@ -39,7 +40,8 @@ def execute(args: argparse.Namespace) -> int:
     lines = table.measure(
         args.out, size=args.size, steps=args.steps, faults=args.fault, told=progress.teller(args)
     )
-    how = f"Suite objects of mini, size {args.size}{steps}: `bench sensitivity` measures it again."
+    again = f"`{typed('sensitivity')}` measures it again"
+    how = f"Suite objects of mini, size {args.size}{steps}: {again}."
     paths = table.write(lines, args.to, how)
     wrong = table.wrong(lines)
     output.answer(

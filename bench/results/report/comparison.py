@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.files import write_bytes
+from bench.files import sweep, write_bytes
 from bench.results.report import axes, interference
 from bench.results.report.latex import paper
 from bench.results.report.markdown import document
@@ -27,6 +27,7 @@ def write_comparison(pages: Sequence[Page], out: Path, left_out: Sequence[str] =
         out: The folder for comparison.csv, .md and .tex, axes.csv and interference.csv.
         left_out: Why runs are missing, one sentence each; the page says so.
     """
+    sweep(out)
     made = {
         "comparison.csv": sheet(pages),
         "comparison.md": document(pages, left_out),

@@ -110,7 +110,7 @@ def score(
     flags = outcome.flags(work.metrics, scores, scores_before, work.family, work.erased)
     folder.write_per_image(rows)
     if work.suite:
-        folders.keep(work.suite, folder.suite_path)
+        folders.keep(work.suite, folder)
     facts = record.stamped(folder, work.spec, facts | {"finished": provenance.now()})
     made = RunRecord(work.spec, facts, {}, tuple(scores), flags, left_out)
     opened = [path for path in map(work.images.path, work.prompts) if path is not None]

@@ -81,6 +81,10 @@ class TrialFolder:
         self.results_path = self.path / "results.csv"
         self.summary_path = self.path / "summary.csv"
         self.images = self.path / "images"
+        self.concluded = (self.results_path, self.summary_path)
+        """What the images are read into; the last declares the trial finished."""
+        self.searched = tuple(self.path / name for name in ("found", "embeddings", "starts"))
+        """Folders of what searches found, a file each by the number of the batch."""
 
     def embedding_path(self, batch: int) -> Path:
         """Return where the word that was learnt for a batch is stored."""

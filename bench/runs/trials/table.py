@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench import digests
-from bench.files import Row, read_rows, write_rows
+from bench.files import Row, csv_bytes, read_rows, write_bytes
 from bench.results.report import attacks
 from bench.results.store import RunFolder
 from bench.runs import record
@@ -29,7 +29,9 @@ def collect(run: RunFolder) -> list[Row]:
     hashes = {case: digests.file(erasure) for case, erasure in erasures.items() if erasure.exists()}
     rows = [row for row in rows if row["erasure"] == hashes.get(row["case"])]
     rows.sort(key=lambda row: [row[name] for name in ("case", "attack", "convention", "trial")])
-    write_rows(run.path / "attacks.csv", SUMMARY, rows)
+    table = csv_bytes(SUMMARY, rows)
+    run.sums.announce(run.attacks_path, table)
+    write_bytes(run.attacks_path, table)
     _into_scores(run, rows)
     return rows
 

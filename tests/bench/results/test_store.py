@@ -40,7 +40,7 @@ def test_create_says_whether_there_is_something_to_resume(tmp_path: Path) -> Non
 def test_a_kill_while_the_spec_is_written_does_not_block_the_next_attempt(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, SPEC.run_id)
     folder.path.mkdir()
-    (folder.path / "spec.json.tmp").write_text('{"met')
+    (folder.path / "spec.json.0badcafe.tmp").write_text('{"met')
     assert folder.create(SPEC) is False
     assert {path.name for path in folder.path.iterdir()} == {"spec.json", "SHA256SUMS"}
 

@@ -16,7 +16,7 @@ from bench.files import LOCK
 from bench.portable import UNERASED
 from bench.results import store, sums
 from bench.results.store import RunFolder
-from bench.runs import plan, runner
+from bench.runs import folders, plan, runner
 from bench.runs.mending import mend
 from bench.runs.schedule import Setup
 from bench.types import InputError, RunSpec
@@ -190,7 +190,7 @@ def test_damage_is_found_and_made_again(
     assert main(["compare", "--out", str(out), "--verify"]) == 0
 
 
-PLACES = ["per_image.csv", "scores.csv", IMAGE, EDIT, sums.NAME]
+PLACES = ["per_image.csv", "scores.csv", "record.json", "spec.json", IMAGE, EDIT, sums.NAME]
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -207,6 +207,13 @@ def test_a_folder_in_a_files_place_is_refused_by_name_and_not_removed(
     (place / "mine.txt").write_text("mine")
     assert main(["compare", "--out", str(out), "--verify"]) == 2
     assert str(place) in capsys.readouterr().err
+    if name == "record.json":
+        for words in (["compare"], ["report"]):
+            assert main([*words, "--out", str(out), *["--json"] * (words == ["report"])]) == 0
+            told = "".join(capsys.readouterr())
+            assert f"{place} cannot be read" in told, "it is silently no run"
+        assert main(["compare", str(place.parent)]) == 2
+        assert f"{place} cannot be read" in capsys.readouterr().err
     assert main(["report", "--out", str(out)]) == 0
     with pytest.raises(InputError, match=r"cannot be read.*move it away, and the same command"):
         list(runner.execute(made[0], out, Setup()))
@@ -218,6 +225,44 @@ def test_a_folder_in_a_files_place_is_refused_by_name_and_not_removed(
     assert whole == (name != sums.NAME)
 
 
+@pytest.mark.parametrize("name", ["images/airplane", "images", "erasures", "suite"])
+def test_a_file_in_a_folders_place_is_refused_by_name_and_not_removed(
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    place, out = runs[1].path / name, runs[1].path.parent
+    shutil.rmtree(place)
+    place.write_text("mine")
+    assert main(["compare", "--out", str(out), "--verify"]) == 2
+    assert f"{place} is a file, must be a folder; move it away" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"is a file, must be a folder; move it away"):
+        list(runner.execute(made[0], out, Setup()))
+    assert place.read_text() == "mine"
+    place.rename(out / "away")
+    list(runner.execute(made[0], out, Setup()))
+    assert main(["compare", "--out", str(out), "--verify"]) == 0
+
+
+@pytest.mark.parametrize("name", ["per_image.csv", "record.json"])
+def test_without_checksums_a_run_makes_again_what_a_table_leaves_out(
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    """What `compare` promises, `run` keeps."""
+    out, told = runs[1].path.parent, [scores(each) for each in runs]
+    runs[1].sums.path.unlink()
+    edited(runs[1].path / name) if name == "per_image.csv" else null(runs[1].path / name)
+    assert main(["compare", "--out", str(out)]) == 0
+    assert "makes it again" in capsys.readouterr().err
+    list(runner.execute(made[0], out, Setup()))
+    assert [scores(each) for each in runs] == told
+    assert main(["compare", "--out", str(out), "--verify"]) == 0
+
+
 def test_a_list_of_checksums_reaches_no_file_outside_its_folder(
     runs: tuple[RunFolder, RunFolder], made: tuple[list[RunSpec], Path]
 ) -> None:
@@ -227,6 +272,23 @@ def test_a_list_of_checksums_reaches_no_file_outside_its_folder(
         stream.write(f"{'0' * 64}  ../foreign.txt\n{'0' * 64}  {foreign}\n")
     list(runner.execute(made[0], runs[1].path.parent, Setup()))
     assert foreign.read_text() == "mine"
+
+
+def test_a_run_is_opened_by_one_look_at_its_checksums_and_sweeps_its_own_alone(
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs[1].record_path.unlink()
+    mine, left = runs[1].path / "notes.tmp", runs[1].path / "a.png.0badcafe.tmp"
+    for path in (mine, left):
+        path.write_text("half")
+    looks: list[Path] = []
+    known = sums.Sums.known
+    monkeypatch.setattr(sums.Sums, "known", lambda self: looks.append(self.folder) or known(self))
+    folders.opened(made[0][1], runs[1].path.parent)
+    assert looks == [runs[1].path]
+    assert mine.exists() and not left.exists()
 
 
 def test_what_is_whole_is_not_made_again(
@@ -322,13 +384,19 @@ def test_a_torn_line_of_checksums_costs_one_file(runs: tuple[RunFolder, RunFolde
 
 
 def test_a_run_without_checksums_is_not_called_verified(
-    runs: tuple[RunFolder, RunFolder], capsys: pytest.CaptureFixture[str]
+    runs: tuple[RunFolder, RunFolder],
+    made: tuple[list[RunSpec], Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     runs[1].sums.path.unlink()
     out = str(runs[1].path.parent)
     assert main(["compare", "--out", out]) == 0
     assert main(["compare", "--out", out, "--verify"]) == 2
-    assert "no whole SHA256SUMS" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"no whole SHA256SUMS to be verified by; delete {runs[1].record_path}, and `" in said
+    runs[1].record_path.unlink()
+    list(runner.execute(made[0], runs[1].path.parent, Setup()))
+    assert main(["compare", "--out", out, "--verify"]) == 0
 
 
 def test_another_record_with_its_checksum_is_believed(runs: tuple[RunFolder, RunFolder]) -> None:

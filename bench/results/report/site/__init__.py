@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_bytes
+from bench.files import sweep, write_bytes
 from bench.results import again
 from bench.results.joined import called, parts
 from bench.results.report import gallery
@@ -46,6 +46,8 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
     Raises:
         InputError: the folder cannot be written.
     """
+    for folder in (out, out / FOLDER, out / FOLDER / "images"):
+        sweep(folder)
     environment = _environment()
     thumbnails = Thumbnails(out, f"{FOLDER}/images")
     every = list(sections(pages, MOST))
@@ -98,7 +100,7 @@ def _write_run(environment: Any, section: Section, run: Finished, label: str, ou
     folder, several = out / FOLDER, _others(run)
     record, spec = run.record, run.record.spec
     files = [run.folder.per_image_path, run.folder.scores_path, run.folder.record_path]
-    files += [run.folder.path / "attacks.csv", *(run.folder.path / name for name in STRIPS)]
+    files += [run.folder.attacks_path, *(run.folder.path / name for name in STRIPS)]
     text = environment.get_template("run.html").render(
         run=run,
         label=label,

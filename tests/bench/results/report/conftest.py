@@ -66,9 +66,10 @@ def rows(spec: RunSpec, target: float) -> list[dict[str, str]]:
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The suite as a run keeps it, written once."""
-    folder = tmp_path_factory.mktemp("suite") / "suite"
-    folders.keep(prompts.suite("objects"), folder)
-    return folder
+    folder = tmp_path_factory.mktemp("suite")
+    run = RunFolder(folder.parent, folder.name)
+    folders.keep(prompts.suite("objects"), run)
+    return run.suite_path
 
 
 Write = Callable[..., Finished]

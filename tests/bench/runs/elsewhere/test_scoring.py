@@ -144,6 +144,14 @@ def test_each_kind_is_seen_by_the_metrics_that_can(images: Path, tmp_path: Path)
     assert names("nudity", "sd14") == ["nudity@0.6"]
 
 
+def test_what_no_metric_tells_is_named_or_refused(images: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.csv"
+    file.write_text("id,concept,role,text,seed\nbird,violence,target,a riot,1\n")
+    with pytest.raises(InputError, match="name what is to be measured with --metric"):
+        work(images, file, "violence", model="sd14")
+    assert work(images, file, "violence", model="sd14", metric="clip").metrics
+
+
 def test_nothing_is_compared_with_images_that_are_not_there(images: Path, tmp_path: Path) -> None:
     file = tmp_path / "prompts.csv"
     with pytest.raises(InputError, match=r"metric for single images of mini .*'change'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -171,6 +172,24 @@ def test_without_a_token_nothing_is_asked(
     with pytest.raises(InputError, match=r"needs a token.*hf auth login"):
         hub.check(NAME, folder)
     assert not standin.asked
+
+
+def test_a_push_goes_on_when_what_it_asks_for_is_done(
+    standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: os.environ.get("HF_TOKEN"))
+    with pytest.raises(InputError, match="or set HF_TOKEN"):
+        hub.check(NAME, folder)
+    monkeypatch.setenv("HF_TOKEN", "hf_other")
+    with pytest.raises(InputError, match="stores another"):
+        hub.check(NAME, folder)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    standin.repositories[NAME] = {"model.bin": b"x"}
+    with pytest.raises(InputError, match="choose another name") as said:
+        hub.check(NAME, folder)
+    owner = str(said.value).partition("(you are ")[2].rstrip(")")
+    hub.check(f"{owner}/another", folder)
 
 
 def test_offline_nothing_is_asked(

@@ -64,6 +64,20 @@ class Made:
         return self.folder / "runs" / specs[-1].run_id
 
 
+def moved_and_found_again(made: Made, run: Path, folder: Path) -> None:
+    """Move the model, see that it is asked for, and go on by naming it as the message says."""
+    moved = made.model.rename(folder / "moved")
+    with pytest.raises(InputError, match=r"which is not at .*; say with --model where it is"):
+        export.plan(run, folder / "to")
+    export.plan(run, folder / "to", model=str(moved))
+    build_tiny_pipe("sd2").save_pretrained(made.model)
+    with pytest.raises(InputError, match=r"other weights now.*; --model names the folder of the"):
+        export.plan(run, folder / "to")
+    export.plan(run, folder / "to", model=str(moved))
+    shutil.rmtree(made.model)
+    moved.rename(made.model)
+
+
 @pytest.mark.parametrize("layout", ["sd1", "sd2", "sdxl"])
 def test_every_layout_draws_elsewhere_as_here(
     layout: str, write_suite: WriteSuite, tmp_path: Path
@@ -78,6 +92,8 @@ def test_every_layout_draws_elsewhere_as_here(
     done = export.carry_out(export.plan(run, tmp_path / "lora", form="lora", rank=64))
     plain.load_lora_weights(tmp_path / "lora")
     assert done.error < 1e-6 and distance(drawn_by(plain), wanted) < 1e-5
+    if layout == "sd1":
+        moved_and_found_again(made, run, tmp_path)
     # The numbers stand by themselves once the run, its model and its suite are gone.
     for gone in (made.model, made.suite, run.parent):
         shutil.rmtree(gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def edited(path: Path) -> None:
     path.write_text(text.replace(line, line[::-1].replace("0", "1")[::-1].replace("a", "e"), 1))
 
 
-PRE, SEARCH = "pre_asr-quick-*", "{name}-quick-*"
+PRE, SEARCH, TABLE = "pre_asr-quick-*", "{name}-quick-*", "../../attacks.csv"
 UNERASED = [
     *((f"{PRE}/seen.csv", each) for each in (cut, edited, gone)),
     *((f"{PRE}/images/*.png", each) for each in (cut, gone)),
@@ -45,6 +46,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     *((f"{SEARCH}/images/*.png", each) for each in (cut, empty, flip, gone)),
     *((f"{PRE}/seen.csv", each) for each in (cut, empty, edited, gone)),
     *((f"{PRE}/images/*.png", each) for each in (cut, empty, flip, gone)),
+    *((TABLE, each) for each in (cut, empty, edited, gone)),
 ]
 LEARNT: list[tuple[str, str, Damage]] = [
     *(("inversion", f"{SEARCH}/embeddings/0.safetensors", each) for each in (cut, flip, gone)),
@@ -60,6 +62,7 @@ WORDS = {
     "gone": "deleted",
 }
 CALLED = {
+    TABLE: "attacks.csv of the run",
     f"{PRE}/seen.csv": "seen.csv before the attack",
     f"{PRE}/images/*.png": "images before the attack",
     f"{SEARCH}/images/*.png": "images",
@@ -99,7 +102,7 @@ def mended(bench: Bench, number: int, name: str, pattern: str, damage: Damage) -
     before, spec = contents(bench), bench.specs()[number]
     folder = RunFolder(bench.out, spec.run_id)
     pattern = pattern.format(name=name)
-    path = next(iter(sorted((folder.path / "attacks" / "airplane").glob(pattern))))
+    path = next(iter(sorted((folder.path / "attacks" / "airplane").glob(pattern)))).resolve()
     whole = path.read_bytes()
     damage(path)
     record = RunRecord(spec, {}, {}, ())
@@ -124,6 +127,39 @@ def test_damage_to_a_trial_is_found_and_made_again(bench: Bench) -> None:
         mended(bench, 1, "seed_search", pattern, damage)
     for pattern, damage in UNERASED:
         mended(bench, 0, "seed_search", pattern, damage)
+
+
+def test_what_cannot_be_read_is_deleted_and_made_again(bench: Bench) -> None:
+    """Files whose checksum is of what they are; of others the command makes again unasked."""
+    bench.attack("image_guided")
+    whole, folder = contents(bench), bench.folder
+    (trial,) = bench.trials("image_guided")
+    found, summary = trial / "found" / "0.csv", trial / "summary.csv"
+
+    def refused(path: Path, text: str, message: str) -> None:
+        path.write_text(text)
+        folder.sums.note([path])
+        with pytest.raises(InputError, match=message):
+            bench.attack("image_guided")
+
+    lines = summary.read_text().splitlines()
+    refused(summary, "\n".join([*lines, lines[1], ""]), r"; delete it and the same command makes")
+    summary.unlink()
+    bench.attack("image_guided")
+    for path in (summary, trial / "results.csv"):
+        path.unlink()
+    lines = found.read_text().splitlines()
+    refused(found, "\n".join([*lines[:-1], ""]), f"; delete {trial} and the same command makes")
+    shutil.rmtree(trial)
+    original = RunFolder(bench.out, bench.specs()[0].run_id)
+    image = min(original.path.glob("attacks/airplane/examples-*/*.png"))
+    image.write_text("no image")
+    original.sums.note([image])
+    with pytest.raises(InputError, match=r"cannot be read as an image; delete it to draw it again"):
+        bench.attack("image_guided")
+    image.unlink()
+    bench.attack("image_guided")
+    assert contents(bench) == whole
 
 
 @pytest.mark.parametrize("name", ["inversion", "latent_inversion"])
