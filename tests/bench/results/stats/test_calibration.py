@@ -162,8 +162,9 @@ def test_both_detectors_of_mini_are_calibrated_and_kept(
     assert cli.main(["calibrate", "--each", "3", "--device", "cpu"]) == 0
     text = capsys.readouterr().out
     assert "judge is right on" in text and "shows, then seen as" in text
-    data = json.loads((tmp_path / "mini-object.json").read_text())
-    judge, clip = calibration.Calibration.from_json(data).readings
+    (kept,) = calibrations.read("mini", "object")
+    assert isinstance(kept, calibration.Calibration)
+    judge, clip = kept.readings
     assert judge.accuracy[0] > 0.9 and judge.invented[0] < 0.5
     # CLIP has to choose one of the concepts, even where there is none.
     assert clip.invented[0] == 1
