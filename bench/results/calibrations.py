@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,20 +52,21 @@ def write(calibration: Calibration) -> Path:
     return file
 
 
-def read(family: str, kind: str) -> Iterator[Calibration | str]:
-    """Yield the calibrations of a family and a kind, the user's first; of a damaged one, a line.
+def read(family: str, kind: str) -> list[Calibration | str]:
+    """Return the calibrations of a family and a kind, the user's first; of a damaged one, a line.
 
     Args:
         family: Model family that drew the images.
         kind: Kind of the concepts.
     """
-    for folder in FOLDERS:
-        path = folder / _name(family, kind)
+    found: list[Calibration | str] = []
+    for path in (folder / _name(family, kind) for folder in FOLDERS):
         if path.exists():
             try:
-                yield _read(path, (family, kind))
+                found.append(_read(path, (family, kind)))
             except InputError as error:
-                yield str(error)
+                found.append(str(error))
+    return found
 
 
 def _read(path: Path, of: tuple[str, str]) -> Calibration:
