@@ -166,7 +166,7 @@ def test_what_was_drawn_is_measured_later(said: Said, here: Path) -> None:
     assert run(here, "original").read_record().scores
 
 
-@carries_out("{} have different protocols ({}); --anyway compares them and marks the table")
+@carries_out("; --anyway compares them and marks the table")
 def test_runs_of_two_protocols_are_compared_when_that_is_asked(said: Said, here: Path) -> None:
     said(words(here, "--limit", "1"))
     paths = [str(path) for path in (here / "out").glob("uce-*")]
