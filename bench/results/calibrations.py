@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,20 @@ class Looked:
     """What metrics that choose may say, see `bench.prompts.choice.Choice.to_json`."""
 
 
-def write(calibration: Calibration) -> Path:
-    """Keep a calibration where runs find it, with its confusions as CSV, and return the path."""
+def write(calibration: Calibration, suite: str = "", *, same: bool = False) -> Path:
+    """Keep a calibration where runs find it, with its confusions as CSV, and return the path.
+
+    Args:
+        calibration: What was read now.
+        suite: Of the user, whose calibration is kept beside that of the package's; "" for those.
+        same: Whether images of one source are the same ones, as rendered ones are, so that what
+            other detectors made of them stays.
+    """
     sweep(FOLDERS[0])
-    file = FOLDERS[0] / _name(calibration.family, calibration.kind)
+    file = FOLDERS[0] / _name(calibration.family, calibration.kind, suite)
+    if same and file.exists():
+        with suppress(InputError):
+            calibration = calibration.beside(_read(file, (calibration.family, calibration.kind)))
     rows = [
         {"metric": reading.metric, "shows": truth or NOTHING, "seen": seen or NOTHING, "n": n}
         for reading in calibration.readings
@@ -55,13 +66,17 @@ def write(calibration: Calibration) -> Path:
 def read(family: str, kind: str) -> list[Calibration | str]:
     """Return the calibrations of a family and a kind, the user's first; of a damaged one, a line.
 
+    In a folder that of the package's suites comes before those of suites from outside.
+
     Args:
         family: Model family that drew the images.
         kind: Kind of the concepts.
     """
     found: list[Calibration | str] = []
-    for path in (folder / _name(family, kind) for folder in FOLDERS):
-        if path.exists():
+    for folder in FOLDERS:
+        for path in (folder / _name(family, kind), *sorted(folder.glob(_name(family, kind, "*")))):
+            if not path.exists():
+                continue
             try:
                 found.append(_read(path, (family, kind)))
             except InputError as error:
@@ -91,8 +106,8 @@ def _sealed(said: Mapping[str, object]) -> str:
     return digests.text(to_json(said).decode())
 
 
-def _name(family: str, kind: str) -> str:
-    return f"{family}-{kind}.json"
+def _name(family: str, kind: str, suite: str = "") -> str:
+    return f"{family}-{kind}{f'-{suite}' * bool(suite)}.json"
 
 
 def holding(looked: Looked) -> tuple[Calibration | None, list[str]]:

@@ -41,7 +41,8 @@ def execute(args: argparse.Namespace) -> int:
     task = calibrate.task(args.model, args.suite, args.metric, args.images, args.prompts, args.each)
     with progress.shown(f"calibrating {', '.join(task.names)}", args) as advance:
         found = calibrate.run(task, devices.device(args.device), advance)
-    path = calibrations.write(found)
+    own = task.suite.name if task.suite.folder else ""
+    path = calibrations.write(found, own, same=task.folder is None)
 
     def show() -> None:
         report.show_calibration(found)

@@ -241,7 +241,8 @@ WHERE: Mapping[str, str] = {
     "found/N.csv": "There too: what was found for prompts that were searched for together.",
     "agreement.csv": "In the folder of a run, by `score --verdicts`.",
     "lora_errors.csv": "In an exported folder, by `export --as lora`.",
-    "FAMILY-KIND.csv": "Where calibrations are kept, by `calibrate`: confusions, all counts.",
+    "FAMILY-KIND.csv": "Where calibrations are kept, by `calibrate`: confusions, all counts; "
+    "the name of a suite of yours behind.",
     "METHOD.csv": "Beside the logs of `tune`: one row a trial.",
     "sensitivity.csv": "In the folder of `sensitivity --to`: one row a fault, dose and axis.",
     "prompts.csv": "In a suite that `import-prompts` wrote, and, by any name, in a run's "

@@ -153,6 +153,19 @@ class Calibration:
         both = some[:2] == self.readings[:2]
         return replace(self, readings=some, kappa=self.kappa if both else None)
 
+    def beside(self, before: Calibration) -> Calibration:
+        """Return it with what an earlier one of the same images says of other detectors.
+
+        Args:
+            before: The earlier one.
+        """
+        own = {reading.metric for reading in self.readings}
+        others = tuple(each for each in before.readings if each.metric not in own)
+        if before.source != self.source or not others:
+            return self
+        # Kappa is between detectors that read the same images together.
+        return replace(self, readings=self.readings + others, kappa=None)
+
     def note(self) -> str:
         """Return one sentence for the foot of a table."""
         parts = [

@@ -168,6 +168,31 @@ def test_the_users_own_counts_before_the_one_that_came_along(
     assert found is not None and found.source == "new"
 
 
+def test_that_of_a_users_suite_stands_beside_the_packages(tmp_path: Path) -> None:
+    theirs = calibration.read("clip", "v2 net", ("a", "z"), ["z", "a"], ["z", "a"], [0.9] * 2)
+    made = calibration.Calibration("mini", "object", "2 given images", (theirs,), None)
+    assert calibrations.write(made, "mine") == tmp_path / "mini-object-mine.json"
+    found, problems = calibrations.holding(LOOKED)
+    assert found is not None and found.source == "4 images" and not problems
+    mine = replace(LOOKED, detectors={"clip": "v2 net"}, concepts=["z"], choices=["a", "z"])
+    assert calibrations.holding(mine) == (made, [])
+
+
+@pytest.mark.parametrize(
+    ("source", "same", "left"),
+    [("4 images", True, ["clip", "judge"]), ("4 images", False, ["clip"]), ("5", True, ["clip"])],
+)
+def test_one_detector_calibrated_again_on_the_same_images_leaves_the_others(
+    source: str, same: bool, left: list[str]
+) -> None:
+    new = reading("clip", "v3 net")
+    made = calibration.Calibration("mini", "object", source, (new,), None)  # type: ignore[arg-type]
+    calibrations.write(made, same=same)
+    (found,) = calibrations.read("mini", "object")
+    assert isinstance(found, calibration.Calibration) and found.kappa is None
+    assert [each.metric for each in found.readings] == left and found.readings[0] == new
+
+
 def test_the_calibrations_that_came_along_are_of_the_detectors_as_they_are() -> None:
     """Else tables lose their corrected rates: `bench calibrate` for objects, people and styles."""
     stale = {

@@ -174,6 +174,22 @@ def test_both_detectors_of_mini_are_calibrated_and_kept(
     assert {*judge.choices} >= {*OBJECTS}
 
 
+def test_a_suite_from_outside_is_calibrated_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two images took the place of that of the ten objects, judge and all."""
+    monkeypatch.setattr(calibrations, "FOLDERS", (tmp_path / "kept",))
+    (tmp_path / "a.txt").write_text("a zebra\n")
+    words = ["import-prompts", str(tmp_path / "a.txt"), "--concept", "zebra", "--kind", "object"]
+    assert cli.main([*words, "--out", str(tmp_path / "mine")]) == 0
+    next(image for image, _ in known.images("object", 1)).save(tmp_path / "0.png")
+    (tmp_path / "p.csv").write_text("id,concept,role,text,seed\n0,zebra,target,a zebra,0\n")
+    given = ["--images", str(tmp_path), "--prompts", str(tmp_path / "p.csv"), "--device", "cpu"]
+    assert cli.main(["calibrate", "--suite", str(tmp_path / "mine"), "-q", *given]) == 0
+    kept = {path.name for path in (tmp_path / "kept").iterdir()}
+    assert kept == {"mini-object-mine.json", "mini-object-mine.csv"}
+
+
 def test_given_images_are_read_by_their_prompt_file(tmp_path: Path) -> None:
     rows = ["id,concept,role,text,seed"]
     for number, (image, concept) in enumerate(known.images("object", 1)):
