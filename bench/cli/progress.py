@@ -26,6 +26,7 @@ class Lines:
         self.began: dict[str, tuple[float, int]] = {}
         self.said: dict[str, float] = {}
         self.last: dict[str, int] = {}
+        self.spans: dict[str, tuple[float, float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Write a line if the last is a minute old; the first report only starts the clock."""
@@ -34,6 +35,7 @@ class Lines:
             # The same step again, for the next case.
             del self.began[what]
         self.last[what] = done
+        self.spans[what] = (self.spans.get(what, (now,))[0], now, total)
         start, before = self.began.setdefault(what, (now, done))
         if done == before or now - self.said.get(what, start) < LINE_SECONDS:
             return
@@ -46,6 +48,12 @@ class Lines:
         print(
             f"  {what}: {done} of {total}, {pace:.2g} s each, {left} left", file=self.to, flush=True
         )
+
+    def end(self) -> None:
+        """Write a line for each thing: how far it came, from its first report to its last."""
+        for what, (first, last, total) in self.spans.items():
+            done, took = self.last[what], last - first
+            print(f"  {what}: {done} of {total}, {took:.0f} s", file=self.to, flush=True)
 
 
 def teller(args: Namespace) -> Callable[[str], None]:
@@ -92,10 +100,16 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
+    if not console.is_terminal:
+        lines = Lines(sys.stderr)
+        try:
+            yield lines
+        finally:
+            lines.end()
+        return
     with Bars(*columns, console=console) as bars:
         tasks: dict[str, TaskID] = {}
         last: dict[str, int] = {}
-        lines = None if console.is_terminal else Lines(sys.stderr)
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
@@ -106,7 +120,5 @@ def shown(title: str, args: Namespace | None = None) -> Iterator[Progress]:
                 bars.reset(tasks[what])
             bars.update(tasks[what], completed=done, total=total)
             last[what] = done
-            if lines:
-                lines(what, done, total)
 
         yield advance

@@ -128,6 +128,8 @@ def test_plain_progress_draws_nothing_over(
         advance("images", 1, 2)
     assert "a title" in terminal.getvalue()
     assert ("\x1b[" in terminal.getvalue()) is drawn
+    assert ("━" in terminal.getvalue()) is drawn
+    assert ("\n  images: 1 of 2, 0 s\n" in terminal.getvalue()) is not drawn
 
 
 def test_a_log_says_once_a_minute_how_far_a_thing_is() -> None:
@@ -151,6 +153,16 @@ def test_a_log_starts_anew_with_the_next_case() -> None:
         now[0] = seconds
         told("images", step, 9)
     assert log.getvalue() == "  images: 2 of 9, 70 s each, 8 min left\n"
+
+
+def test_a_log_says_at_the_end_how_far_each_thing_came() -> None:
+    now, log = [0.0], StringIO()
+    told = progress.Lines(log, lambda: now[0])
+    for what, step, seconds in (("images", 0, 0), ("judge", 1, 5), ("images", 8, 20)):
+        now[0] = seconds
+        told(what, step, 9)
+    told.end()
+    assert log.getvalue() == "  images: 8 of 9, 20 s\n  judge: 1 of 9, 0 s\n"
 
 
 def test_a_comparison_has_the_mean_of_its_seeds(
