@@ -110,6 +110,18 @@ def test_figures_fit_a_phone_and_leave_no_gaps(opened: Any) -> None:
     assert drawings and all(drawing.evaluate(inside) for drawing in drawings)
 
 
+def test_a_long_name_stays_in_its_place(opened: Any) -> None:
+    opened.set_viewport_size({"width": 390, "height": 800})
+    own = section(opened, "objects")
+    for place in (own.locator(".ranking tbody a").first, own.locator(".legend li").nth(1)):
+        place.evaluate("each => each.append('of_a_very_long_name'.repeat(9))")
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert opened.evaluate(fits)
+    right = "each => each.getBoundingClientRect().right"
+    cell, link = own.locator(".ranking tbody th").first, own.locator(".ranking tbody a").first
+    assert link.evaluate(right) <= cell.evaluate(right)
+
+
 def test_columns_sort_both_ways(opened: Any) -> None:
     head = section(opened, "objects").locator(".ranking thead button", has_text="target").first
     # At first by the headline: the un-erased model, then the best, then what collapsed.
