@@ -76,7 +76,7 @@ def read(path: Path, question: str = "") -> Opinions:
 
 
 def of_image(opinions: Opinions, path: Path, name: str) -> tuple[Opinion, ...]:
-    """Return what was said of an image: by folder and file, file, file without ending, or id.
+    """Return what was said of an image: by two folders and file, by one, or none, or id.
 
     Args:
         opinions: All that was said.
@@ -93,9 +93,11 @@ def keys(path: Path, name: str) -> tuple[str, ...]:
         path: The image's.
         name: Its prompt's id.
     """
-    folder = path.parent.name
+    folder = path.parent
     own = (path.name, path.stem, name)
-    return tuple(dict.fromkeys([*(f"{folder}/{each}" for each in own), *own]))
+    # As per_image.csv names it, in a run's folder of images.
+    whole = f"{folder.parent.name}/{folder.name}/{path.name}"
+    return tuple(dict.fromkeys([whole, *(f"{folder.name}/{each}" for each in own), *own]))
 
 
 def majority(opinions: Sequence[Opinion]) -> str:

@@ -51,6 +51,14 @@ def test_an_image_is_known_by_case_and_file_before_its_file(file: Path) -> None:
     assert math.isnan(float(far["raters"])) and far["label"] == ""
 
 
+def test_an_image_is_known_by_the_path_that_a_run_names(file: Path) -> None:
+    image = Path("runs/uce/images/cat/t0.png")
+    for name in ("images/cat/t0.png", "cat/t0.png", "cat/t0", "t0.png", "t0"):
+        file.write_text(f"image,verdict\n{name},no\nimages/dog/t0.png,yes\n")
+        (found,) = _raters.of_image(_raters.read(file), image, "t0")
+        assert found.verdict == "no"
+
+
 def test_a_question_of_its_own_has_a_mean_and_decides_nothing(file: Path) -> None:
     text = "image,metric,rater,verdict\nt0,quality,a,2\nt0,quality,b,5\nt0,,a,yes\n"
     target, _ = measured(file, text, "quality")
