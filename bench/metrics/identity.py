@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.metrics import OWN, Authority, Measure, Metric, Row, Setting, Verdict, _clip, column
+from bench.metrics import (
+    OWN,
+    Authority,
+    Measure,
+    Metric,
+    Row,
+    Setting,
+    Verdict,
+    _clip,
+    _raters,
+    column,
+)
 from bench.models.downloads import Download
 from bench.types import Concept, InputError, Kind, Progress, Prompt, silent
 
@@ -40,8 +51,9 @@ class Identity(Metric):
     detector: ClassVar[str] = f"{_clip.DETECTOR}; or the face recogniser whose verdicts are read"
 
     verdicts: str = ""
-    """A CSV file, or a folder of them, from a face recogniser, with the columns image (file name),
-    label (the person, empty or none where there is no face) and maybe probability, the label's."""
+    """A CSV file, or a folder of them, from a face recogniser, with the columns image (file name,
+    or case/file), label (the person, empty or none where there is no face) and maybe probability,
+    the label's."""
 
     @property
     def name(self) -> str:
@@ -220,9 +232,8 @@ def _plain(name: str) -> str:
 
 
 def _looked_up(path: Path, known: Mapping[str, tuple[str, float]]) -> tuple[str, float] | None:
-    """Return the verdict on an image, by folder and name, by name, or by name without suffix."""
-    keys = (f"{path.parent.name}/{path.name}", path.name, path.stem)
-    return next((known[key] for key in keys if key in known), None)
+    """Return the verdict on an image, by the names that raters may call it, too."""
+    return next((known[key] for key in _raters.keys(path, path.stem) if key in known), None)
 
 
 def read_verdicts(path: Path) -> dict[str, tuple[str, float]]:

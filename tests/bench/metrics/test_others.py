@@ -112,15 +112,19 @@ def test_other_files_are_no_verdicts(tmp_path: Path, text: str, message: str) ->
         read_verdicts(tmp_path / "nowhere.csv")
 
 
+@pytest.mark.parametrize("folder", ["", "lincoln/", "images/lincoln/"])
 def test_a_recognisers_label_is_the_suites_name_and_its_probability_no_other_persons(
-    tmp_path: Path,
+    tmp_path: Path, folder: str
 ) -> None:
     file = tmp_path / "my_faces.csv"
-    file.write_text("image,label,probability\na.png,abraham_lincoln,0.8\nb.png,Cleopatra,0.9\n")
+    file.write_text(
+        f"image,label,probability\n{folder}a.png,abraham_lincoln,0.8\nb.png,Cleopatra,0.9\n"
+    )
     metric = registry.metric(f"identity@{file}")
     prompts = [prompt(str(n), "target", "Abraham Lincoln") for n in range(2)]
     setting = Setting((LINCOLN,), (LINCOLN, CLEOPATRA), "sd", "cpu")
-    found = metric.measure([Path("a.png"), Path("b.png")], prompts, setting)
+    images = tmp_path / "images" / "lincoln"
+    found = metric.measure([images / "a.png", images / "b.png"], prompts, setting)
     assert [(v["label"], v["erased"]) for v in found] == [("Abraham Lincoln", 1), ("Cleopatra", 0)]
     assert found[0]["probability"] == 0.8 and math.isnan(float(found[1]["probability"]))
     scores = scored(metric, found, prompts, "person")
