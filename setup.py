@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 
 SHIPPED = {
     "bench.shipped.prompts": "prompts",
+    "bench.shipped.prompts.protocols": "prompts/protocols",
     "bench.shipped.reports": "reports",
     "bench.shipped.reports.calibration": "reports/calibration",
 }

@@ -55,6 +55,7 @@ def write() -> None:
     texts["README.md"] = f"---\nhide: [navigation]\n---\n{texts['README.md']}"
     for path in sorted((ROOT / "docs" / "pages" / "tutorials").glob("*.md")):
         nav["Tutorials", _title(path.read_text())] = f"tutorials/{path.name}"
+    nav["Published protocols"] = "protocols.md"
     nav["Nothing lost"] = "nothing-lost.md"
     for chapter, pages in _catalogues(texts).items():
         for name, (path, page) in pages.items():

@@ -7,6 +7,7 @@ shared maths. Torch is imported inside functions, so that conventions need none.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,7 +32,14 @@ class Budget:
     """Prompts searched for at once; what is found is kept batch by batch."""
 
 
-BUDGETS: Mapping[str, Budget] = {"quick": Budget(10, 4, 10), "full": Budget(50, 10, 10)}
+EVERY = sys.maxsize
+"""As many prompts as there are."""
+BUDGETS: Mapping[str, Budget] = {
+    "quick": Budget(10, 4, 10),
+    "full": Budget(50, 10, 10),
+    # As UnlearnDiffAtk counts: each prompt of its file, by the image of its own seed.
+    "published": Budget(EVERY, 1, 10),
+}
 
 
 KINDS: Mapping[bool, str] = {True: "adaptive", False: "transfer"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from bench import prompts, registry
 from bench.attacks import BUDGETS, KINDS
-from bench.cli import kinds
+from bench.cli import kinds, protocols
 from bench.families import FAMILIES
 from bench.models.recognition import MODELS
 from bench.names import find
@@ -23,7 +23,7 @@ Data = dict[str, Any]
 
 
 def catalogue(what: str, kind: str | None = None) -> list[Data]:
-    """Return the methods, models, suites, metrics or attacks that there are.
+    """Return the methods, models, suites, metrics, attacks or protocols that there are.
 
     Args:
         what: Which of them.
@@ -122,10 +122,15 @@ def _suite(found: Suite) -> Data:
     return {name: getattr(found, name) for name in names}
 
 
+def _protocols(kind: str | None) -> list[Data]:
+    return [asdict(each) for each in protocols.protocols().values()]
+
+
 LISTS: Mapping[str, Callable[[str | None], list[Data]]] = {
     "methods": _methods,
     "models": _models,
     "suites": _suites,
     "metrics": _metrics,
     "attacks": _attacks,
+    "protocols": _protocols,
 }

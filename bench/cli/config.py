@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.names import find
+from bench.cli import protocols
+from bench.names import find, typed
 from bench.types import ALL, InputError
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         type=Path,
-        metavar="FILE",
-        help="TOML with these options, by their names; what is typed beside it counts more",
+        metavar="FILE|NAME",
+        help="TOML with these options, by their names, or a published protocol, see "
+        f"`{typed('list protocols')}`; what is typed beside it counts more",
     )
     parser.set_defaults(parser=parser)
 
@@ -52,14 +54,22 @@ def lines(args: argparse.Namespace) -> list[argparse.Namespace]:
     # Prompts and their schema, which no call without a file needs.
     from bench.prompts import tables
 
-    return list(_File(args.config, args).lines(tables.toml(args.config)))
+    path = protocols.found(args.config)
+    table = tables.toml(path)
+    said = protocols.of(path, table)
+    own = {key: value for key, value in table.items() if key != protocols.TABLE}
+    lines = list(_File(path, args).lines(own))
+    if said and "suite" not in args.typed:
+        for line in lines:
+            said.check(line.suite)
+    return lines
 
 
 class _File:
     """A file beside what was typed."""
 
     def __init__(self, path: Path, args: argparse.Namespace) -> None:
-        self.path, self.args = path, args
+        self.path, self.args, self.base = path, args, protocols.base(path)
         self.actions = {
             text.removeprefix("--"): action
             for text, action in args.parser._option_string_actions.items()
@@ -120,7 +130,7 @@ class _File:
         except argparse.ArgumentTypeError as error:
             raise InputError(f"{self.path}: {key}: {error}") from None
         if isinstance(found, Path):
-            return self.path.parent / found.expanduser()
+            return self.base / found.expanduser()
         return self._named(found, key)
 
     def _methods(self, value: Any) -> list[str | Methods]:
@@ -196,7 +206,7 @@ class _File:
         return self._beside(path) + colon + name if path else value
 
     def _beside(self, text: str) -> str:
-        there = self.path.parent / Path(text).expanduser()
+        there = self.base / Path(text).expanduser()
         # Never what merely lies where the command was typed.
         return str(there) if there.exists() or Path(text).exists() else text
 

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from bench import prompts, registry
-from bench.attacks import BUDGETS, KINDS
-from bench.cli import brought, kinds
+from bench.attacks import BUDGETS, EVERY, KINDS
+from bench.cli import brought, kinds, protocols
 from bench.cli.suites import sizes
 from bench.families import FAMILIES
 from bench.metrics import OF_CASES, STATISTICS
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def listing(what: str, verbose: bool, kind: str | None = None) -> Iterator[str]:
-    """Return the lines that list methods, models, suites, metrics or attacks.
+    """Return the lines that list methods, models, suites, metrics, attacks or protocols.
 
     Args:
         what: Which of them.
@@ -129,10 +129,8 @@ def _attacks(verbose: bool, kind: str | None) -> Iterator[str]:
             yield f"{name:<{width}}  {KINDS[entry.adaptive]:<8}  {entry.summary}"
     yield "budgets"
     for name, budget in BUDGETS.items():
-        yield (
-            f"  {name:<5}  {budget.prompts} prompts a case, {budget.candidates} candidate images "
-            "of each"
-        )
+        many = "all" if budget.prompts == EVERY else budget.prompts
+        yield f"  {name:<9}  {many} prompts a case, {budget.candidates} candidate images of each"
 
 
 def _attack(entry: registry.Entry) -> Iterator[str]:
@@ -230,12 +228,31 @@ def _suites(verbose: bool, kind: str | None) -> Iterator[str]:
     yield f"or {prompts.A_FOLDER}, as `{typed('import-prompts')}` makes one"
 
 
+def _protocols(verbose: bool, kind: str | None) -> Iterator[str]:
+    known = protocols.protocols()
+    if not verbose:
+        yield from _columns((name, each.summary) for name, each in known.items())
+        return
+    for each in known.values():
+        yield f"{each.name}: {each.summary}"
+        if each.made_by:
+            yield f"  first     {typed(each.made_by)}"
+            yield f"  FILE      {each.file}"
+        yield f"  command   {typed(each.words)}"
+        if each.then:
+            yield f"  then      {typed(each.then)}"
+        yield f"  measures  {each.measures}"
+        yield f"  source    {each.paper}"
+        yield from (f"  differs   {what}" for what in each.differs)
+
+
 LISTS: dict[str, Callable[[bool, str | None], Iterator[str]]] = {
     "methods": _methods,
     "models": _models,
     "suites": _suites,
     "metrics": _metrics,
     "attacks": _attacks,
+    "protocols": _protocols,
 }
 
 

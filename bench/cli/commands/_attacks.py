@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"an attack, see `{typed('list attacks')}`, or all; repeatable",
     )
-    add("--budget", default="quick", metavar="NAME", help="quick or full (default: quick)")
+    add(
+        "--budget",
+        default="quick",
+        metavar="NAME",
+        help="quick, full or published (default: quick)",
+    )
     add(
         "--attack-set",
         action="append",

@@ -1,4 +1,4 @@
-"""List methods, models, suites, metrics or attacks."""
+"""List methods, models, suites, metrics, attacks or protocols."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import argparse
 from bench.cli import output
 from bench.cli.commands import print_lines
 
-HELP = "list methods, models, suites, metrics or attacks"
+HELP = "list methods, models, suites, metrics, attacks or protocols"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what to list."""
-    parser.add_argument("what", help="methods, models, suites, metrics or attacks")
+    parser.add_argument("what", help="methods, models, suites, metrics, attacks or protocols")
     parser.add_argument("-v", "--verbose", action="store_true", help="with options and details")
     parser.add_argument(
         "--kind",

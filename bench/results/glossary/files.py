@@ -127,7 +127,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "attack": "The search.",
         "kind": "`adaptive` where it works on the erased model itself, else `transfer`.",
         "convention": "`official` follows the released code, `quick` is cheaper and ours.",
-        "budget": "How many prompts and candidates: smoke, quick or full.",
+        "budget": "How many prompts and candidates: quick, full or published.",
         "metric": "Who says whether an image shows the concept.",
         "n": "Prompts attacked.",
         "left_out": "Prompts that the un-erased model does not draw, which say nothing.",
