@@ -95,6 +95,9 @@ def test_commands_from_an_empty_folder(run: Run, installed: Path) -> None:
     assert "realera" in run("-m", "bench", "list", "methods")
     assert "realera" in run(str(installed / "bin" / "erasure-bench"), "list", "methods")
     assert "objects-mace" in run("-m", "bench", "list", "suites")
+    assert "unlearndiffatk" in run("-m", "bench", "list", "protocols")
+    words = ("--method", "uce", "--model", "mini", "--concept", "ship", "--plan")
+    assert "suite objects-mace" in run("-m", "bench", "run", "--config", "objects-mace", *words)
     assert "objects.csv, 10000 rows" in run("-m", "bench", "show", "suite", "objects")
     plan = run("-m", "bench", "run", "--method", "uce", "--size", "smoke", "--plan")
     assert "erase airplane (to do)" in plan

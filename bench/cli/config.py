@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli import protocols
 from bench.names import find, typed
 from bench.types import ALL, InputError
 
@@ -52,13 +51,14 @@ def lines(args: argparse.Namespace) -> list[argparse.Namespace]:
     if args.config is None:
         return [args]
     # Prompts and their schema, which no call without a file needs.
+    from bench.cli import protocols
     from bench.prompts import tables
 
     path = protocols.found(args.config)
     table = tables.toml(path)
     said = protocols.of(path, table)
     own = {key: value for key, value in table.items() if key != protocols.TABLE}
-    lines = list(_File(path, args).lines(own))
+    lines = list(_File(path, protocols.base(path), args).lines(own))
     if said and "suite" not in args.typed:
         for line in lines:
             said.check(line.suite)
@@ -68,8 +68,15 @@ def lines(args: argparse.Namespace) -> list[argparse.Namespace]:
 class _File:
     """A file beside what was typed."""
 
-    def __init__(self, path: Path, args: argparse.Namespace) -> None:
-        self.path, self.args, self.base = path, args, protocols.base(path)
+    def __init__(self, path: Path, base: Path, args: argparse.Namespace) -> None:
+        """Name them.
+
+        Args:
+            path: The file.
+            base: The folder that its relative paths start from.
+            args: What was typed.
+        """
+        self.path, self.base, self.args = path, base, args
         self.actions = {
             text.removeprefix("--"): action
             for text, action in args.parser._option_string_actions.items()

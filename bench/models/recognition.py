@@ -65,7 +65,8 @@ def check(name: str) -> str:
         raise InputError(
             f"'{name}' is a single file, which does not say what diffusers needs to know of a "
             "model; make a folder of it where there is a network, by "
-            f"{' or '.join(LAYOUTS)}.from_single_file('{name}').save_pretrained('FOLDER'), and "
+            f"{' or '.join(LAYOUTS)}.from_single_file('{name}').save_pretrained('FOLDER'), or "
+            "without one by from_single_file with config='A FOLDER', a model's of its layout, and "
             "give that; an erased model is read as it is by --method checkpoint --set path=..."
         )
     elif Path(source.name).expanduser().exists():

@@ -105,13 +105,13 @@ def test_a_variant_is_chosen(said: Said, tiny_folder: Path, tmp_path: Path) -> N
 @carries_out(
     "'{}' is a single file, which does not say what diffusers needs to know of a model; make a "
     "folder of it where there is a network, by {}.from_single_file('{}').save_pretrained("
-    "'FOLDER'), and give that; an erased model is read as it is by --method checkpoint --set "
-    "path=..."
+    "'FOLDER'), or without one by from_single_file with config='A FOLDER', a model's of its "
+    "layout, and give that; an erased model is read as it is by --method checkpoint --set path=..."
 )
 def test_a_single_file_is_given_as_a_folder_or_as_a_checkpoint(
     said: Said, tiny_folder: Path, tiny_pipe: Any, tmp_path: Path
 ) -> None:
-    """Of the first way only its end: diffusers fetches the configuration from the network."""
+    """Of the first way only its end; `test_single_file` has the second from its beginning."""
     file = tmp_path / "m.safetensors"
     state = {f"unet.{n}": v.contiguous() for n, v in tiny_pipe.unet.state_dict().items()}
     save_file(state, file)
