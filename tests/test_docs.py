@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench import __version__, cli, data
+from bench.files import read_rows
+from bench.results.glossary import named as named_columns
 
 TEXTS = [
     *(data.ROOT / name for name in ("README.md", "CONTRIBUTING.md", "prompts/README.md")),
@@ -56,6 +58,31 @@ def test_it_is_cited_as_it_was_released() -> None:
     assert version == __version__
     cited = (data.ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {version}\ndate-released: {day}\n" in cited
+
+
+def test_the_readmes_attacks_are_those_that_were_measured() -> None:
+    """Row by row, in the order of the file, to two digits."""
+    text = (data.ROOT / "README.md").read_text(encoding="utf-8")
+    (chapter,) = (part for part in text.split("\n## ") if part.startswith("Attacks\n"))
+    table = [line.split("|")[1:-1] for line in chapter.splitlines() if line.startswith("|")]
+    (_, _, *attacks), _, *lines = ([cell.strip() for cell in row] for row in table)
+    rows = read_rows(
+        data.ROOT / "reports" / "reference" / "attacks.csv", named_columns("attacks.csv")
+    )
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["erasure"], {})[row["attack"]] = row
+
+    def rate(row: dict[str, str], name: str) -> str:
+        value, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+    measured = [
+        [of[attacks[0]]["method"], rate(of[attacks[0]], "pre_asr")]
+        + [rate(of[name], "asr") for name in attacks]
+        for of in found.values()
+    ]
+    assert [[line[0].split(",")[0], *line[1:]] for line in lines] == measured
 
 
 def named(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
