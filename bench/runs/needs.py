@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import shorten
 
 from bench import registry
 from bench.models.downloads import Download, transformer
@@ -126,6 +127,8 @@ def fetch(wanted: Iterable[Download]) -> list[str]:
         try:
             each.fetch()
         except Exception as error:  # clients raise errors of a dozen libraries
-            reason = " ".join(str(error).split())[:160]
+            # A message of ours is short, and ends in what helps.
+            own = isinstance(error, InputError)
+            reason = str(error) if own else shorten(str(error), 160, placeholder=" ...")
             problems.append(f"{each.name} ({reason or type(error).__name__})")
     return problems

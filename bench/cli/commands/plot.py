@@ -14,7 +14,7 @@ from bench.types import InputError
 
 HELP = "a figure of finished runs, as SVG, PNG or PDF"
 KINDS = (
-    *("axes", "tradeoff", "intactness", "residue", "interference", "cases", "cost", "attacks"),
+    *("axes", "tradeoff", "intactness", "interference", "cases", "cost", "residue", "attacks"),
     "concepts",
 )
 FORMATS = ("svg", "png", "pdf")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from bench import cli, registry
 from bench.models import recognition
-from bench.models.downloads import Checkpoint, Network, transformer
+from bench.models.downloads import Checkpoint, Download, Network, transformer
 from bench.models.fetching import Model
 from bench.runs import asked as asked_for
 from bench.runs import needs, plan
@@ -246,3 +247,22 @@ def test_a_model_that_cannot_be_loaded_is_said_once_whatever_all_would_leave_out
     specs = plan.specs(["uce", "rece"], model="sd15", suite="objects", size="smoke")
     with pytest.raises(InputError, match=r"^model 'sd15' cannot be loaded$"):
         needs.check(specs, tmp_path, "cpu", (), ["all"])
+
+
+def test_why_something_was_not_fetched_is_cut_between_words_and_ours_is_whole() -> None:
+    @dataclass(frozen=True)
+    class Broken(Download):
+        error: Exception
+        name: ClassVar[str] = "it"
+        here: ClassVar[bool] = False
+
+        def fetch(self) -> None:
+            raise self.error
+
+    ours = InputError("model 'sd15' cannot be loaded; " + "fetch it; " * 40)
+    theirs, other, silent = needs.fetch(
+        [Broken(OSError("no connection " * 40)), Broken(ours), Broken(ValueError())]
+    )
+    assert theirs.endswith("no connection ...)") and len(theirs) < 180
+    assert other == f"it ({ours})"
+    assert silent == "it (ValueError)"

@@ -36,10 +36,10 @@ KINDS: Mapping[str, Kind] = {
     "axes": Kind(profiles.axes, "the axes, which every run has that a metric of images decides"),
     "tradeoff": Kind(scatters.tradeoff, "images of target and of near or far prompts"),
     "intactness": Kind(scatters.intactness, "the metric intact on near, far or general prompts"),
-    "residue": Kind(profiles.residue, "images of prompts for the erased concept"),
     "interference": Kind(interference, "near or far prompts, which ask for other concepts"),
     "cases": Kind(profiles.cases, "two concepts or more, erased one by one: --concept twice"),
     "cost": Kind(scatters.cost, "a run of an eraser, whose seconds were taken"),
+    "residue": Kind(profiles.residue, "images of prompts for the erased concept"),
     "attacks": Kind(profiles.attacks, "searched attacks: python -m bench attack"),
     "concepts": Kind(
         counts.concepts,
@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = {
         of_cases=True,
     ),
 }
-"""Figures by name, in the order of the page."""
+"""Figures by name, in the order of the page: what grows tall late, so that columns end alike."""
 
 __all__ = [
     "KINDS",
