@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bench.files import read_json, to_json, write_bytes
+from bench.files import read_json, sweep, to_json, write_bytes
 from bench.results.store import Finished
 from bench.types import InputError
 
@@ -114,6 +114,7 @@ def write(files: Files, to: Path) -> None:
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
     whole = packed.getvalue()
+    sweep(to.parent, to.name)
     write_bytes(to, gzip.compress(whole, mtime=0) if _ending(to) in _COMPRESSED else whole)
 
 

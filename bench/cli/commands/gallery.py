@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Pick the prompts, draw them, and say where the strip is."""
-    from bench.files import write_bytes
+    from bench.files import sweep, write_bytes
     from bench.names import find
     from bench.results.report import gallery
 
@@ -47,6 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     data = io.BytesIO()
     image.save(data, form.upper())
     try:
+        sweep(args.to.parent, args.to.name)
         write_bytes(args.to, data.getvalue())
     except OSError as error:
         raise InputError(f"cannot write {args.to}: {error.strerror or error}") from None

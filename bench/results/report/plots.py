@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_bytes
+from bench.files import sweep, write_bytes
 from bench.names import find
 from bench.results.report.figures import Figure, Matrix, Panels, Point, Profile, Scatter, Series
 from bench.results.report.marks import DARK, GREY, Mark, Place, apart, beside, marks
@@ -84,6 +84,7 @@ def write(path: Path, figure: Figure) -> Path:
     # Of what a name may hold, XML has no place for control characters.
     drawn = visible(data.getvalue().decode()).encode() if form == "svg" else data.getvalue()
     try:
+        sweep(path.parent, path.name)
         write_bytes(path, drawn)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None

@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 
 from bench import data
 from bench.models import mini, tensorfiles
+from bench.models.downloads import Checkpoint, Network
+from bench.models.fetching import Model
 from bench.models.generate import image_path
 from bench.runs import needs
 from bench.types import Concept, InputError, Prompt
@@ -21,7 +23,7 @@ from methods import _closed_form, _files, _unet
 from methods.speed import Speed
 
 from ..conftest import WriteSuite
-from .conftest import Said, carries_out
+from .conftest import Said, carries_out, commands
 
 PLAN = ["run", "--method", "uce", "--size", "smoke", "--device", "cpu", "--plan"]
 
@@ -279,3 +281,21 @@ def test_a_lower_rate_learns(tiny_pipe: Any, airplane: Concept) -> None:
     with pytest.raises(InputError, match="infinite or undefined; lower the learning rate"):
         edit(1e30)
     assert edit(1e-30)
+
+
+@carries_out("not on this machine: {}; `{}` fetches it")
+def test_the_command_that_a_plan_names_fetches_all_that_it_lists(
+    said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for the network: what is fetched is here then."""
+    fetched: set[str] = set()
+    for kind in (Model, Network, Checkpoint):
+        monkeypatch.setattr(kind, "here", property(lambda each: each.name in fetched))
+        monkeypatch.setattr(kind, "fetch", lambda each: fetched.add(each.name))
+    plan = ["run", "--method", "mace", "--set", "segmenter=grounded_sam", "--model", "sd14"]
+    plan += ["--size", "smoke", "--device", "cpu", "--out", str(tmp_path), "--plan"]
+    told = said(plan)
+    assert "not on this machine: model sd14, " in told and "grounding-dino" in told
+    (command,) = commands(told)
+    said(command)
+    assert "not on this machine" not in said(plan)

@@ -117,7 +117,6 @@ NOBODY = {
         "cannot load InceptionV3 for FID ({}); fetch {} and put it at {}",
         "; fetch it with {}",
         "`{} --model {}` or give a folder",
-        "not on this machine: {}; `{}` fetches it",
         "model '{}' is gated: accept its licence at https://huggingface.co/{} and say who you are "
         "with `hf auth login`",
         "{}; {} is whole, and `hf upload {} {}` pushes it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_what_comes_back_is_what_went_in(tmp_path: Path, run: Finished, form: st
     assert again.read_per_image() == run.folder.read_per_image()
     assert again.suite_table.read_text() == "x = 1\n"
     assert not (path / "images").exists()
+
+
+def test_what_a_kill_left_of_an_archive_goes_with_the_next_of_its_name(
+    tmp_path: Path, run: Finished
+) -> None:
+    left = [tmp_path / f"{name}.0badcafe.tmp" for name in ("b.zip", "another.zip")]
+    for path in left:
+        path.write_text("half")
+        os.utime(path, (0, 0))
+    bundles.write(bundles.contents([run]), tmp_path / "b.zip")
+    assert [path.exists() for path in left] == [False, True]
 
 
 def test_no_place_of_the_machine_goes_along(run: Finished, tmp_path: Path) -> None:
