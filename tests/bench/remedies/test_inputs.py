@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 from bench import data
-from bench.models import mini, tensorfiles
+from bench.models import loading, mini, tensorfiles
 from bench.models.downloads import Checkpoint, Network
 from bench.models.fetching import Model
 from bench.models.generate import image_path
-from bench.runs import needs
-from bench.types import Concept, InputError, Prompt
+from bench.runs import needs, plan
+from bench.types import Concept, InputError, Prompt, RunSpec
 from methods import _closed_form, _files, _unet
 from methods.speed import Speed
 
@@ -299,3 +299,31 @@ def test_the_command_that_a_plan_names_fetches_all_that_it_lists(
     (command,) = commands(told)
     said(command)
     assert "not on this machine" not in said(plan)
+
+
+@carries_out(
+    "'{}' is of the family {} by its files, and was taken for {} by its name; they are known now, "
+    "so the same command again does what it says"
+)
+def test_a_model_that_was_taken_for_another_is_what_it_is_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    def fetched(name: str) -> None:
+        place = tmp_path / f"models--{name.replace('/', '--')}"
+        (place / "refs").mkdir(parents=True)
+        (place / "refs" / "main").write_text("3" * 40)
+        (place / "snapshots" / ("3" * 40)).mkdir(parents=True)
+        index = place / "snapshots" / ("3" * 40) / "model_index.json"
+        index.write_text('{"_class_name": "StableDiffusionXLPipeline"}')
+
+    monkeypatch.setattr(loading, "fetched", fetched)
+
+    def spec() -> RunSpec:
+        return plan.specs(["uce"], model="me/model", suite="objects", size="smoke")[1]
+
+    assert spec().family == "sd"
+    with pytest.raises(InputError, match="so the same command again does what it says"):
+        plan.check_eraser(spec(), tmp_path, "cpu")
+    assert spec().family == "sdxl"

@@ -120,8 +120,6 @@ NOBODY = {
         "model '{}' is gated: accept its licence at https://huggingface.co/{} and say who you are "
         "with `hf auth login`",
         "{}; {} is whole, and `hf upload {} {}` pushes it",
-        "'{}' is of the family {} by its files, and was taken for {} by its name; they are known "
-        "now, so the same command again does what it says",
     ),
     "a GPU, or its memory": (
         "the model draws no numbers (NaN) for {} of {} prompts, '{}' for one; its weights are "
