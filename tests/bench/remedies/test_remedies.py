@@ -13,6 +13,9 @@ from . import scan
 TESTS = data.ROOT / "tests"
 
 ELSEWHERE = {
+    "{}: there is no suite {} here; make it first: `{}`, where FILE is {}": (
+        "bench/cli/test_protocols.py::test_imported_prompts_are_drawn"
+    ),
     "{} cannot be read: {}; make it a readable file, or move it away, and the same command goes "
     "on": (
         "bench/runs/test_mending.py::"
