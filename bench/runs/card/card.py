@@ -27,8 +27,8 @@ it belongs to anybody else. It exists to test concept erasure; it is no general 
   scenes in which one object belongs, eight styles, eight historical people, night.
 - **Parts**: CLIPTokenizer (byte-level BPE, any Unicode), CLIPTextModel of width 128 with 32
   positions, UNet2DConditionModel on 8 x 8 latents of 12 channels, AutoencoderKL, DDIM.
-- **Two eyes**: the CLIP whose text tower guides the U-Net (open_clip), and a judge network trained
-  apart from everything else, on rendered images only.
+- **Two eyes**: the CLIP whose text tower guides the U-Net (open_clip), and a judge network, trained
+  on rendered images and on what the autoencoder makes of these, on none that the U-Net drew.
 - **Use**: `StableDiffusionPipeline.from_pretrained(mini.path())` with `from bench.models import
   mini`, 20 steps, guidance 4.
 - **Rebuild**: `python -m bench mini train`, seeded and resumable; `python -m bench mini card`

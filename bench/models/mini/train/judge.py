@@ -1,4 +1,4 @@
-"""Train the judge on rendered images only; it never sees a generated one."""
+"""Train the judge on rendered images; it never sees a generated one."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from bench.models.mini.train.absence import holds
 from bench.models.mini.train.data import HELD_OUT_SEED_OFFSET, Images, render_images
 from bench.models.mini.train.export import assemble, export
 from bench.models.mini.train.fit import Recipe, save_atomically
+from bench.models.mini.train.softened import soften
 from bench.models.mini.train.tokenizer import train_tokenizer
 from bench.models.mini.world.hybrids import hybrid_of, hybrid_truth_of
 from bench.models.mini.world.sample import caption_of, truth_of
@@ -151,15 +152,31 @@ class Workshop:
     def trained_judge(self) -> Judge:
         """Train the judge, or return it where it has been trained."""
         hybrids, their_truths = self.hybrids
+        images = np.concatenate([self.training_images, hybrids])
         return judge.train_judge(
-            np.concatenate([self.training_images, hybrids]),
-            [*self.truths, *their_truths],
+            np.concatenate([images, self.softened(images)]),
+            [*self.truths, *their_truths] * 2,
             self.folder,
             seed=self.seed,
             recipe=self.recipe(judge.RECIPE),
             device=self.device,
             progress=self.progress,
         )
+
+    def softened(self, images: Images) -> Images:
+        """Return what the autoencoder makes of the images that the judge learns from.
+
+        Args:
+            images: uint8 (n, 64, 64, 3), the same at every call; what comes of them is kept.
+        """
+        vae = self.autoencoder
+        made_by = sha256(self.autoencoder_file)[:12]
+        kept = self.folder / f"softened-{made_by}-{self.seed}-{len(images)}.pt"
+        if not kept.exists():
+            soft = soften(vae, images, seed=self.seed, progress=self.progress)
+            save_atomically(torch.from_numpy(soft), kept)
+        found: Images = torch.load(kept, weights_only=True).numpy()
+        return found
 
     @property
     def autoencoder_file(self) -> Path:

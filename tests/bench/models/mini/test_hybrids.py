@@ -72,7 +72,7 @@ def test_the_metric_gives_no_name_that_the_judge_is_not_sure_of(tmp_path: Path) 
     ship = Concept("ship", "object", "the sea")
     setting = Setting((ship,), (ship,), "mini", "cpu")
     found = Judge().measure(paths, prompts, setting)
-    sure = [float(each["confidence"]) >= 0.9 for each in found]
+    sure = [float(each["confidence"]) >= 0.75 for each in found]
     assert any(sure) and not all(sure)
     assert [each["label"] != "unsure" for each in found] == sure
 

@@ -173,14 +173,19 @@ def test_a_judge_trained_anew_beside_finished_weights_is_all_that_changes(
     assert changed == ["judge/model.safetensors"]
 
 
-def test_the_judge_learns_from_hybrids_beside_the_images_of_the_world(
+def test_the_judge_learns_from_hybrids_and_from_what_the_autoencoder_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taught: list[Any] = []
     monkeypatch.setattr(stages, "render_images", few)
     monkeypatch.setattr(judge, "train_judge", lambda *given, **_: taught.extend(given[:2]))
-    _ = workshop(tmp_path).judge
+    shop = workshop(tmp_path)
+    _ = shop.judge
     images, truths = taught
-    assert len(images) == len(truths) == IMAGES + round(IMAGES * stages.HYBRIDS)
+    rendered = IMAGES + round(IMAGES * stages.HYBRIDS)
+    assert len(images) == len(truths) == 2 * rendered
     assert (images[IMAGES] == np.asarray(hybrid_of(0, 0))).all()
     assert truths[IMAGES] == hybrid_truth_of(0, 0)
+    # Each is learnt a second time, as the autoencoder draws it.
+    assert (images[rendered:] == shop.softened(images[:rendered])).all()
+    assert truths[rendered:] == truths[:rendered]
