@@ -193,19 +193,32 @@ def test_a_joint_case_is_never_joined(make: Make, tmp_path: Path) -> None:
     assert set(tables(groups(tmp_path / "apart"))) == {("airplane", "cat"), ("dog+ship",)}
 
 
-def test_images_made_elsewhere_stand_beside_runs_of_their_cases(make: Make, tmp_path: Path) -> None:
-    make("airplane"), make("ship")
-    _, folder = make("airplane", out="other")
+def elsewhere(folder: RunFolder, out: Path) -> None:
+    """Copy a run as one whose images were made elsewhere."""
     known = folder.read_record()
     spec = replace(known.spec, method="made elsewhere:pictures", options={}, method_version="")
-    moved = RunFolder(tmp_path / "apart", spec.run_id)
+    moved = RunFolder(out, spec.run_id)
     shutil.copytree(folder.path, moved.path)
-    (moved.path / "record.json").unlink()
+    moved.record_path.unlink()
     record.write(moved, replace(known, spec=spec))
+
+
+def test_images_made_elsewhere_stand_beside_runs_of_their_cases(make: Make, tmp_path: Path) -> None:
+    make("airplane")
+    make("ship")
+    elsewhere(make("airplane", out="other")[1], tmp_path / "apart")
     assert tables(groups(tmp_path / "apart")) == {
         ("airplane", "ship"): ["original", "uce"],
         ("airplane",): ["made elsewhere:pictures", "original", "uce"],
     }
+
+
+def test_images_made_elsewhere_are_never_joined(make: Make, tmp_path: Path) -> None:
+    # Folders may be called alike, and nothing tells that their images were drawn alike.
+    for case in ("airplane", "ship"):
+        elsewhere(make(case, out="other")[1], tmp_path / "apart")
+    found = tables(groups(tmp_path / "apart"))
+    assert found == {(case,): ["made elsewhere:pictures"] for case in ("airplane", "ship")}
 
 
 def test_a_case_that_has_not_finished_is_named_and_not_joined(
