@@ -158,29 +158,31 @@ def csv_bytes(
     Raises:
         TypeError: a cell is a truth value, which would be read back as the word "True".
     """
-    for row in rows:
-        for name, cell in row.items():
-            if isinstance(cell, bool):
-                raise TypeError(f"column {name} holds {cell}; CSV files hold numbers and words")
     lines = _Lines()
     # csv quotes a carriage return in a cell only if lines end in one.
     writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
-    for row in ({name: name for name in columns}, *rows):
-        writer.writerow({key: each if exact else _inert(each) for key, each in row.items()})
+    writer.writerow(_written(dict(zip(columns, columns, strict=True)), exact=exact))
+    writer.writerows(_written(row, exact=exact) for row in rows)
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode()
 
 
-def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and _computes(cell) else cell
+def _written(row: Mapping[str, object], *, exact: bool) -> Mapping[str, object]:
+    changed = {}
+    for name, cell in row.items():
+        if isinstance(cell, bool):
+            raise TypeError(f"column {name} holds {cell}; CSV files hold numbers and words")
+        if not exact and isinstance(cell, str) and _computes(cell):
+            changed[name] = f"'{cell}"
+    return {**row, **changed} if changed else row
 
 
 def _computes(text: str) -> bool:
-    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+    return _FORMULA.match(text) is not None and not _NUMBER.fullmatch(text)
 
 
 def _as_written(cell: str) -> str:
-    """Return what `_inert` was given."""
-    return cell[1:] if cell.startswith("'") and _computes(cell[1:]) else cell
+    """Return a cell as it was before `csv_bytes` wrote it."""
+    return cell[1:] if cell[:1] == "'" and _computes(cell[1:]) else cell
 
 
 class _Lines(list[str]):
@@ -225,14 +227,13 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     """
     try:
         text = path.read_bytes().decode()
-        lines = [
-            [*map(_as_written, line)]
-            for line in csv.reader(io.StringIO(text, newline=""), strict=True)
-        ]
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(damaged(path, str(error))) from None
     if not lines or not text.endswith("\n"):
         raise InputError(damaged(path, "it ends early"))
+    if "'" in text:
+        lines = [[*map(_as_written, line)] for line in lines]
     header = lines[0]
     if columns and header != list(columns):
         odd = sorted(set(header) ^ set(columns))

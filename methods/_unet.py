@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.models import pipelines
-from bench.models.room import recomputing
+from bench.models.room import mixed, recomputing
 from bench.models.weights import PREFIXES
 from bench.types import InputError
 from methods import _closed_form
@@ -66,11 +66,14 @@ def multiplied(pipe: Any, matrix: Tensor) -> dict[str, Tensor]:
 
 
 def trainable(module: Any) -> Any:
-    """Return a frozen fp32 copy of a module to train in; fp16 loses small updates.
+    """Return a frozen fp32 copy of a module to train in; half precision loses small updates.
 
-    A large one computes its inner layers again for their gradients instead of keeping them.
+    A large one computes its inner layers again for their gradients instead of keeping them and, if
+    it is a copy of one in half precision, computes in bf16.
     """
-    return recomputing(copy.deepcopy(module).float().requires_grad_(False).eval())
+    first = next(module.parameters())
+    student = recomputing(copy.deepcopy(module).float().requires_grad_(False).eval())
+    return student if first.dtype == torch.float32 else mixed(student, first.device.type)
 
 
 def learning(module: Any, rule: str) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from bench import digests
 from bench.families import FAMILIES
 from bench.models import recognition
 from bench.models.parts import INDEX
-from bench.models.room import spare
+from bench.models.room import channels_last, spare
 from bench.models.samplers import scheduler
 from bench.models.sources import Source
 from bench.names import find, typed
@@ -106,7 +106,11 @@ def load(name: str, device: str, precision: Precision = "fp32") -> Any:
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval()
-    return pipe.to(place)
+    pipe.to(place)
+    if place.type == "cuda":
+        # Not on a CPU, whose images stay the same to the last bit.
+        channels_last(pipe)
+    return pipe
 
 
 def fetched(name: str) -> None:

@@ -24,6 +24,7 @@ from bench.types import InputError, Kind, RunRecord, RunSpec, Score, Suite
 PROMPT_COLUMNS = ("case", "id", "role", "tag", "concept", "text", "seed", "image")
 """Columns of per_image.csv before those of the metrics."""
 SCORE_COLUMNS = tuple(field.name for field in fields(Score))
+COLUMNS = set(SCORE_COLUMNS)
 WORDS = SCORE_COLUMNS[: SCORE_COLUMNS.index("value")]
 """Columns of scores.csv that say what a number is of."""
 
@@ -188,13 +189,11 @@ class RunFolder:
 
 
 def _score(data: Mapping[str, Any]) -> Score:
-    odd = set(data) ^ set(SCORE_COLUMNS)
-    if not {"metric", "value", "n"} <= set(data):
-        raise ValueError(f"score with columns {sorted(data)}")
-    if odd:
-        raise InputError(
-            f"was written by another version, whose scores differ in {', '.join(sorted(odd))}"
-        )
+    if data.keys() != COLUMNS:
+        if not {"metric", "value", "n"} <= data.keys():
+            raise ValueError(f"score with columns {sorted(data)}")
+        odd = ", ".join(sorted(COLUMNS ^ data.keys()))
+        raise InputError(f"was written by another version, whose scores differ in {odd}")
     # Through text: a truth value, which Python takes for a number, is none.
     value, low, high = (
         math.nan if data[key] is None else float(str(data[key])) for key in ("value", "low", "high")

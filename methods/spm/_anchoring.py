@@ -46,9 +46,15 @@ def trained(
     schedule = get_cosine_with_hard_restarts_schedule_with_warmup(
         optimizer, options.warmup_steps, options.steps, options.cycles
     )
-    optimizer.register_step_post_hook(lambda *_: schedule.step())
     lesson = _Lesson(options, pipe, student, name, guide, generator)
-    _training.fit(optimizer, lesson.loss, options.steps, what=f"spm of {name}", progress=progress)
+    _training.fit(
+        optimizer,
+        lesson.loss,
+        options.steps,
+        what=f"spm of {name}",
+        progress=progress,
+        schedule=schedule,
+    )
     return _membrane.named(student)
 
 

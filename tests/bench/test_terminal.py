@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from bench import terminal
 from bench.cli import listing, main, output, progress
@@ -67,6 +69,29 @@ def test_a_table_on_a_terminal_shows_it_beside_its_own_colours(
     assert "\x1b[1m" in said, "the best is bold"
     assert "\x1b]" not in said and "\x1b[2J" not in said and not set("\x07\x9b\u202e\0") & set(said)
     assert said.count("[bold]x[/bold]:bomb:[/") == 4
+
+
+def lines_of(table: Table, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    print_table(console, table)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_columns_stand_below_each_other_whatever_the_width_of_letters() -> None:
+    names = ("飞机", "avião", "a\nb\tc")
+    rows = tuple((Cell(name), Cell(str(10**n))) for n, name in enumerate(names))
+    _, top, *body = lines_of(Table("t", ("method", "n"), rows), 80)
+    assert {cell_len(line) for line in body} == {len(top)}
+    assert len(body) == 2 + len(names) + 1, "a cell is a line"
+    assert [line.split("│")[2].strip() for line in body[2:-1]] == ["1", "10", "100"]
+
+
+def test_numbers_stay_where_names_are_longer_than_the_terminal() -> None:
+    rows = ((Cell("x" * 70), Cell("0.25")), (Cell("y"), Cell("0.75")))
+    for line in lines_of(Table("t", ("method", "share"), rows), 40)[1:]:
+        assert len(line) == 40
+    said = "\n".join(lines_of(Table("t", ("method", "share"), rows), 40))
+    assert "xxx… │  0.25 │" in said and "│  0.75 │" in said
 
 
 def test_a_trial_of_an_attack_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

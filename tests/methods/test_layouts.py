@@ -16,7 +16,7 @@ from bench import registry
 from bench.models import prediction, room
 from bench.models.tiny import LAYOUTS, Layout, build_tiny_pipe
 from bench.runs.contract.subject import AIRPLANE, Subject, changed, draw, state
-from methods import _noise, _training, esd
+from methods import _noise, _training, _unet, esd
 from methods.realera import _alignment
 
 NAMES = {
@@ -197,6 +197,29 @@ def test_layers_computed_again_give_the_same_erasure(
     assert not pipe.unet.is_gradient_checkpointing
     # Where attention is watched, layers are kept for what watches them.
     assert bool(again) == (name not in ("fmn", "mace", "receler"))
+
+
+@pytest.mark.parametrize("name", [*TRAINED, "advunlearn", "hirm"])
+def test_what_trains_a_large_model_in_half_precision_does_so_in_bf16(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, half = built("sd1"), copy.copy(built("sd1"))
+    for part in ("unet", "text_encoder", "vae"):
+        setattr(half, part, copy.deepcopy(getattr(pipe, part)).to(torch.bfloat16))
+    eraser = Subject(registry.method(name.partition(" ")[0]), pipe, tmp_path).make(
+        **NAMES.get(name, {})
+    )
+    devices: list[str] = []
+    mixed = room.mixed
+    monkeypatch.setattr(
+        _unet, "mixed", lambda module, device: devices.append(device) or mixed(module, device)
+    )
+    monkeypatch.setattr(room, "LARGE", 0)
+    tensors = eraser.fit(half, [AIRPLANE], seed=0)
+    assert all(torch.isfinite(each).all() for each in tensors.values())
+    assert set(devices) == {"cpu"}
+    erased = eraser.apply(half, [AIRPLANE], tensors)
+    assert not torch.equal(draw(erased), draw(half))
 
 
 def test_a_large_unet_alone_computes_again() -> None:

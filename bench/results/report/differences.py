@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.files import Row
 from bench.results.report.groups import Column, Group
 from bench.results.report.table import Cell, Table, name
 from bench.results.stats import paired
@@ -19,6 +18,8 @@ from bench.types import ORIGINAL
 SEED = 0
 """Of permutations: tables of the same runs are the same."""
 LEVEL = 0.05
+Key = tuple[str, str, str, str]
+"""What pairs an image with another run's, of `Finished.by_prompt`."""
 NOTHING = Compared(NAN3, math.nan, 0)
 
 
@@ -41,7 +42,7 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     ]
     if not columns:
         return None
-    found = [paired_with(run, baseline, columns) for run in others]
+    found = paired_with(baseline, others, columns)
     corrected = iter(paired.holm([each.p for line in found for each in line]))
     lines = [
         (Cell(name(group, run)), *(_cell(each, next(corrected)) for each in line))
@@ -53,20 +54,28 @@ def differences(group: Group, metric: str, baseline: Finished) -> Table | None:
     return Table(title, header, tuple(lines), (note,), name=f"{metric} difference")
 
 
-def paired_with(run: Finished, baseline: Finished, columns: Sequence[Column]) -> list[Compared]:
-    """Return a run's difference from another in each column, over the images that both drew.
+def paired_with(
+    baseline: Finished, runs: Sequence[Finished], columns: Sequence[Column]
+) -> list[list[Compared]]:
+    """Return each run's difference from another in each column, over the images that both drew.
 
     Args:
-        run: The run.
-        baseline: The run that it is compared with.
+        baseline: The run that the others are compared with.
+        runs: The others.
         columns: What is compared; what cannot be is NaN.
     """
-    pairs = _pairs(run, baseline)
-    return [
-        _compared(pairs.get(column.role, ()), column)
-        if _comparable(column, run, baseline)
-        else NOTHING
+    theirs = [
+        _values(baseline, column) if any(_comparable(column, run, baseline) for run in runs) else {}
         for column in columns
+    ]
+    return [
+        [
+            _compared(_values(run, column), known, column)
+            if _comparable(column, run, baseline)
+            else NOTHING
+            for column, known in zip(columns, theirs, strict=True)
+        ]
+        for run in runs
     ]
 
 
@@ -90,25 +99,24 @@ def _test(found: Sequence[Compared]) -> str:
     )
 
 
-def _pairs(run: Finished, baseline: Finished) -> dict[str, list[tuple[Row, Row]]]:
-    """Return the rows of the images that both drew, by role."""
-    theirs, found = baseline.by_prompt, dict[str, list[tuple[Row, Row]]]()
+def _values(run: Finished, column: Column) -> dict[Key, float]:
+    """Return a column's values of a run's images, by prompt."""
+    assert column.measure is not None and column.measure.value is not None
+    found, value = dict[Key, float](), column.measure.value
     for key, row in run.by_prompt.items():
-        if key in theirs:
-            found.setdefault(row["role"], []).append((row, theirs[key]))
+        if row["role"] == column.role:
+            try:
+                found[key] = value(row)
+            except KeyError:
+                # The run was not measured by this metric.
+                continue
     return found
 
 
-def _compared(pairs: Sequence[tuple[Row, Row]], column: Column) -> Compared:
-    assert column.measure is not None and column.measure.value is not None
-    value, statistic = column.measure.value, column.measure.statistic
-    values: list[tuple[float, float]] = []
-    for row, other in pairs:
-        try:
-            values.append((value(row), value(other)))
-        except KeyError:
-            # One of the runs was not measured by this metric.
-            continue
+def _compared(mine: Mapping[Key, float], theirs: Mapping[Key, float], column: Column) -> Compared:
+    assert column.measure is not None
+    statistic = column.measure.statistic
+    values = [(value, theirs[key]) for key, value in mine.items() if key in theirs]
     both = np.array(values, dtype=np.float64).reshape(-1, 2)
     found = paired.compared(both[:, 0], both[:, 1], share=statistic == "share", seed=SEED)
     if statistic == "sum":

@@ -30,19 +30,20 @@ def distances(group: Group, baseline: Finished) -> Table | None:
     """
     columns = _profile(group)
     lines = []
-    for run in group.runs:
-        if run is not baseline:
-            found = list(zip(columns, paired_with(run, baseline, columns), strict=True))
-            differences = {
-                c: each.interval for c, each in found if not math.isnan(each.interval[0])
-            }
-            value, low, high = profile.distance(list(differences.values()))
-            if not math.isnan(value):
-                limits = "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
-                furthest = max(differences, key=lambda c: abs(differences[c][0]))
-                where = f"{_title(furthest)} {signed(differences[furthest][0])}"
-                cells = (Cell(f"{value:.2f}", limits), Cell(where), Cell(str(len(differences))))
-                lines.append((Cell(name(group, run)), *cells))
+    others = [run for run in group.runs if run is not baseline]
+    for run, found in zip(others, paired_with(baseline, others, columns), strict=True):
+        differences = {
+            column: each.interval
+            for column, each in zip(columns, found, strict=True)
+            if not math.isnan(each.interval[0])
+        }
+        value, low, high = profile.distance(list(differences.values()))
+        if not math.isnan(value):
+            limits = "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
+            furthest = max(differences, key=lambda c: abs(differences[c][0]))
+            where = f"{_title(furthest)} {signed(differences[furthest][0])}"
+            cells = (Cell(f"{value:.2f}", limits), Cell(where), Cell(str(len(differences))))
+            lines.append((Cell(name(group, run)), *cells))
     if not lines:
         return None
     title = f"distance from {group.label(baseline)}, over the rates of "

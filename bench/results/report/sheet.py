@@ -25,13 +25,11 @@ def sheet(pages: Sequence[Page]) -> str:
     Args:
         pages: What is compared.
     """
-    rows = [
-        row
-        | {key: f"{row[key]:.6g}" for key in ("value", "low", "high", "sd")}
-        | {"seconds_to_erase": f"{row['seconds_to_erase']:.2f}"}
-        for page in pages
-        for row in rows_of(page.group)
-    ]
+    rows = [row for page in pages for row in rows_of(page.group)]
+    for row in rows:
+        row["seconds_to_erase"] = f"{row['seconds_to_erase']:.2f}"
+        for key in ("value", "low", "high", "sd"):
+            row[key] = f"{row[key]:.6g}"
     if not rows:
         return csv_bytes(("note",), [{"note": EMPTY}]).decode()
     return csv_bytes(list(rows[0]), rows).decode()
@@ -99,17 +97,15 @@ def _rows(case: str, run: Finished) -> Iterator[dict[str, Any]]:
     }
     for score in record.scores:
         if score.case == case:
-            yield (
-                of_run
-                | {
-                    "metric": score.metric,
-                    "measure": score.measure,
-                    "role": score.role,
-                    "tag": score.tag,
-                    "value": score.value,
-                    "low": score.low,
-                    "high": score.high,
-                    "n": score.n,
-                }
-                | at_end
-            )
+            yield {
+                **of_run,
+                "metric": score.metric,
+                "measure": score.measure,
+                "role": score.role,
+                "tag": score.tag,
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                "n": score.n,
+                **at_end,
+            }

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich import table as rich_table
-from rich.console import Console
-from rich.text import Text
+from rich.box import HEAVY_HEAD
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+from rich.style import Style
 
 from bench import terminal
 from bench.results.report.table import EMPTY, Cell, Table
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from bench.results.report.page import Page
 
 Lines = Sequence[Sequence[Cell]]
-STYLES = {0: "", 1: "bold", 2: "underline"}
+STYLES = {0: None, 1: Style(bold=True), 2: Style(underline=True)}
 
 
 def print_pages(pages: Sequence[Page]) -> None:
@@ -75,7 +77,7 @@ def print_table(console: Console, table: Table) -> None:
         notes.append("A wider terminal, or comparison.md, has the 95 % intervals.")
     console.print(table.title)
     for part in _parts(lines, console.width):
-        console.print(_drawn(part))
+        console.print(_Drawn(part))
     for note in notes:
         console.print(note)
 
@@ -92,16 +94,63 @@ def _parts(lines: Lines, width: int) -> Iterator[Lines]:
         rest = rest[count:]
 
 
-def _drawn(lines: Lines) -> rich_table.Table:
-    made = rich_table.Table()
-    for number, name in enumerate(lines[0]):
-        made.add_column(Text(name.full), justify="right" if number else "left", no_wrap=True)
-    for line in lines[1:]:
-        made.add_row(*(Text(each.full, style=STYLES[each.rank]) for each in line))
-    return made
+class _Drawn:
+    """A table as rich draws it, of cells of one line: its own lays each out as a page."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = [[replace(each, text=_line(each.text)) for each in line] for line in lines]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        box = HEAVY_HEAD.substitute(options)
+        columns = zip(*self.lines, strict=True)
+        widths = [max(cell_len(each.full) for each in column) for column in columns]
+        # Where two columns are too wide already, the name is what is cut.
+        widths[0] = max(1, min(widths[0], options.max_width - _framed(widths) + widths[0]))
+        ruled = [width + 2 for width in widths]
+        header, *rest = self.lines
+        heads = [replace(each, rank=1) for each in header]
+        yield Segment(box.get_top(ruled) + "\n")
+        yield from _row(heads, widths, box.head_left, box.head_vertical, box.head_right)
+        yield Segment(box.get_row(ruled, "head") + "\n")
+        for line in rest:
+            yield from _row(line, widths, box.mid_left, box.mid_vertical, box.mid_right)
+        yield Segment(box.get_bottom(ruled) + "\n")
+
+
+def _row(
+    line: Sequence[Cell], widths: Sequence[int], left: str, between: str, right: str
+) -> Iterator[Segment]:
+    plain = f"{left} "
+    for number, (each, width) in enumerate(zip(line, widths, strict=True)):
+        text = _sized(each.full, width, to_the_right=number > 0)
+        end = f" {between} " if number < len(line) - 1 else f" {right}\n"
+        if each.rank:
+            yield Segment(plain)
+            yield Segment(text, STYLES[each.rank])
+            plain = end
+        else:
+            plain += text + end
+    yield Segment(plain)
+
+
+def _sized(text: str, width: int, *, to_the_right: bool) -> str:
+    space = width - cell_len(text)
+    if space < 0:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * space + text if to_the_right else text + " " * space
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, without tabs, whose width nobody knows."""
+    return " ".join(text.expandtabs().splitlines())
+
+
+def _framed(widths: Sequence[int]) -> int:
+    """Return the columns of a terminal that columns of these widths take."""
+    return sum(width + 3 for width in widths) + 1
 
 
 def _width(lines: Lines) -> int:
     """Return the columns that a table of these lines takes."""
     columns = zip(*lines, strict=True)
-    return sum(max(len(each.full) for each in column) + 3 for column in columns) + 1
+    return _framed([max(cell_len(each.full) for each in column) for column in columns])

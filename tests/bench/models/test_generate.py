@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,51 @@ def test_batches_hold_prompts_that_are_drawn_alike(tmp_path: Path) -> None:
         ["own-4"],
         ["own-1", "own-3"],
     ]
+
+
+def test_a_batch_is_one_evaluation_a_step_and_its_texts_are_read_once(
+    tiny_pipe: Any, tmp_path: Path
+) -> None:
+    """Guided and unguided predictions are one batch; prompts, and the empty one, one reading."""
+    seen: dict[str, list[int]] = {"unet": [], "text_encoder": []}
+    handles = [
+        getattr(tiny_pipe, part).register_forward_pre_hook(
+            lambda module, args, kwargs, found=found: found.append(
+                len(args[0] if args else kwargs["sample"])
+            ),
+            with_kwargs=True,
+        )
+        for part, found in seen.items()
+    ]
+    try:
+        generate(tiny_pipe, PROMPTS, tmp_path, SAMPLER, batch_size=3)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert seen == {"unet": [2 * 3] * SAMPLER.steps * 2, "text_encoder": [3, 3] * 2}
+
+
+def test_images_are_encoded_off_the_thread_that_draws(
+    tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[int] = []
+    save = Image.Image.save
+
+    def noted(*args: Any, **named: Any) -> None:
+        where.append(threading.get_ident())
+        save(*args, **named)
+
+    monkeypatch.setattr(Image.Image, "save", noted)
+    generate(tiny_pipe, PROMPTS, tmp_path, SAMPLER, batch_size=4)
+    assert len(where) == len(PROMPTS) and threading.get_ident() not in where
+
+
+def test_an_image_that_cannot_be_written_is_said(
+    tiny_pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr("bench.models.generate.write_bytes", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        generate(tiny_pipe, PROMPTS, tmp_path, SAMPLER)

@@ -3,12 +3,18 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
-from bench.models import loading
-from bench.models.room import SLICED, TILE, Room, spare
+from bench import registry
+from bench.models import erasures, loading
+from bench.models.room import SLICED, TILE, Room, channels_last, spare
+from bench.models.weights import loaded
+from bench.runs.contract.subject import AIRPLANE, Subject, draw
 from bench.types import InputError
 
 CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
@@ -65,6 +71,46 @@ def test_large_images_are_decoded_one_by_one_and_larger_ones_in_tiles(tiny_pipe:
     pipe.unet.register_to_config(sample_size=SLICED // pipe.vae_scale_factor)
     spare(pipe)
     assert pipe.vae.use_slicing and pipe.vae.tile_sample_min_size == TILE
+
+
+def test_a_layout_with_channels_last_draws_and_is_erased_the_same(
+    tiny_pipe: Any, tmp_path: Path
+) -> None:
+    """As on a GPU; what is erased there is stored and loaded like any other."""
+    pipe = copy.copy(tiny_pipe)
+    for part in ("unet", "vae"):
+        setattr(pipe, part, copy.deepcopy(getattr(tiny_pipe, part)))
+    channels_last(pipe)
+    convolutions = [m for m in pipe.unet.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert all(m.weight.is_contiguous(memory_format=torch.channels_last) for m in convolutions)
+    assert not all(m.weight.is_contiguous() for m in convolutions)
+    assert torch.allclose(draw(pipe), draw(tiny_pipe), atol=1e-4)
+    esd = Subject(registry.method("esd"), pipe, tmp_path).make(train_method="u")
+    kinds: dict[str, Any] = {"method": "esd", "options": {}, "concepts": ["airplane"]}
+    tensors, plain = (esd.fit(each, [AIRPLANE], seed=0) for each in (pipe, tiny_pipe))
+    assert any(each.ndim == 4 for each in tensors.values())
+    for name, each in tensors.items():
+        assert torch.allclose(each, plain[name], atol=1e-4), name
+    erasures.save(pipe, tensors, tmp_path / "e.safetensors", seconds=0.0, **kinds)
+    erased = erasures.apply(
+        tiny_pipe, tmp_path / "e.safetensors", lambda own, t: esd.apply(own, [AIRPLANE], t)
+    )
+    assert torch.allclose(draw(erased), draw(loaded(tiny_pipe, plain)), atol=1e-3)
+
+
+def test_a_model_on_a_gpu_has_that_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind: Any = type(loading.shared("mini", "cpu"))
+    monkeypatch.setattr(kind, "to", lambda pipe, place: pipe)
+    laid: list[str] = []
+    for place in ("cpu", "cuda"):
+        monkeypatch.setattr(loading, "_device", lambda *_, own=place: SimpleNamespace(type=own))
+        monkeypatch.setattr(
+            loading,
+            "channels_last",
+            lambda pipe, own=place: laid.append(own),
+        )
+        loading.load("mini", place)
+    assert laid == ["cuda"]
 
 
 def test_other_errors_are_what_they_are() -> None:

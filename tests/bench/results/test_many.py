@@ -39,6 +39,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(tomllib, "loads")
     count(import_module("bench.prompts.rows"), "checked")
     count(import_module("bench.results.report.groups"), "labels")
+    count(import_module("bench.results.report.differences"), "_values")
     return found
 
 
@@ -61,6 +62,8 @@ def test_comparing_more_runs_parses_and_validates_no_more(
         assert more[name] <= few[name], name
     # The labels of all runs at once, with seeds and without, whatever asks for them.
     assert (few["labels"], more["labels"]) == (2, 2)
+    # The baseline's images are read once, beside those of 3 and of 9 runs.
+    assert few["_values"] * (1 + 9) == more["_values"] * (1 + 3)
 
 
 def test_a_plan_of_more_methods_chooses_prompts_once(

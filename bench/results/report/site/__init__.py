@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import digests
 from bench.files import sweep, write_bytes
 from bench.results import again
 from bench.results.joined import called, parts
@@ -20,6 +21,7 @@ from bench.results.report.site.thumbnails import Thumbnails, address
 from bench.results.store import Finished
 from bench.types import ORIGINAL, InputError
 
+TEMPLATES = Path(__file__).parent / "templates"
 FOLDER = "report"
 """Where the pages of runs and the small copies of images lie, beside index.html."""
 STRIPS = {
@@ -48,7 +50,7 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
     """
     for folder in (out, out / FOLDER, out / FOLDER / "images"):
         sweep(folder)
-    environment = _environment()
+    environment, looks = _environment(), digests.of(TEMPLATES)
     thumbnails = Thumbnails(out, f"{FOLDER}/images")
     every = list(sections(pages, MOST))
     index = out / "index.html"
@@ -74,7 +76,7 @@ def write_site(pages: Sequence[Page], out: Path, left_out: Sequence[str] = ()) -
             for run in section.group.runs:
                 label = section.group.label(run)
                 for each in (run, *_others(run)):
-                    _write_run(environment, section, each, label, out)
+                    _write_run(environment, section, each, label, out, looks)
     except OSError as error:
         raise InputError(f"cannot write to {out}: {error.strerror or error}") from None
     return index
@@ -96,26 +98,41 @@ def _others(run: Finished) -> tuple[Finished, ...]:
     return tuple(part for part in parts(run) if part is not run)
 
 
-def _write_run(environment: Any, section: Section, run: Finished, label: str, out: Path) -> None:
+def _write_run(
+    environment: Any, section: Section, run: Finished, label: str, out: Path, looks: str
+) -> None:
+    """Write a run's page where the one that is there was made of anything else."""
     folder, several = out / FOLDER, _others(run)
     record, spec = run.record, run.record.spec
     files = [run.folder.per_image_path, run.folder.scores_path, run.folder.record_path]
     files += [run.folder.attacks_path, *(run.folder.path / name for name in STRIPS)]
+    said = {
+        "label": label,
+        "called": called(run),
+        "command": again.command(spec),
+        "stood_for": again.stood_for(spec),
+        # A run that is joined has no files of its own.
+        "files": [(p.name, address(p, folder)) for p in files if not several and p.is_file()],
+        "hidden": section.hidden,
+    }
+    # A record that was written anew has another time or size; that of a joined run is no file.
+    facts = None if several else run.folder.record_path.stat()
+    whole = f"{said} {spec.run_id} {facts and (facts.st_mtime_ns, facts.st_size)} {looks}"
+    mark = f"<!-- {digests.text(whole)} -->\n".encode()
+    page = folder / f"{spec.run_id}.html"
+    # At its end, which is there if the page is whole.
+    if facts and page.is_file() and page.read_bytes().endswith(mark):
+        return
     text = environment.get_template("run.html").render(
         run=run,
-        label=label,
-        called=called(run),
         parts=[part.record.spec for part in several],
         spec=spec.to_json(),
         record=record,
-        command=again.command(spec),
-        stood_for=again.stood_for(spec),
-        # A run that is joined has no files of its own.
-        files=[(p.name, address(p, folder)) for p in files if not several and p.is_file()],
         strips=STRIPS,
-        hidden=section.hidden,
+        **said,
     )
-    write_bytes(folder / f"{spec.run_id}.html", text.encode("utf-8", "replace"))
+    # What is cut by a power failure lacks its mark, and is made again.
+    write_bytes(page, text.encode("utf-8", "replace") + b"\n" + mark, synced=False)
 
 
 def _environment() -> Any:

@@ -49,3 +49,23 @@ def test_the_page_is_written_without_torch(make: Make, alone: Any, tmp_path: Pat
     assert "<svg" in text and ".webp" in text
     assert {"jinja2", "PIL"} <= child.packages
     assert not child.packages & {"torch", "diffusers", "transformers", "matplotlib"}
+
+
+def test_a_runs_page_is_written_where_it_says_something_new(make: Make, tmp_path: Path) -> None:
+    run, out = make(SPEC), tmp_path / "runs"
+    path = out / "report" / f"{SPEC.run_id}.html"
+
+    def written() -> bool:
+        before = path.stat().st_ino if path.exists() else None
+        write_site([page(group([Finished(run.folder, run.folder.read_record())]))], out)
+        return path.stat().st_ino != before
+
+    assert written() and not written()
+    whole = path.read_bytes()
+    for damage in (b"", whole[: len(whole) // 2], whole[:-1]):
+        path.write_bytes(damage)
+        assert written() and path.read_bytes() == whole
+    (run.folder.path / "attacks.csv").write_text("a\n1\n")
+    assert written() and "attacks.csv" in path.read_text() and not written()
+    run.folder.write_record(replace(run.record, seconds={"erase": 98.7}))
+    assert written() and "98.7" in path.read_text()
