@@ -83,7 +83,10 @@ def _stepping(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) ->
         optimizer.step()
         parameter.grad = None
 
-    handles = [each.register_post_accumulate_grad_hook(step) for each in parameters]
+    handles = [
+        each.register_post_accumulate_grad_hook(step)  # type: ignore[no-untyped-call]
+        for each in parameters
+    ]
     try:
         yield
     finally:

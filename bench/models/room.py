@@ -60,7 +60,7 @@ def mixed(module: Any, device: str) -> Any:
         half = torch.autocast(device, torch.bfloat16, cache_enabled=False)
 
         def begin(*_: object) -> None:
-            half.__enter__()
+            half.__enter__()  # type: ignore[no-untyped-call]
 
         def end(*_: object) -> None:
             half.__exit__(None, None, None)
@@ -71,7 +71,7 @@ def mixed(module: Any, device: str) -> Any:
 
 
 def _is_large(module: Any) -> bool:
-    return sum(each.numel() for each in module.parameters()) >= LARGE
+    return sum(int(each.numel()) for each in module.parameters()) >= LARGE
 
 
 @contextmanager

@@ -72,7 +72,8 @@ def dtypes(student: torch.nn.Module, text: prediction.Conditioning) -> set[torch
             module.register_forward_hook(lambda *given: found.add(given[2].dtype))
     weights = _unet.learning(student, "attn2")
     x = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
-    prediction.predict(student, x, torch.tensor([500]), text).square().mean().backward()
+    loss = prediction.predict(student, x, torch.tensor([500]), text).square().mean()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert {each.dtype for each in weights.values()} == {torch.float32}
     assert all(each.grad is not None and each.grad.any() for each in weights.values())
     assert not torch.is_autocast_enabled("cpu"), "elsewhere nothing is changed"
