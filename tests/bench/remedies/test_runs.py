@@ -336,7 +336,8 @@ def test_figures_are_drawn_when_what_is_named_is_installed(
     said: Said, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = figures.KINDS["cost"]
-    scatter = shapes.Scatter("cost", "s", "share", ())
+    point = shapes.Point(shapes.Series("uce", "uce", "uce-1", False, False), (1, 0, 2), (1, 0, 2))
+    scatter = shapes.Scatter("cost", "s", "share", (point,))
     monkeypatch.setitem(figures.KINDS, "cost", replace(shown, of=lambda group: scatter))
     plot = ["plot", str(run(here).path), "--kind", "cost", "--to", str(here / "a.svg")]
     with monkeypatch.context() as without:
