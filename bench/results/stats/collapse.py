@@ -36,7 +36,7 @@ LIMITS: Mapping[World, tuple[Limit, ...]] = {
     "rendered": (
         Limit("judge", "entropy", "far", 0.12, "the judge's entropy on far images, nats", True),
         Limit("fidelity", "fid_judge", "all", 150.0, "FID of what should stay"),
-        Limit("fidelity", "kid_judge", "all", 26.0, "KID of what should stay"),
+        Limit("fidelity", "kid_judge", "all", 30.0, "KID of what should stay"),
     ),
     # FID from published figures, KID derived (reports/collapse).
     "photographs": (
