@@ -98,10 +98,8 @@ def is_left(name: str) -> bool:
 def sweep(folder: Path, name: str = "") -> None:
     """Remove what kills left half written in a folder an hour ago or longer.
 
-    Of a run's folder, which is locked, `bench.runs.mending` removes it at once.
-
     Args:
-        folder: Not those in it.
+        folder: Not those in it, nor a locked run's, where `bench.runs.mending` removes it at once.
         name: Of the file that was being written, where the folder may be anybody's; "" for any.
     """
     for path in folder.glob(f"{glob.escape(name)}*{TEMPORARY}"):

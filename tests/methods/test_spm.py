@@ -86,11 +86,14 @@ def test_the_learning_rate_rises_and_falls_along_cosines(
 ) -> None:
     heard = []
 
-    def hear(optimizer: torch.optim.Optimizer, _: Any, steps: int, **__: Any) -> None:
+    def hear(
+        optimizer: torch.optim.Optimizer, _: Any, steps: int, *, schedule: Any, **__: Any
+    ) -> None:
         assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["weight_decay"] == 1e-2
         for _ in range(steps):
             heard.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
+            schedule.step()
 
     monkeypatch.setattr(_training, "fit", hear)
     options = {**QUICK, "steps": 40, "warmup_steps": 10, "cycles": 3, "learning_rate": 0.5}

@@ -123,7 +123,7 @@ def test_a_slip_in_a_table_names_the_nearest(
     new: str,
     message: str,
 ) -> None:
-    for path in prompts.FOLDER.iterdir():
+    for path in filter(Path.is_file, prompts.FOLDER.iterdir()):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     text = (tmp_path / name).read_text()
     assert old in text
