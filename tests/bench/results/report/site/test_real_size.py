@@ -1,4 +1,4 @@
-"""The page of five runs of 2,000 images of 512 pixels: how large, by whom, and what it takes."""
+"""The page of five runs of over 2,000 images of 512 pixels: how large, and what it takes."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ def paint(path: Path, seed: int) -> Path:
 def test_five_runs_of_two_thousand_images_are_a_small_page(tmp_path: Path, alone: Any) -> None:
     painted = [paint(tmp_path / f"{seed}.png", seed) for seed in range(DIFFERENT)]
     out = tmp_path / "runs"
-    specs = plan.specs(METHODS, model="mini", suite="objects", size="full", cases=CASES)
+    specs = plan.specs(METHODS, model="mini", suite="objects", size="full", concepts=CASES)
     for folder in synthetic.write(out, specs):
         rows = folder.read_per_image()
         assert len(rows) >= LEAST
         for number, row in enumerate(rows):
             path = folder.path / row["image"]
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
             os.link(painted[number % DIFFERENT], path)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = alone("report", "--out", str(out))
