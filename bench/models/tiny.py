@@ -57,7 +57,7 @@ def build_tiny_pipe(layout: Layout = "sd1") -> Any:
             "text_encoder": CLIPTextModel(_text(tokenizer, large)).eval(),
             "unet": _unet(large).eval(),
             "vae": _vae().eval(),
-            "scheduler": _scheduler(prediction),
+            "scheduler": scheduler(prediction),
         }
         if large:
             second = CLIPTextModelWithProjection(_text(tokenizer, large)).eval()
@@ -127,7 +127,12 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _scheduler(prediction: str) -> DDIMScheduler:
+def scheduler(prediction: str) -> DDIMScheduler:
+    """Build Stable Diffusion's noise schedule.
+
+    Args:
+        prediction: What the U-Net says, `epsilon` or `v_prediction`.
+    """
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,

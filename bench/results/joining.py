@@ -139,8 +139,7 @@ class _Family:
         if own := self._of(original=True):
             return own
         first = self.kins[0].runs[0]
-        folders = dict.fromkeys(run.folder.path.parent for kin in self.kins for run in kin.runs)
-        known = (run for folder in folders for run in unerased.under(folder))
+        known = unerased.beside(run for kin in self.kins for run in kin.runs)
         key = protocol.but_cases(first.record)
         found = _families(run for run in known if protocol.but_cases(run.record) == key)
         return [kin for family in found for kin in family]

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 from bench.results import protocol, store
 from bench.results.store import Finished
 from bench.types import ORIGINAL
 
 
-def under(root: Path) -> list[Finished]:
-    """Return the un-erased model's finished runs under a folder that can be read, by name.
+def beside(runs: Iterable[Finished]) -> list[Finished]:
+    """Return the un-erased model's finished runs in the folders of others, by name.
 
     Args:
-        root: The folder that holds run folders.
+        runs: The others; a folder of several is read once.
     """
-    paths = [path for path in store.folders(root) if path.name.startswith(f"{ORIGINAL}-")]
-    return list(store.read(paths).runs)
+    roots = dict.fromkeys(run.folder.path.parent for run in runs)
+    paths = (path for root in roots for path in store.folders(root))
+    return list(store.read(path for path in paths if path.name.startswith(f"{ORIGINAL}-")).runs)
 
 
-def beside(run: Finished) -> Finished | None:
-    """Return the un-erased model's run of the same protocol in the folder of a run, if it is there.
+def of(run: Finished, known: Iterable[Finished]) -> Finished | None:
+    """Return the un-erased model's run of the protocol of another, if it is there.
 
     Args:
-        run: Another run.
+        run: The other.
+        known: The un-erased model's runs.
     """
-    known = under(run.folder.path.parent)
     same = (each for each in known if not protocol.differences(run.record, each.record))
     return next(same, None)

@@ -8,14 +8,13 @@ from typing import Any, Literal
 import torch
 from diffusers import (
     AutoencoderKL,
-    DDIMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.models.mini.train.tokenizer import build_tokenizer
-from bench.models.tiny import WORDS
+from bench.models.tiny import WORDS, scheduler
 
 Model = Literal["sd14", "sd21"]
 UNETS = {
@@ -72,21 +71,12 @@ def _pipeline(model: Model) -> Any:
         latent_channels=4,
         sample_size=8 * int(UNETS[model]["sample_size"]),  # type: ignore[call-overload]
     )
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type="epsilon" if model == "sd14" else "v_prediction",
-    )
     return StableDiffusionPipeline(
         tokenizer=tokenizer,
         text_encoder=CLIPTextModel(text).eval(),
         unet=UNet2DConditionModel(**UNETS[model]).eval(),
         vae=vae.eval(),
-        scheduler=scheduler,
+        scheduler=scheduler("epsilon" if model == "sd14" else "v_prediction"),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -34,18 +34,23 @@ def group(paths: Sequence[Path], *, of_cases: bool = False) -> Group:
         raise InputError("; ".join(found.problems))
     runs = list(found.runs)
     if not any(_is_original(run) for run in runs):
-        beside = [unerased.beside(run) for run in (runs[:1] if of_cases else runs)]
-        runs += {run.record.spec.run_id: run for run in beside if run}.values()
+        own = runs[:1] if of_cases else runs
+        known = unerased.beside(own)
+        same = [unerased.of(run, known) for run in own]
+        runs += {run.record.spec.run_id: run for run in same if run}.values()
     groups = [report.group(runs)] if of_cases else report.groups(runs)
-    check([run for group in groups for run in group.runs], protocol.OF_CASES if of_cases else ())
+    check(groups, runs, differ=protocol.OF_CASES if of_cases else ())
     return groups[0]
 
 
-def check(runs: Sequence[Finished], differ: Sequence[str] = (), way: str = "") -> None:
+def check(
+    groups: Sequence[Group], asked: Sequence[Finished], *, differ: Sequence[str] = (), way: str = ""
+) -> None:
     """Refuse runs of different protocols.
 
     Args:
-        runs: Finished runs, joined where they are one.
+        groups: Finished runs as they are compared, joined where they are one.
+        asked: The runs in the order in which they are spoken of.
         differ: Fields of the protocol in which they may differ.
         way: What is said of the way out.
 
@@ -53,10 +58,14 @@ def check(runs: Sequence[Finished], differ: Sequence[str] = (), way: str = "") -
         InputError: one has another protocol than the first.
     """
     from bench.results import protocol
-    from bench.results.joined import called
+    from bench.results.joined import called, parts
 
-    first = runs[0]
-    for other in runs[1:]:
+    place = {run.record.spec.run_id: number for number, run in enumerate(asked)}
+    shown = [run for group in groups for run in group.runs]
+    first, *others = sorted(
+        shown, key=lambda run: min(place[part.record.spec.run_id] for part in parts(run))
+    )
+    for other in others:
         fields = protocol.differences(first.record, other.record, differ)
         if fields:
             names = f"{called(first)} and {called(other)}"

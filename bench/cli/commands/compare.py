@@ -85,7 +85,7 @@ def _compare(args: argparse.Namespace, results: Results) -> int:
     groups = [report.group(results.runs)] if mixed else report.groups(results.runs)
     if args.runs and not mixed:
         way = "; --anyway compares them and marks the table"
-        _finished.check([run for group in groups for run in group.runs], way=way)
+        _finished.check(groups, results.runs, way=way)
     missing = [*results.problems, *(() if args.runs else report.unfinished(args.out))]
     for problem in missing:
         print(f"{typed()}: left out: {' '.join(problem.split())}", file=sys.stderr)

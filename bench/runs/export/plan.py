@@ -168,7 +168,7 @@ def _unerased(run: Finished) -> Finished | None:
     """Return the un-erased model's run of the same protocol among those beside."""
     if run.record.spec.method == ORIGINAL:
         return None
-    return unerased.beside(run)
+    return unerased.of(run, unerased.beside([run]))
 
 
 def _case(run: Finished, asked: str) -> Case:

@@ -60,8 +60,8 @@ def test_comparing_more_runs_parses_and_validates_no_more(
     # Runs of one version of a suite: the table of one copy is read.
     for name in ("parse", "checked", "loads"):
         assert more[name] <= few[name], name
-    # The labels of all runs at once, with seeds and without, as joined runs and as they are.
-    assert (few["labels"], more["labels"]) == (4, 4)
+    # The labels of all runs at once, with seeds and without.
+    assert (few["labels"], more["labels"]) == (2, 2)
     # The baseline's images are read once, beside those of 3 and of 9 runs.
     assert few["_values"] * (1 + 9) == more["_values"] * (1 + 3)
 

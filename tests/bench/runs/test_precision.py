@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,8 +63,7 @@ def test_two_precisions_are_not_compared(
 ) -> None:
     paths = [str(some[-1].folder.path) for some in runs.values()]
     assert cli.main(["compare", *paths]) == 2
-    said = capsys.readouterr().err
-    assert re.search(r"different protocols \(precision: (fp32 and bf16|bf16 and fp32)\)", said)
+    assert "different protocols (precision: fp32 and bf16)" in capsys.readouterr().err
     assert cli.main(["compare", *paths, "--anyway", "--format", "markdown"]) == 0
     text = capsys.readouterr().out
     assert "uce (precision fp32)" in text and "uce (precision bf16)" in text

@@ -61,10 +61,6 @@ class Renewal(Workshop):
     @cached_property
     def judge(self) -> Judge:
         """The judge of the weights."""
-        return self.finished_judge()
-
-    def finished_judge(self) -> Judge:
-        """Load the judge of the weights."""
         return load_file_into_judge(self.weights / "judge" / "model.safetensors")
 
 
@@ -92,10 +88,11 @@ class Continuation(Renewal):
     def unet(self) -> UNet2DConditionModel:
         """The U-Net, trained further or as it is."""
         if "unet" in self.stages:
-            return self.trained_unet()
+            return super().unet
         return UNet2DConditionModel.from_pretrained(self.weights / "unet", dtype=torch.float32)
 
     @cached_property
     def judge(self) -> Judge:
         """The judge, trained from nothing or as it is."""
-        return self.trained_judge() if "judge" in self.stages else self.finished_judge()
+        # What a renewal keeps, a workshop trains.
+        return super(Renewal, self).judge if "judge" in self.stages else super().judge

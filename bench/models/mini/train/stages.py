@@ -147,10 +147,6 @@ class Workshop:
     @cached_property
     def judge(self) -> Judge:
         """The trained judge."""
-        return self.trained_judge()
-
-    def trained_judge(self) -> Judge:
-        """Train the judge, or return it where it has been trained."""
         hybrids, their_truths = self.hybrids
         images = np.concatenate([self.training_images, hybrids])
         return judge.train_judge(
@@ -215,10 +211,6 @@ class Workshop:
     @cached_property
     def unet(self) -> UNet2DConditionModel:
         """The trained U-Net."""
-        return self.trained_unet()
-
-    def trained_unet(self) -> UNet2DConditionModel:
-        """Train the U-Net, or return it where it has been trained."""
         numbers, captions = self.lessons
         means, deviations = self.latents
         return unet.train_unet(

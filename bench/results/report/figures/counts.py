@@ -34,6 +34,8 @@ def concepts(group: Group) -> Panels | None:
     first = shares[:1] or [each for each in [rate(group, "target")] if each]
     read = [(run, _counted(erased)) for run, erased in cases(group)]
     counted = [(run, count, case) for run, found in read for count, case in found]
+    if len({count for _, count, _ in counted}) < 2:
+        return None
     scatters = [
         _scatter(group, column.title, counted, _scored(group, column))
         for column in dict.fromkeys([*first, *group.axes()])
